@@ -1,0 +1,79 @@
+# What people and CI run. Every tool is the one in .venv, whether or not that environment is active.
+
+UV ?= .venv/bin/uv
+JOBS ?= 2
+ARGS ?=
+
+PYTEST := .venv/bin/python -m pytest
+READY := .venv/.ready
+QUIET_PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+
+# The first interpreter that runs and is new enough; `make setup PYTHON=...` names one.
+PYTHONS := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python)
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# The checks load the project into a Dagster home of their own, which reports nothing to anyone.
+CHECK_HOME := build/check
+DAGSTER := MINEMAP_HOME=$(CHECK_HOME)/lake MINEMAP_STATE=$(CHECK_HOME)/state DAGSTER_HOME="$(CURDIR)/$(CHECK_HOME)" .venv/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo ui test fast check format lock bench docs
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## Make .venv and install the locked packages into it
+
+$(READY): requirements.lock pyproject.toml
+	@if [ -x .venv/bin/python ]; then \
+	    .venv/bin/python -c '$(SUPPORTED)' || \
+	        { echo "The Python in .venv is not 3.11, 3.12 or 3.13: remove the folder .venv and run this again." >&2; exit 1; }; \
+	else \
+	    for python in $(PYTHONS); do \
+	        "$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && found="$$python" && break; \
+	    done; \
+	    [ -n "$$found" ] || \
+	        { echo "minemap needs Python 3.11, 3.12 or 3.13: install one, or name it with PYTHON=/path/to/python." >&2; exit 1; }; \
+	    "$$found" -m venv .venv; \
+	fi
+	@echo "Installing the packages of requirements.lock into .venv; the first time takes some minutes."
+	@$(QUIET_PIP) install --requirement requirements.lock
+	@$(QUIET_PIP) install --no-deps --editable .
+	@touch $(READY)
+
+demo: setup ## Run the whole chain on the simulated world, offline
+	@exec .venv/bin/minemap demo $(ARGS)
+
+ui: setup ## Open the asset graph in the browser
+	@exec .venv/bin/minemap ui $(ARGS)
+
+test: setup ## Run every test
+	@exec $(PYTEST) -n $(JOBS) --dist worksteal $(ARGS)
+
+fast: setup ## Run the tests that need seconds: no servers, no browser
+	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not integration and not browser and not slow" $(ARGS)
+
+check: setup ## Lint, types, and whether Dagster loads the project
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	@mkdir -p $(CHECK_HOME) && printf 'telemetry:\n  enabled: false\n' > $(CHECK_HOME)/dagster.yaml
+	$(DAGSTER)/dagster definitions validate --workspace workspace.yaml
+	$(DAGSTER)/dg check toml
+	$(DAGSTER)/dg check defs
+
+format: setup ## Rewrite the code in the house style
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock: ## Resolve requirements.lock again (ARGS=--upgrade for the newest versions)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" $(ARGS) --output-file requirements.lock pyproject.toml
+
+bench: setup ## Measure speed and accuracy as ratios against the alternatives
+	@exec .venv/bin/python -m benchmarks $(ARGS)
+
+docs: setup ## Build the documentation into build/docs
+	@$(QUIET_PIP) install --constraint requirements.lock --editable ".[docs]"
+	.venv/bin/mkdocs build --strict

@@ -1,0 +1,93 @@
+"""What every command starts from.
+
+What belongs here: opening the project, the definitions and the instance. What does not: any one command.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster import DagsterInstance
+from rich.console import Console
+
+from dagster_project.environment import Environment, read_environment
+from minemap_assets.errors import BadInputError
+from minemap_assets.project import FIRST_YEAR, Project
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Session:
+    """An opened project."""
+
+    environment: Environment
+    project: Project
+
+    def definitions(self) -> dg.Definitions:
+        """The code location, assembled for this project."""
+        from dagster_project.definitions import build_definitions
+
+        return build_definitions(self.environment, self.project)
+
+    def instance(self) -> DagsterInstance:
+        """The Dagster instance of this machine, with a partition for every region."""
+        from dagster_project.instance import open_instance, sync_regions
+
+        instance = open_instance(self.environment.dagster_home)
+        sync_regions(instance, self.project)
+        return instance
+
+
+def open_session(sample: int | None = None) -> Session:
+    """The project that the environment names."""
+    from dagster_project.resources import project_from
+
+    environment = read_environment()
+    if sample is not None:
+        environment = environment.model_copy(update={"sample": sample})
+        os.environ["MINEMAP_SAMPLE"] = str(sample)
+    return Session(environment, project_from(environment))
+
+
+def parse_years(text: str | None, project: Project) -> tuple[int, ...]:
+    """Years from `2016-2020,2023`; without text, every closed year. Raises `BadInputError`."""
+    current = datetime.now(UTC).year
+    if text is None:
+        return tuple(range(FIRST_YEAR, current))
+    years: set[int] = set()
+    for part in text.split(","):
+        ends = part.strip().split("-")
+        if not all(e.isdigit() and len(e) == 4 for e in ends) or len(ends) > 2:
+            raise BadInputError(f"--years: {part.strip()!r} is not a year or a range; write 2019 or 2016-2024")
+        years |= set(range(int(ends[0]), int(ends[-1]) + 1))
+    for year in sorted(years):
+        if not FIRST_YEAR <= year <= current:
+            raise BadInputError(f"--years: {year} has no partition; years run from {FIRST_YEAR} to {current}")
+    if not years:
+        raise BadInputError(f"--years: {text!r} holds no year; write the earlier year first, as in 2016-2024")
+    return tuple(sorted(years))
+
+
+def parse_regions(text: str | None, project: Project) -> tuple[str, ...]:
+    """Slugs from a comma-separated list; without text, every active region. Raises `BadInputError`."""
+    active = project.active_regions()
+    if text is None:
+        if not active:
+            raise BadInputError("this project has no region yet; add one with `minemap regions add SLUG FILE`")
+        return tuple(active)
+    slugs = tuple(sorted({part.strip() for part in text.split(",") if part.strip()}))
+    for slug in slugs:
+        if project.region(slug).retired:
+            raise BadInputError(f"region {slug!r} is retired; bring it back with `minemap regions restore {slug}`")
+    return slugs
+
+
+def bar(done: float, width: int = 12) -> str:
+    """A small text bar for a share between 0 and 1."""
+    filled = round(max(0.0, min(1.0, done)) * width)
+    return "█" * filled + "·" * (width - filled)
+
+

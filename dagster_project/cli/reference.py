@@ -1,0 +1,155 @@
+"""`minemap reference`: polygon sets, boundaries and validation points from local files.
+
+What belongs here: options and what a person is told. What does not: reading and checking files (`reference/`).
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dagster_project.cli.context import Session, console, errors, open_session
+from minemap_assets.errors import BadInputError
+from minemap_assets.reference.catalogue import Kind, Role, register, withdraw
+
+reference_app = typer.Typer(help="Polygon sets, country boundaries and validation points.", no_args_is_help=True)
+
+FIXED_KINDS: dict[str, Kind] = {"country_boundaries": "boundaries", "validation_points": "points"}
+"""Names that say what they are; every other name is a polygon set."""
+
+Name = Annotated[str, typer.Argument(help="`country_boundaries`, `validation_points`, or a name for a polygon set.")]
+Licence = Annotated[str, typer.Option(help="Licence of the data, such as 'CC BY-SA 4.0'; 'unknown' has to be said.")]
+Citation = Annotated[str, typer.Option(help="Whom to cite.")]
+Origin = Annotated[str, typer.Option(help="Where the file came from: an address or a DOI.")]
+ReferenceYear = Annotated[int | None, typer.Option(help="The year the set describes.")]
+RoleOption = Annotated[
+    str | None, typer.Option(help="`labels` trains the model and locates sites; `outlines` only locates sites.")
+]
+
+
+@reference_app.command()
+def add(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="Any vector file.")],
+    licence: Licence,
+    role: RoleOption = None,
+    citation: Citation = "",
+    origin: Origin = "",
+    reference_year: ReferenceYear = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of the file.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of a file that does not say, such as EPSG:4326.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="A column's name in the file, such as iso3=ADM0_A3; may be repeated.")
+    ] = None,
+) -> None:
+    """Register a file: it is checked, copied into the lake, and described with checksum and licence."""
+    session = open_session()
+    registration = register(
+        session.project.lake.store,
+        file,
+        name=name,
+        kind=FIXED_KINDS.get(name, "polygons"),
+        licence=licence,
+        role=_role(role),
+        citation=citation,
+        origin=origin,
+        reference_year=reference_year,
+        layer=layer,
+        crs=crs,
+        columns=_columns(column or []),
+    )
+    console.print(f"{registration.sentence}.", soft_wrap=True)
+
+
+@reference_app.command("add-masks")
+def add_masks(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="Folder of mask rasters.")],
+    licence: Licence,
+    pattern: Annotated[str, typer.Option(help="Which files are masks.")] = "mask_*.tif",
+    images: Annotated[Path | None, typer.Option(help="Folder of the images the masks belong to.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="CSV that gives each mask's group, kept in one split.")] = None,
+    group_key: Annotated[str, typer.Option(help="Column with the number in the mask's file name.")] = "i",
+    group_column: Annotated[str, typer.Option(help="Column with the group.")] = "g",
+    value: Annotated[int, typer.Option(help="Pixel value that means mine.")] = 1,
+    citation: Citation = "",
+    origin: Origin = "",
+    reference_year: ReferenceYear = None,
+) -> None:
+    """Register raster masks as a polygon set: outlines of the pixels that are mine."""
+    from minemap_assets.geo.vector import write_geoparquet
+    from minemap_assets.reference.labelled_masks import polygons_from_masks
+
+    session = open_session()
+    outlined = polygons_from_masks(
+        folder,
+        pattern,
+        groups=groups,
+        group_key=group_key,
+        group_column=group_column,
+        value=value,
+        images=images,
+    )
+    for refused in outlined.refused:
+        errors.print(f"[yellow]left out[/] {refused.item}: {refused.reason}", soft_wrap=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / f"{name}.parquet"
+        write_geoparquet(outlined.frame, path)
+        registration = register(
+            session.project.lake.store,
+            path,
+            name=name,
+            kind="polygons",
+            licence=licence,
+            role="labels",
+            citation=citation,
+            origin=origin or str(folder),
+            reference_year=reference_year,
+            columns={"id": "polygon_id", "group": "group"},
+        )
+    console.print(f"{registration.sentence}.", soft_wrap=True)
+
+
+@reference_app.command("list")
+def list_entries() -> None:
+    """Show what is registered."""
+    session = open_session()
+    table = Table("name", "kind", "role", "features", "year", "licence", "checksum", "citation")
+    for e in session.project.catalogue.entries:
+        year = str(e.reference_year or "")
+        table.add_row(e.name, e.kind, e.role or "", f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
+    console.print(table)
+    _say_what_is_missing(session)
+
+
+@reference_app.command()
+def remove(name: Name) -> None:
+    """Take a file out of the catalogue."""
+    session = open_session()
+    withdraw(session.project.lake.store, name)
+    console.print(f"{name} is no longer registered; what was made from it stays until the next run.")
+
+
+def _say_what_is_missing(session: Session) -> None:
+    names = {e.name for e in session.project.catalogue.entries}
+    missing = [n for n in (*session.project.polygon_sets(), "country_boundaries") if n not in names]
+    if missing:
+        console.print(f"Not registered yet: {', '.join(missing)}.")
+
+
+def _role(text: str | None) -> Role | None:
+    match text:
+        case None | "labels" | "outlines":
+            return text
+        case _:
+            raise BadInputError(f"--role: {text!r} is neither `labels` nor `outlines`")
+
+
+def _columns(texts: list[str]) -> dict[str, str]:
+    pairs = [text.split("=", 1) for text in texts]
+    for text, pair in zip(texts, pairs, strict=True):
+        if len(pair) != 2 or not all(pair):
+            raise BadInputError(f"--column: {text!r} is not understood; write ours=theirs, such as iso3=ADM0_A3")
+    return dict(pairs)

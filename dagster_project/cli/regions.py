@@ -1,0 +1,164 @@
+"""`minemap regions`: the areas a project maps.
+
+What belongs here: options and what a person is told. What does not: what makes a region good (`reference/regions.py`).
+"""
+
+import re
+from collections.abc import Sequence
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dagster_project.cli.context import Session, console, open_session
+from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.products import product as known_product
+from minemap_assets.project import REGIONS_PATH
+from minemap_assets.reference.region_changes import (
+    RegionChange,
+    add_region,
+    rename_region,
+    replace_region,
+    restore_region,
+    retire_region,
+)
+from minemap_assets.reference.regions import Region, region_from_file, write_regions
+
+regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
+
+Slug = Annotated[str, typer.Argument(help="Short name: lower-case letters, digits, hyphens, underscores.")]
+File = Annotated[Path, typer.Argument(help="Any vector file; all its polygons together are the region.")]
+Title = Annotated[str | None, typer.Option(help="Name for people.")]
+SeasonOption = Annotated[
+    str | None, typer.Option(help="First and last month of the images, such as 6-11; 12-3 runs across New Year.")
+]
+Product = Annotated[
+    list[str] | None,
+    typer.Option(help="Overrides the project's rule, such as 'planet-nicfi until 2024'; may be repeated."),
+]
+ReferenceYear = Annotated[int | None, typer.Option(help="The year its ground truth describes.")]
+Layer = Annotated[str | None, typer.Option(help="Layer of the file.")]
+Crs = Annotated[str | None, typer.Option(help="CRS of a file that does not say.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Put this in the place of the region of that name.")]
+
+_PERIOD = re.compile(r"(?P<product>\S+)(?:\s+from\s+(?P<first>\d{4}))?(?:\s+until\s+(?P<until>\d{4}))?")
+
+
+def parse_season(text: str | None) -> tuple[int, int] | None:
+    """First and last month. Raises `BadInputError`."""
+    if text is None:
+        return None
+    parts = text.split("-")
+    if len(parts) != 2 or not all(p.isdigit() and 1 <= int(p) <= 12 for p in parts):
+        raise BadInputError(f"--season: {text!r} is not two months; write 6-11, or 12-3 across New Year")
+    return int(parts[0]), int(parts[1])
+
+
+def parse_periods(texts: Sequence[str]) -> tuple[dict[str, object], ...]:
+    """Product periods such as `planet-nicfi until 2024`. Raises `BadInputError`."""
+    periods = []
+    for text in texts:
+        match = _PERIOD.fullmatch(text.strip())
+        if match is None:
+            raise BadInputError(f"--product: {text!r} is not understood; write 'planet-nicfi until 2024'")
+        known_product(match["product"])
+        ends = {"from": match["first"], "until": match["until"]}
+        periods.append({"product": match["product"], **{k: int(v) for k, v in ends.items() if v}})
+    return tuple(periods)
+
+
+@regions_app.command()
+def add(
+    slug: Slug,
+    file: File,
+    title: Title = None,
+    season: SeasonOption = None,
+    product: Product = None,
+    reference_year: ReferenceYear = None,
+    layer: Layer = None,
+    crs: Crs = None,
+    replace_known: Replace = False,
+) -> None:
+    """Add a region, or replace one with an edited boundary."""
+    session = open_session()
+    region = region_from_file(
+        file,
+        slug,
+        title=title,
+        season=parse_season(season),
+        products=parse_periods(product or ()),
+        reference_year=reference_year,
+        layer=layer,
+        crs=crs,
+    )
+    known = session.project.regions
+    _save(session, replace_region(known, region) if replace_known else add_region(known, region))
+
+
+@regions_app.command("list")
+def list_regions() -> None:
+    """Show all regions."""
+    session = open_session()
+    table = Table("region", "title", "km2", "season", "products", "state")
+    for region in session.project.regions.values():
+        state = "retired" if region.retired else "active"
+        periods = ", ".join(_period_text(p) for p in region.products) or "project's rule"
+        months = f"{region.season[0]}-{region.season[1]}" if region.season else "6-11"
+        table.add_row(region.slug, region.title, f"{region.area_km2:,.0f}", months, periods, state)
+    console.print(table)
+
+
+@regions_app.command()
+def check(file: File, layer: Layer = None, crs: Crs = None) -> None:
+    """Say whether a file would make a good region, without adding it."""
+    region = region_from_file(file, "check", layer=layer, crs=crs)
+    add_region({}, region)
+    west, south, east, north = region.geometry.bounds
+    console.print(
+        f"{file} is a good region: {region.area_km2:,.0f} km2, from {west:.4f} to {east:.4f} degrees east and "
+        f"{south:.4f} to {north:.4f} degrees north."
+    )
+
+
+@regions_app.command()
+def retire(slug: Slug) -> None:
+    """Leave a region out of everything from now on; what was made stays."""
+    session = open_session()
+    _save(session, retire_region(session.project.regions, slug))
+
+
+@regions_app.command()
+def restore(slug: Slug) -> None:
+    """Bring a retired region back."""
+    session = open_session()
+    _save(session, restore_region(session.project.regions, slug))
+
+
+@regions_app.command()
+def rename(slug: Slug, new_slug: Slug) -> None:
+    """Give a region another name."""
+    session = open_session()
+    _save(session, rename_region(session.project.regions, slug, new_slug))
+
+
+def save_regions(session: Session, regions: Sequence[Region]) -> None:
+    """Write the regions file."""
+    session.project.lake.store.write_bytes(REGIONS_PATH, write_regions(regions))
+
+
+def _save(session: Session, change: RegionChange) -> None:
+    save_regions(session, list(change.regions.values()))
+    session.instance()
+    console.print(f"{change.sentence}.", soft_wrap=True)
+
+
+def _period_text(period: dict[str, object]) -> str:
+    text = str(period["product"])
+    for word in ("from", "until"):
+        if word in period:
+            text += f" {word} {period[word]}"
+    return text
+
+

@@ -1,0 +1,58 @@
+"""`minemap status`: what the lake holds, by asset.
+
+What belongs here: counting partitions. What does not: making any.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dagster_project.cli.context import console, open_session, parse_regions, parse_years
+from dagster_project.graph import Scope, Step, steps
+from dagster_project.selection import parse_selection
+from minemap_assets.project import Project
+from minemap_assets.recipes import Recipe
+
+
+def status(
+    select: Annotated[str | None, typer.Option(help="Assets or rooms, as for `minemap run`.")] = None,
+    regions: Annotated[str | None, typer.Option(help="Region slugs, comma-separated.")] = None,
+    years: Annotated[str | None, typer.Option(help="Years such as 2016-2024.")] = None,
+) -> None:
+    """Show how much of the graph is made, current, or waiting."""
+    session = open_session()
+    project = session.project
+    scope = Scope(
+        parse_regions(regions, project), parse_years(years, project), parse_selection(select, session.definitions())
+    )
+    table = Table("asset", "partitions", "current", "outdated", "with gaps", "missing", title=project.lake.store.root)
+    for recipe, step_list in _by_recipe(project, scope).items():
+        counts = _count(project, recipe, step_list)
+        table.add_row(f"{recipe.room}/{recipe.asset}", *(str(c) if c else "·" for c in counts))
+    console.print(table)
+    console.print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; `minemap run` makes what is outdated or missing.")
+
+
+def _by_recipe(project: Project, scope: Scope) -> dict[Recipe, list[Step]]:
+    found: dict[Recipe, list[Step]] = {}
+    for step in steps(project, scope):
+        for recipe in step.recipes:
+            found.setdefault(recipe, []).append(step)
+    return found
+
+
+def _count(project: Project, recipe: Recipe, step_list: list[Step]) -> tuple[int, int, int, int, int]:
+    current = outdated = gaps = missing = 0
+    for step in step_list:
+        manifest = project.lake.manifest(recipe.ref(step.keys))
+        if manifest is None:
+            missing += 1
+        elif recipe.is_current(project, step.keys):
+            current += 1
+        elif manifest.missing:
+            gaps += 1
+        else:
+            outdated += 1
+    return len(step_list), current, outdated, gaps, missing

@@ -1,0 +1,37 @@
+"""The process environment, read once, where the code location is assembled.
+
+What belongs here: environment variables and their defaults. What does not: a project's settings (`minemap.toml`).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from minemap_assets.errors import BadInputError
+
+
+class Environment(BaseSettings):
+    """`MINEMAP_HOME` is the lake, `MINEMAP_STATE` what belongs to this machine: Dagster's home and the DuckDB file."""
+
+    model_config = SettingsConfigDict(env_prefix="MINEMAP_", env_file=".env", extra="ignore", frozen=True)
+    home: str = "minemap-data/lake"
+    state: Path = Path("minemap-data/state")
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+    sample: int | None = Field(None, ge=1)
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps runs and events."""
+        return self.state.expanduser().absolute() / "dagster"
+
+
+def read_environment() -> Environment:
+    """The environment. Raises `BadInputError` naming the wrong variable."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MINEMAP_" + "_".join(str(p) for p in first["loc"]).upper()
+        raise BadInputError(f"{name}: {first['msg']}") from error

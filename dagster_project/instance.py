@@ -1,0 +1,83 @@
+"""The Dagster instance of this machine: its folder, its configuration, and its agreement with the lake.
+
+What belongs here: opening the instance and bringing its records up to what the lake holds. What does not: running.
+
+The lake is the truth: an instance that was lost, or is new on this machine, is told what exists without making anything.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from minemap_assets.lake import Partition, PartitionRef
+from minemap_assets.partitions import partition_key, region_partitions
+from minemap_assets.project import Project
+
+CONFIGURATION = """\
+# Dagster's configuration on this machine; see docs/architecture.md.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  pools:
+    granularity: op
+    default_limit: 1
+  runs:
+    max_concurrent_runs: 2
+"""
+
+
+def open_instance(home: Path) -> DagsterInstance:
+    """The instance in a folder, which is made where it does not exist."""
+    home.mkdir(parents=True, exist_ok=True)
+    configuration = home / "dagster.yaml"
+    if not configuration.exists():
+        configuration.write_text(CONFIGURATION)
+    return DagsterInstance.from_config(str(home))
+
+
+def sync_regions(instance: DagsterInstance, project: Project) -> None:
+    """Add a partition for every active region."""
+    name = str(region_partitions.name)
+    new = sorted(set(project.active_regions()) - set(instance.get_dynamic_partitions(name)))
+    if new:
+        instance.add_dynamic_partitions(name, new)
+
+
+def restore(instance: DagsterInstance, project: Project, refs: Iterable[PartitionRef]) -> int:
+    """Record the materialisations the instance does not know of; returns how many there were."""
+    from minemap_assets.io_managers import metadata
+
+    known: dict[dg.AssetKey, set[str | None]] = {}
+    count = 0
+    for ref in refs:
+        manifest = project.lake.manifest(ref)
+        if manifest is None:
+            continue
+        key, wanted = dg.AssetKey([ref.room, ref.asset]), partition_key(ref.keys)
+        if key not in known:
+            known[key] = _recorded(instance, key)
+        if wanted in known[key]:
+            continue
+        partition = Partition(project.lake.store, manifest)
+        event = dg.AssetMaterialization(
+            key,
+            partition=wanted,
+            metadata=metadata(project, partition, made=False),
+            tags={"dagster/data_version": manifest.content},
+            description="Restored from the lake's manifest",
+        )
+        instance.report_runless_asset_event(event)
+        known[key].add(wanted)
+        count += 1
+    return count
+
+
+def _recorded(instance: DagsterInstance, key: dg.AssetKey) -> set[str | None]:
+    recorded: set[str | None] = set(instance.get_materialized_partitions(key))
+    if not recorded and instance.get_latest_materialization_event(key) is not None:
+        recorded.add(None)
+    return recorded

@@ -1,0 +1,32 @@
+"""What assets are given: the project, with the sources that exist.
+
+What belongs here: which source names there are and how each is opened. What does not: how a source reads.
+"""
+
+from dagster_project.environment import Environment
+from minemap_assets.imagery.source import ImagerySource
+from minemap_assets.project import Project, SourceFactory, SourceRequest, open_project
+
+
+def _simulated(request: SourceRequest) -> ImagerySource:
+    from minemap_assets.simulation.source import SimulatedSource
+    from minemap_assets.simulation.world import load_world
+
+    return SimulatedSource(load_world(request.settings.sources.simulated.world), request.product)
+
+
+def _archive(request: SourceRequest) -> ImagerySource:
+    from minemap_assets.imagery.sources.archive import open_archive
+
+    return open_archive(request.product, request.lake.store)
+
+
+SOURCES: dict[str, SourceFactory] = {"archive": _archive, "simulated": _simulated}
+"""Every source by its name in `[imagery.sources]`."""
+
+
+def project_from(environment: Environment) -> Project:
+    """The project the environment names."""
+    project = open_project(environment.home, environment.state, SOURCES)
+    project.sample = environment.sample
+    return project

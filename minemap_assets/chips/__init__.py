@@ -1,0 +1,1 @@
+"""Chips: what the model eats, cut from site images on each site's own grid."""

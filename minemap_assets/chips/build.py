@@ -1,0 +1,195 @@
+"""Builds of the chips room: site images cut into chips, with labels and split for training.
+
+What belongs here: going over sites and writing what was cut. What does not: how to cut (`tiling`, `resample`), or
+where images come from (`imagery`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+
+from minemap_assets.chips.config import ChipsConfig
+from minemap_assets.chips.labels import IGNORE, LabelSource
+from minemap_assets.chips.resample import resample_tile
+from minemap_assets.chips.split import Split, split_groups
+from minemap_assets.chips.store import ChipStore
+from minemap_assets.chips.tiling import Tile, tiles
+from minemap_assets.errors import BadInputError
+from minemap_assets.geo.grid import footprint_wgs84, to_columns
+from minemap_assets.geo.vector import WGS84, write_geoparquet
+from minemap_assets.lake import Missing, Outcome, PartitionWriter
+from minemap_assets.sites.windows import Site, iter_sites
+
+if TYPE_CHECKING:
+    from minemap_assets.imagery.reader import ImagerySet
+
+Progress = Callable[[int, int], None]
+CHIPS = "chips.zarr"
+INDEX = "index.parquet"
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """One chip: where it lies, its pixels uint16 (band, row, column) and the share of them that was observed."""
+
+    site: Site
+    tile: Tile
+    pixels: npt.NDArray[np.uint16]
+    observed_fraction: float
+
+
+@dataclass
+class _Tally:
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    empty: int = 0
+
+
+def build_chips(
+    sites: gpd.GeoDataFrame,
+    imagery: "ImagerySet",
+    config: ChipsConfig,
+    writer: PartitionWriter,
+    *,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Write `chips.zarr` and `index.parquet` of a region and year.
+
+    Sites without an image are reported missing; chips with no observed pixel are counted and left out. Raises
+    `BadInputError` where the images lack a band.
+    """
+    return _build(sites, imagery, config, writer, labels=None, progress=progress)
+
+
+def build_training_chips(
+    sites: gpd.GeoDataFrame,
+    imagery: "ImagerySet",
+    ground_truth: gpd.GeoDataFrame,
+    config: ChipsConfig,
+    writer: PartitionWriter,
+    *,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Like `build_chips`, with labels (0, 1, 255 = not observed) and a split for every chip.
+
+    The split comes from all sites, with or without an image, so that no product changes it.
+    """
+    labels = LabelSource(ground_truth)
+    return _build(sites, imagery, config, writer, labels=labels, progress=progress)
+
+
+def _build(
+    sites: gpd.GeoDataFrame,
+    imagery: "ImagerySet",
+    config: ChipsConfig,
+    writer: PartitionWriter,
+    *,
+    labels: LabelSource | None,
+    progress: Progress,
+) -> Outcome:
+    every = list(iter_sites(sites))
+    product = imagery.product
+    splits = split_groups((s.split_group for s in every), config.seed, config.validation_share, config.test_share)
+    tally = _Tally()
+    upper = sum(len(tiles(s.grid, config.size, config.overlap)) for s in every)
+    store = ChipStore.create(writer.path(CHIPS), product, config.bands, config.size, upper, labelled=labels is not None)
+    pictured = set(imagery.index["site_id"])
+    for done, site in enumerate(every):
+        if site.site_id not in pictured:
+            tally.missing.append(Missing(item=site.site_id, reason="there is no image of this site"))
+        else:
+            for cut in cut_site(site, imagery, config, tally):
+                _put(cut, store, labels, splits, tally)
+        progress(done + 1, len(every))
+    store.finish(len(tally.rows))
+    writer.add(CHIPS)
+    write_geoparquet(_frame(tally.rows, labelled=labels is not None), writer.path(INDEX))
+    writer.add(INDEX)
+    return Outcome(_summary(tally, product, len(every)), tally.missing)
+
+
+def cut_site(site: Site, imagery: "ImagerySet", config: ChipsConfig, tally: _Tally) -> Iterator[Cut]:
+    """Chips of one site that hold an observed pixel, in order; the others are counted."""
+    image = imagery.read(site.site_id)
+    order = _band_order(image.bands, config.bands)
+    for tile in tiles(site.grid, config.size, config.overlap):
+        pixels = resample_tile(image.pixels[order], image.grid, tile.grid(site.grid))
+        seen = float(np.count_nonzero(pixels[0]) / pixels[0].size)
+        if seen == 0.0:
+            tally.empty += 1
+        else:
+            yield Cut(site, tile, pixels, seen)
+
+
+def _put(cut: Cut, store: ChipStore, labels: LabelSource | None, splits: dict[str, Split], tally: _Tally) -> None:
+    chip = len(tally.rows)
+    grid = cut.tile.grid(cut.site.grid)
+    row: dict[str, Any] = {
+        "chip": chip,
+        "site_id": cut.site.site_id,
+        "row": cut.tile.row,
+        "column": cut.tile.column,
+        "observed_fraction": cut.observed_fraction,
+        **asdict(to_columns(grid)),
+        "geometry": footprint_wgs84(grid),
+    }
+    row["transform"] = list(row["transform"])
+    truth = None
+    if labels is not None:
+        truth = np.where(cut.pixels[0] > 0, labels.rasterize(grid), np.uint8(IGNORE))
+        row["split"] = splits[cut.site.split_group]
+        row["split_group"] = cut.site.split_group
+        row["mine_fraction"] = float(np.count_nonzero(truth == 1) / np.count_nonzero(truth != IGNORE))
+    store.put(chip, cut.pixels, truth)
+    tally.rows.append(row)
+
+
+def _band_order(there: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    lacking = [band for band in wanted if band not in there]
+    if lacking:
+        raise BadInputError(
+            f"the images have no band {', '.join(lacking)} (they have {', '.join(there)}); leave it out of [chips] "
+            "bands or add it to the bands of [imagery]"
+        )
+    return [list(there).index(band) for band in wanted]
+
+
+def _frame(rows: list[dict[str, Any]], *, labelled: bool) -> gpd.GeoDataFrame:
+    kinds = {
+        "chip": "int64",
+        "site_id": "str",
+        "row": "int64",
+        "column": "int64",
+        "observed_fraction": "float64",
+        "crs": "str",
+        "transform": "object",
+        "width": "int64",
+        "height": "int64",
+    }
+    if labelled:
+        kinds |= {"split": "str", "split_group": "str", "mine_fraction": "float64"}
+    frame = gpd.GeoDataFrame(rows, columns=[*kinds, "geometry"], geometry="geometry", crs=WGS84)
+    return frame.astype(kinds)
+
+
+def _summary(tally: _Tally, product: str, sites: int) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "chips": len(tally.rows),
+        "sites": sites,
+        "sites_without_image": len(tally.missing),
+        "empty_chips_left_out": tally.empty,
+        "product": product,
+    }
+    if tally.rows and "split" in tally.rows[0]:
+        for split in ("train", "validation", "test"):
+            facts[f"chips_{split}"] = sum(1 for row in tally.rows if row["split"] == split)
+        facts["chips_with_mine"] = sum(1 for row in tally.rows if row["mine_fraction"] > 0)
+    return facts

@@ -1,0 +1,27 @@
+"""Settings of the chips room: the size and overlap of chips, their bands, and how training ground is split."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class ChipsConfig(BaseModel):
+    """`size` and `overlap` are pixels of the site grid and even, so that coarser pixels nest; `bands` are common names
+    (a product without a near-infrared band works when `nir` is left out). Shares are of split groups.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    size: int = Field(512, ge=32)
+    overlap: int = Field(64, ge=0)
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir")
+    validation_share: float = Field(0.15, ge=0.0, le=0.5)
+    test_share: float = Field(0.15, ge=0.0, le=0.4)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ChipsConfig":
+        if self.size % 32:
+            raise ValueError(f"size must be a multiple of 32 (the model halves it five times), not {self.size}")
+        if self.overlap % 2 or self.overlap > self.size // 2:
+            raise ValueError(f"overlap must be even and at most half of size, not {self.overlap}")
+        if not self.bands or len(set(self.bands)) != len(self.bands):
+            raise ValueError("bands must name at least one band, each once")
+        return self

@@ -1,0 +1,1 @@
+"""Grids, rasters, vectors and small pictures: geometry that knows nothing of mines."""

@@ -1,0 +1,117 @@
+"""Raster files: Cloud Optimized GeoTIFFs written the same way every time, and read with checks.
+
+What belongs here: pixels in and out of files. What does not: what a pixel means.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+
+from minemap_assets.errors import BadInputError
+
+if TYPE_CHECKING:
+    import rasterio.io
+
+TAG_NAMESPACE = "MINEMAP"
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Pixels (band, row, column) on a grid, with band names and the JSON facts stored beside them."""
+
+    grid: GeoBox
+    pixels: npt.NDArray[Any]
+    bands: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+def write_cog(
+    path: Path,
+    pixels: npt.NDArray[Any],
+    grid: GeoBox,
+    bands: Sequence[str],
+    *,
+    nodata: float | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a (band, row, column) array as a Cloud Optimized GeoTIFF at `path` (not atomic: write to a staging file).
+
+    Deflate with predictor 2, 512 px blocks, overviews by averaging only where the image is larger than a block.
+    `facts` is stored as JSON in the file's tags.
+    """
+    import rasterio
+    from rasterio.enums import Resampling
+    from rasterio.io import MemoryFile
+    from rasterio.shutil import copy
+
+    count, height, width = pixels.shape
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "count": count,
+        "height": height,
+        "width": width,
+        "dtype": pixels.dtype.name,
+        "crs": str(grid.crs),
+        "transform": grid.affine,
+        "nodata": nodata,
+    }
+    with rasterio.Env(GDAL_NUM_THREADS="1"), MemoryFile() as memory:
+        with memory.open(**profile) as target:
+            target.write(pixels)
+            target.descriptions = tuple(bands)
+            if facts is not None:
+                target.update_tags(ns=TAG_NAMESPACE, facts=json.dumps(facts, sort_keys=True))
+        with memory.open() as source:
+            copy(
+                source,
+                path,
+                driver="COG",
+                compress="DEFLATE",
+                predictor="YES" if pixels.dtype.kind in "iuf" else "NO",
+                blocksize=512,
+                overview_resampling=Resampling.nearest.name,
+                overviews="AUTO" if max(height, width) > 512 else "NONE",
+            )
+
+
+def read_raster(path: Path, window: "rasterio.windows.Window | None" = None) -> Raster:
+    """Read a file that `write_cog` wrote. Raises `BadInputError` where it is not a whole raster."""
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        with rasterio.open(path) as source:
+            pixels = source.read(window=window)
+            affine = source.window_transform(window) if window is not None else source.transform
+            facts = json.loads(source.tags(ns=TAG_NAMESPACE).get("facts", "{}"))
+            grid = GeoBox(pixels.shape[1:], affine, str(source.crs))
+            return Raster(grid, pixels, tuple(d or "" for d in source.descriptions), facts)
+    except RasterioError as error:
+        raise BadInputError(f"{path} cannot be read as a raster ({error}); fetch or make it again") from error
+
+
+def quicklook(
+    pixels: npt.NDArray[np.uint16], low: float = 0.0, high: float = 3000.0, size: int = 256
+) -> npt.NDArray[np.uint8]:
+    """A small (row, column, 3) picture of three uint16 reflectance bands; 0 (not observed) stays black."""
+    step = max(1, max(pixels.shape[1:]) // size)
+    small = pixels[:, ::step, ::step].astype(np.float32)
+    scaled = np.clip((small - low) / (high - low), 0.0, 1.0) ** 0.8 * 255.0
+    return np.moveaxis(scaled.astype(np.uint8), 0, -1)
+
+
+def png_bytes(picture: npt.NDArray[np.uint8]) -> bytes:
+    """Encode a (row, column, 3) picture as PNG."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()

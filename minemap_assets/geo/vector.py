@@ -1,0 +1,100 @@
+"""Vector files and measures: GeoParquet that is the same bytes for the same rows, repaired geometry, true areas.
+
+What belongs here: reading, writing, repairing and measuring geometries of any kind. What does not: rules about mines.
+"""
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyproj
+import shapely
+from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+WGS84 = "EPSG:4326"
+EQUAL_AREA = "EPSG:6933"
+_GEOD = pyproj.Geod(ellps="WGS84")
+
+
+def write_geoparquet(frame: gpd.GeoDataFrame, path: Path) -> None:
+    """Write GeoParquet 1.1 with zstd and a bbox covering column."""
+    frame.to_parquet(
+        path, index=False, compression="zstd", schema_version="1.1.0", write_covering_bbox=True, geometry_encoding="WKB"
+    )
+
+
+def read_geoparquet(path: Path) -> gpd.GeoDataFrame:
+    """Read a GeoParquet file, without its covering column."""
+    frame = gpd.read_parquet(path)
+    return frame.drop(columns=[c for c in ("bbox",) if c in frame.columns])
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a plain table with zstd."""
+    frame.to_parquet(path, index=False, compression="zstd")
+
+
+def polygons_only(geometry: BaseGeometry) -> MultiPolygon | Polygon | None:
+    """The areal part of a valid geometry; None where it has none."""
+    if geometry is None or geometry.is_empty:
+        return None
+    if isinstance(geometry, Polygon | MultiPolygon):
+        return geometry
+    parts = [p for p in shapely.get_parts(geometry) if isinstance(p, Polygon | MultiPolygon) and not p.is_empty]
+    if not parts:
+        nested = [polygons_only(p) for p in shapely.get_parts(geometry) if shapely.get_num_geometries(p) > 1]
+        parts = [p for p in nested if p is not None]
+    if not parts:
+        return None
+    union = shapely.union_all(parts)
+    return union if isinstance(union, Polygon | MultiPolygon) else None
+
+
+def repair(geometry: BaseGeometry) -> MultiPolygon | Polygon | None:
+    """A valid areal geometry covering what the broken one meant; None where nothing areal is left."""
+    if geometry is None or geometry.is_empty:
+        return None
+    fixed = geometry if geometry.is_valid else shapely.make_valid(geometry, method="structure")
+    return polygons_only(fixed)
+
+
+def geodesic_area_km2(geometry: BaseGeometry) -> float:
+    """Area on the WGS84 ellipsoid in square kilometres of a geometry in EPSG:4326."""
+    if geometry is None or geometry.is_empty:
+        return 0.0
+    area, _ = _GEOD.geometry_area_perimeter(shapely.orient_polygons(geometry))
+    return abs(float(area)) / 1e6
+
+
+def areas_km2(geometries: gpd.GeoSeries) -> npt.NDArray[np.float64]:
+    """Equal-area (EPSG:6933) areas in square kilometres of a series with a CRS."""
+    return np.asarray(geometries.to_crs(EQUAL_AREA).area, dtype=np.float64) / 1e6
+
+
+def connected_components(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
+    """Label geometries that touch or overlap, directly or through others; labels follow first appearance."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components as label
+
+    count = len(geometries)
+    if count == 0:
+        return np.zeros(0, dtype=np.int64)
+    left, right = shapely.STRtree(geometries).query(geometries, predicate="intersects")
+    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
+    _, labels = label(graph, directed=False)
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return np.asarray(rank[inverse], dtype=np.int64)
+
+
+def dissolve_touching(geometries: npt.NDArray[np.object_]) -> list[BaseGeometry]:
+    """Union of each connected group; groups of one are passed through untouched."""
+    labels = connected_components(geometries)
+    merged: list[BaseGeometry] = []
+    for label in range(int(labels.max()) + 1 if len(labels) else 0):
+        members = geometries[labels == label]
+        merged.append(members[0] if len(members) == 1 else shapely.union_all(members))
+    return merged

@@ -1,0 +1,28 @@
+"""Checks of the room imagery."""
+
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.io_managers import Check, CheckOutcome
+from minemap_assets.lake import Partition
+from minemap_assets.project import Project
+
+
+def _covers_sites(partition: Partition, project: Project) -> CheckOutcome:
+    index = read_geoparquet(partition.file("index.parquet"))
+    limit = project.settings.imagery.min_clear_fraction
+    poor = sorted(index.loc[index["clear_fraction"] < limit, "site_id"])
+    uncovered = [m.item for m in partition.manifest.missing if not m.retry]
+    missing = [m.item for m in partition.manifest.missing if m.retry]
+    passed = not poor and not missing
+    sentence = (
+        f"{len(index) - len(poor)} of {len(index) + len(missing) + len(uncovered)} sites are at least {limit:.0%} clear"
+        + (f"; too little clear land: {', '.join(poor[:5])}" if poor else "")
+        + (f"; failed: {', '.join(missing[:5])} (tried again on the next run)" if missing else "")
+        + (f"; not covered by any source: {', '.join(uncovered[:5])}" if uncovered else "")
+    )
+    facts = {"sites": len(index), "poor": len(poor), "failed": len(missing), "not covered": len(uncovered)}
+    return CheckOutcome(passed, sentence, facts)
+
+
+COVERAGE_CHECKS = (
+    Check("covers_sites", "No site failed, and enough of the ground of every covered site was seen clear of cloud.", _covers_sites),
+)

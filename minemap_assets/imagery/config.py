@@ -1,0 +1,72 @@
+"""Settings of the imagery room: which product serves a year, and which sources may serve a product."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.products import PRODUCTS, product
+
+Strict = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProductPeriod(BaseModel):
+    """A product and the years it serves, both ends included; an open end is None."""
+
+    model_config = Strict
+    product: str
+    first: int | None = Field(None, alias="from")
+    until: int | None = None
+
+    def covers(self, year: int) -> bool:
+        """True where the period holds that year."""
+        return (self.first is None or year >= self.first) and (self.until is None or year <= self.until)
+
+
+def _default_rule() -> tuple[ProductPeriod, ...]:
+    return (
+        ProductPeriod.model_validate({"product": "planet-nicfi", "until": 2024}),
+        ProductPeriod.model_validate({"product": "sentinel-2-l2a", "from": 2025}),
+    )
+
+
+class ImageryConfig(BaseModel):
+    """The product rule (the first period that covers a year wins), the sources of each product in the order they may
+    stand in for each other, and the bands that are stored.
+    """
+
+    model_config = Strict
+    products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)
+    sources: dict[str, tuple[str, ...]] = {
+        "planet-nicfi": ("archive",),
+        "sentinel-2-l2a": ("archive",),
+        "sentinel-2-l1c": ("archive",),
+    }
+    bands: dict[str, tuple[str, ...]] = {
+        "planet-nicfi": ("blue", "green", "red", "nir"),
+        "sentinel-2-l2a": ("blue", "green", "red", "nir", "swir16", "swir22"),
+        "sentinel-2-l1c": ("blue", "green", "red", "nir", "swir16", "swir22"),
+    }
+    reference_year: int = 2019
+    reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
+    min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _known(self) -> "ImageryConfig":
+        named = {p.product for p in self.products} | set(self.sources) | set(self.bands) | set(self.reference_products)
+        for name in sorted(named - set(PRODUCTS)):
+            raise ValueError(f"unknown product {name!r}; the products are {', '.join(PRODUCTS)}")
+        for name, bands in self.bands.items():
+            unknown = [b for b in bands if b not in PRODUCTS[name].bands]
+            if unknown or not bands:
+                raise ValueError(f"{name} has no band {', '.join(unknown)}; it has {', '.join(PRODUCTS[name].bands)}")
+        return self
+
+    def product_for(self, year: int, periods: tuple[ProductPeriod, ...] = ()) -> str:
+        """The product of a year: the region's own periods first, then the project's. Raises `BadInputError`."""
+        for period in (*periods, *self.products):
+            if period.covers(year):
+                return period.product
+        raise BadInputError(f"no product is set for {year}; add a period that covers it to [imagery] products")
+
+    def bands_for(self, name: str) -> tuple[str, ...]:
+        """Bands stored for a product, by default all it has."""
+        return self.bands.get(name, product(name).bands)

@@ -1,0 +1,81 @@
+"""Products: what an image looks like, wherever its pixels come from.
+
+What belongs here: bands, pixel size and processing level of each product. What does not: where to get it (`sources/`).
+
+Bands go by their common names (STAC electro-optical extension), in every product: a model trained on blue, green, red
+and nir reads them from any product. Sources translate to their own names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from minemap_assets.errors import BadInputError
+
+SCALE = 10_000
+"""Stored digital numbers are reflectance times this, as uint16; 0 means not observed, valid pixels are at least 1."""
+
+NOT_OBSERVED = 0
+
+
+@dataclass(frozen=True)
+class Product:
+    """One kind of image. `resolution` is the pixel size in metres at which composites are stored (5 or 10)."""
+
+    name: str
+    title: str
+    bands: tuple[str, ...]
+    resolution: float
+    level: str
+
+
+SENTINEL2_BANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "B01": "coastal",
+        "B02": "blue",
+        "B03": "green",
+        "B04": "red",
+        "B05": "rededge1",
+        "B06": "rededge2",
+        "B07": "rededge3",
+        "B08": "nir",
+        "B8A": "nir08",
+        "B09": "nir09",
+        "B10": "cirrus",
+        "B11": "swir16",
+        "B12": "swir22",
+    }
+)
+"""Sentinel-2 MSI band names and their common names (Sentinel-2 Products Specification Document)."""
+
+_ALL_SENTINEL2 = tuple(SENTINEL2_BANDS.values())
+
+PRODUCTS: Mapping[str, Product] = MappingProxyType(
+    {
+        "planet-nicfi": Product(
+            "planet-nicfi",
+            "Planet NICFI basemap, normalised analytic, 4.77 m",
+            ("blue", "green", "red", "nir"),
+            5.0,
+            "surface reflectance",
+        ),
+        "sentinel-2-l2a": Product(
+            "sentinel-2-l2a",
+            "Sentinel-2 Level-2A, 10 to 60 m",
+            tuple(b for b in _ALL_SENTINEL2 if b != "cirrus"),
+            10.0,
+            "surface reflectance",
+        ),
+        "sentinel-2-l1c": Product(
+            "sentinel-2-l1c", "Sentinel-2 Level-1C, 10 to 60 m", _ALL_SENTINEL2, 10.0, "top-of-atmosphere reflectance"
+        ),
+    }
+)
+
+
+def product(name: str) -> Product:
+    """The product of that name. Raises `BadInputError` for an unknown one."""
+    try:
+        return PRODUCTS[name]
+    except KeyError:
+        raise BadInputError(f"unknown product {name!r}; the products are {', '.join(PRODUCTS)}") from None

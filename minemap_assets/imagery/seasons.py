@@ -1,0 +1,34 @@
+"""Seasons: the months a year's image is made from.
+
+What belongs here: turning a year and a rule into dates. What does not: choosing among images inside a season.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class Season:
+    """The days from `start` up to but not including `end`, belonging to `year`."""
+
+    year: int
+    start: date
+    end: date
+
+
+class SeasonRule(BaseModel):
+    """First and last month, both included; a rule such as 12 to 3 runs across New Year and belongs to the year in
+    which it begins. The default, June to November, is the paper's (section Methods, imagery).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    first_month: int = Field(6, ge=1, le=12)
+    last_month: int = Field(11, ge=1, le=12)
+
+    def season(self, year: int) -> Season:
+        """The season of a year."""
+        last_year = year if self.last_month >= self.first_month else year + 1
+        end = date(last_year + self.last_month // 12, self.last_month % 12 + 1, 1)
+        return Season(year, date(year, self.first_month, 1), end)

@@ -1,0 +1,101 @@
+"""The source protocol: a function from a grid, a season and bands to a composite.
+
+What belongs here: the types every source speaks. What does not: any one source (`sources/`, `simulation/`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.imagery.seasons import Season
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a composite's pixels come from.
+
+    `acquisitions` are the ids of the scenes or mosaics that gave pixels, `first_date` and `last_date` their ISO dates;
+    `offset` is what was added to the raw digital numbers (0 where none was needed); `terms` names the terms of use.
+    """
+
+    source: str
+    product: str
+    acquisitions: tuple[str, ...]
+    first_date: str
+    last_date: str
+    terms: str
+    redistributable: bool
+    processing_baseline: str = ""
+    offset: float = 0.0
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """Pixels of one grid in one season.
+
+    `pixels` is uint16 (band, row, column), reflectance x 10,000, 0 = not observed and at least 1 elsewhere, the same
+    pixels being unobserved in every band; `clear_count` is uint16 (row, column), the clear observations used.
+    """
+
+    grid: GeoBox
+    bands: tuple[str, ...]
+    pixels: npt.NDArray[np.uint16]
+    clear_count: npt.NDArray[np.uint16]
+    provenance: Provenance
+
+    @property
+    def clear_fraction(self) -> float:
+        """Share of the grid's pixels that were observed, 0 to 1."""
+        return float(np.count_nonzero(self.pixels[0]) / self.pixels[0].size)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """What a source holds for an area and season: number of images and the share of the area they cover."""
+
+    images: int
+    covered_share: float
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The newest images of a source: a revision for each year that changes when that year's images change."""
+
+    revisions: Mapping[int, str] = field(default_factory=dict)
+    newest: datetime | None = None
+
+
+class ImagerySource(Protocol):
+    """One source bound to one product."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source, such as `archive`."""
+
+    @property
+    def product(self) -> str:
+        """Name of the product it serves."""
+
+    @property
+    def revision(self) -> str:
+        """Changes when the same request might give other pixels; part of every composite's fingerprint."""
+
+    def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
+        """The composite of a grid.
+
+        Raises `NotCoveredError` where the source has no pixels there, `NotEntitledError` where the account may not
+        have them, and `RetryableError`, `QuotaError` or `AuthenticationError` where the site has to wait.
+        """
+
+    def available(self, area: BaseGeometry, season: Season) -> Availability:
+        """What there is for an area (EPSG:4326)."""
+
+    def latest(self) -> Latest:
+        """What the source holds now, for sensors."""

@@ -1,0 +1,1 @@
+"""One module a source; each fulfils `minemap_assets.imagery.source.ImagerySource`."""

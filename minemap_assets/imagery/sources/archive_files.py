@@ -1,0 +1,121 @@
+"""The files of an archive: their addresses, and one image brought onto a grid as reflectance x 10,000.
+
+What belongs here: opening files and saying which one is at fault. What does not: choosing images (`archive.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+
+from minemap_assets.errors import AuthenticationError, BadInputError, RetryableError
+from minemap_assets.imagery.products import NOT_OBSERVED, SCALE
+from minemap_assets.imagery.resampling import Sampled, sample
+from minemap_assets.imagery.sources.archive_features import Asset, Image
+
+if TYPE_CHECKING:
+    import rasterio.io
+
+_VIRTUAL = {"http://": "/vsicurl/http://", "https://": "/vsicurl/https://", "s3://": "/vsis3/", "gs://": "/vsigs/"}
+_REMOTE_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_MAX_RETRY": "5",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_TIMEOUT": "60",
+}
+"""GDAL retries nothing by itself and lists folders that a web server does not have."""
+
+_TRANSIENT = ("429", "500", "502", "503", "504", "timed out", "Could not resolve", "Connection", "timeout")
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One image on a grid: uint16 (band, row, column), reflectance x 10,000, 0 = not observed."""
+
+    pixels: npt.NDArray[np.uint16]
+    bytes_read: int
+
+
+def is_remote(root: str) -> bool:
+    """True for a URL prefix rather than a folder."""
+    return root.startswith(tuple(_VIRTUAL))
+
+
+def address(root: str, href: str) -> str:
+    """What GDAL opens for a file of an archive: `href` is relative to the root, absolute, or a URL."""
+    whole = href if is_remote(href) or Path(href).is_absolute() else f"{root.rstrip('/')}/{href}"
+    for scheme, virtual in _VIRTUAL.items():
+        if whole.startswith(scheme):
+            return virtual + whole.removeprefix(scheme)
+    return whole
+
+
+@contextmanager
+def opened(path: str) -> "Iterator[rasterio.io.DatasetReader]":
+    """A file open for reading; what goes wrong inside names it.
+
+    Raises `RetryableError` for a server that does not answer, `AuthenticationError` for one that refuses, and
+    `BadInputError` for a file that is not there, cut off or damaged.
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    remote = path.startswith("/vsi")
+    if not remote and not Path(path).is_file():
+        raise BadInputError(f"{path} does not exist; put the file back or index the archive again")
+    try:
+        with rasterio.Env(**(_REMOTE_OPTIONS if remote else {})), rasterio.open(path) as source:
+            yield source
+    except RasterioError as error:
+        reason = str(error.__cause__ or error)
+        if remote and any(word in reason for word in _TRANSIENT):
+            raise RetryableError(f"{path} cannot be read now ({reason})") from error
+        if remote and ("403" in reason or "401" in reason):
+            raise AuthenticationError(f"the server of {path} refuses access ({reason}); check the credentials") from error
+        raise BadInputError(f"{path} cannot be read, it is cut off or damaged ({reason}); fetch it again") from error
+
+
+def read_image(root: str, image: Image, grid: GeoBox, whole: GeoBox, bands: Sequence[str]) -> Tile:
+    """The bands of one image on a grid that is a block of rows of `whole`.
+
+    A pixel is not observed where a band has nodata or the file ends, or where every band of the most detailed file is
+    0; a 0 in some bands only is a dark pixel and becomes 1. Raises as `opened` does.
+    """
+    wanted = {asset.band: asset for asset in image.assets}
+    assets = [wanted[band] for band in bands]
+    values = np.full((len(bands), *grid.shape), np.nan, dtype=np.float32)
+    dark = np.zeros(values.shape, dtype=np.bool_)
+    detail = np.zeros(len(bands))
+    read = 0
+    for href in sorted({asset.href for asset in assets}):
+        places = [i for i, asset in enumerate(assets) if asset.href == href]
+        sampled = _sample_file(address(root, href), [assets[i] for i in places], grid, whole)
+        values[places], dark[places], detail[places] = sampled.values, sampled.dark, sampled.detail
+        read += sampled.bytes_read
+    finest = detail >= detail.max() * 0.99
+    seen = np.isfinite(values)
+    observed = (seen | dark).all(axis=0) & seen[finest].any(axis=0)
+    pixels = np.full(values.shape, NOT_OBSERVED, dtype=np.uint16)
+    for place, asset in enumerate(assets):
+        reflectance = np.where(seen[place], values[place] * np.float32(asset.scale) + np.float32(asset.offset), 0.0)
+        stored = np.clip(np.rint(reflectance * SCALE), 1, np.iinfo(np.uint16).max)
+        pixels[place] = np.where(observed, stored, NOT_OBSERVED).astype(np.uint16)
+    return Tile(pixels, read)
+
+
+def _sample_file(path: str, assets: Sequence[Asset], grid: GeoBox, whole: GeoBox) -> Sampled:
+    expected = assets[0].bytes
+    if expected is not None and Path(path).is_file() and Path(path).stat().st_size != expected:
+        raise BadInputError(
+            f"{path} has {Path(path).stat().st_size} bytes and had {expected} when it was indexed; "
+            "fetch it again if it is cut off, else index the archive again"
+        )
+    with opened(path) as source:
+        if max(asset.index for asset in assets) > source.count:
+            raise BadInputError(f"{path} has {source.count} bands, fewer than its index says; index the archive again")
+        return sample(source, [a.index for a in assets], [a.nodata for a in assets], grid, whole)

@@ -1,0 +1,1 @@
+"""From calibrated masks to yearly mining polygons: outlines, temporal rule, merging, countries."""

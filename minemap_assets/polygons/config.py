@@ -1,0 +1,59 @@
+"""Settings of the polygons room and its two presets.
+
+What belongs here: numbers and choices a person may set. What does not: what they do (each module says it).
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Preset = Literal["default", "parity"]
+
+_PARITY = {"window": 1, "holes": "all", "min_area_km2": 0.0}
+"""The published rule (paper, postprocessing): one year on each side, every hole filled, nothing too small."""
+
+
+class PolygonsConfig(BaseModel):
+    """How masks become mining polygons. The defaults are this project's rule; `preset="parity"` is the published one,
+    wherever no value is given (its variant also sets `buffer_m` to 100).
+
+    `window` is the number of years looked at on each side: of these, the nearest one in which the ground was observed
+    decides. `buffer_m` widens polygons (metres) before they are compared with another year's. Holes below
+    `min_hole_km2` are filled with `holes="small"`, every hole with "all". Polygons below `min_area_km2` are noise: they
+    are neither kept nor evidence for another year. `threshold` overrides the operating point stored with the masks.
+    What lies outside every country goes to the nearest one within `border_tolerance_km` (coast lines are generalised).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    preset: Preset = "default"
+    rule: Literal["intersect"] = "intersect"
+    window: int = Field(2, ge=1, le=5)
+    buffer_m: float = Field(0.0, ge=0.0, le=5_000.0)
+    holes: Literal["small", "all", "none"] = "small"
+    min_hole_km2: float = Field(0.01, ge=0.0)
+    min_area_km2: float = Field(0.0005, ge=0.0)
+    operating_point: str = "match_area"
+    threshold: float | None = Field(None, gt=0.0, le=1.0)
+    border_tolerance_km: float = Field(5.0, ge=0.0, le=100.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_values(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("preset") == "parity":
+            return {**_PARITY, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _named_threshold(self) -> "PolygonsConfig":
+        if self.threshold is not None and self.operating_point in ("match_area", "max_miou"):
+            raise ValueError(
+                f"threshold {self.threshold} is yours, so operating_point may not be {self.operating_point!r}; "
+                "give it a name of your own, such as 'custom'"
+            )
+        return self
+
+    @property
+    def rule_name(self) -> str:
+        """The temporal rule in one word, as stored with every polygon: `intersect-2`, `intersect-1+100m`."""
+        widened = f"+{self.buffer_m:g}m" if self.buffer_m else ""
+        return f"{self.rule}-{self.window}{widened}"

@@ -1,0 +1,142 @@
+"""Merging: polygons that were cut where the ground of two sites meets become one again.
+
+What belongs here: joining outlines of different sites, and keeping track of which outlines a polygon is made of. What
+does not: which polygons stay (`temporal/`), or holes (`holes.py`).
+
+Outlines of one UTM zone lie on one lattice of pixel corners, so they are joined there, to the millimetre: in degrees
+their shared sides would miss each other by rounding. Across zones they are joined in degrees.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.geo.vector import WGS84, polygons_only
+
+_MILLIMETRE = 1e-3
+_NEAR_DEGREES = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """Simple polygons (EPSG:4326) and, for each, the rows of the raw outlines it is made of (sorted)."""
+
+    polygons: npt.NDArray[np.object_]
+    members: tuple[npt.NDArray[np.int64], ...]
+
+    def take(self, keep: npt.NDArray[np.bool_]) -> "Merged":
+        """The polygons where `keep` is True."""
+        return Merged(self.polygons[keep], tuple(m for m, k in zip(self.members, keep, strict=True) if k))
+
+    def with_polygons(self, polygons: npt.NDArray[np.object_]) -> "Merged":
+        """The same members under other outlines."""
+        return Merged(polygons, self.members)
+
+
+def merge_sites(raw: gpd.GeoDataFrame, crs_of_site: Mapping[str, str]) -> Merged:
+    """Join raw outlines of different sites that share ground or a side; order follows the first member.
+
+    `raw` has site_id and geometry (EPSG:4326). Outlines that only meet at a corner stay apart.
+    """
+    polygons = np.asarray(raw.geometry, dtype=object)
+    sites = raw["site_id"].to_numpy(dtype=object)
+    left, right = _neighbours(polygons, sites)
+    if not len(left):
+        return Merged(polygons, tuple(np.array([i]) for i in range(len(polygons))))
+    crs = np.array([crs_of_site[s] for s in sites], dtype=object)
+    exact = _on_lattice(polygons, crs, np.unique(left))
+    same = crs[left] == crs[right]
+    meet = np.zeros(len(left), dtype=bool)
+    meet[same] = shapely.intersects(exact[left[same]], exact[right[same]])
+    meet[~same] = shapely.intersects(polygons[left[~same]], polygons[right[~same]])
+    groups = _groups(len(polygons), left[meet], right[meet])
+    pieces: list[tuple[BaseGeometry, npt.NDArray[np.int64]]] = []
+    for group in groups:
+        pieces.extend(_union(group, polygons, exact, crs))
+    pieces.sort(key=lambda piece: int(piece[1][0]))
+    return Merged(np.array([p for p, _ in pieces], dtype=object), tuple(m for _, m in pieces))
+
+
+def absorb(merged: Merged) -> Merged:
+    """Give polygons that lie inside another one (islands in a filled hole) to the one that holds them."""
+    count = len(merged.polygons)
+    if not count:
+        return merged
+    inner, outer = shapely.STRtree(merged.polygons).query(merged.polygons, predicate="covered_by")
+    inside = inner != outer
+    inner, outer = inner[inside], outer[inside]
+    if not len(inner):
+        return merged
+    area = shapely.area(merged.polygons)
+    order = np.lexsort((-area[outer], inner))
+    inner, outer = inner[order], outer[order]
+    first = np.unique(inner, return_index=True)[1]
+    members = list(merged.members)
+    keep = np.ones(count, dtype=bool)
+    for child, parent in zip(inner[first], outer[first], strict=True):
+        members[parent] = np.union1d(members[parent], merged.members[child])
+        keep[child] = False
+    return Merged(merged.polygons, tuple(members)).take(keep)
+
+
+def _neighbours(
+    polygons: npt.NDArray[np.object_], sites: npt.NDArray[np.object_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pairs of outlines of different sites whose boxes come within a centimetre, in both directions."""
+    if not len(polygons):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    bounds = shapely.bounds(polygons)
+    boxes = shapely.box(*(bounds + np.array([-1.0, -1.0, 1.0, 1.0]) * _NEAR_DEGREES).T)
+    left, right = shapely.STRtree(polygons).query(boxes)
+    other = sites[left] != sites[right]
+    return left[other].astype(np.int64), right[other].astype(np.int64)
+
+
+def _on_lattice(
+    polygons: npt.NDArray[np.object_], crs: npt.NDArray[np.object_], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.object_]:
+    """The chosen outlines in their site's CRS, to the millimetre; None elsewhere."""
+    exact = np.full(len(polygons), None, dtype=object)
+    for zone in sorted(set(crs[rows])):
+        chosen = rows[crs[rows] == zone]
+        projected = np.asarray(gpd.GeoSeries(polygons[chosen], crs=WGS84).to_crs(zone), dtype=object)
+        exact[chosen] = shapely.set_precision(projected, _MILLIMETRE)
+    return exact
+
+
+def _groups(count: int, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
+    _, labels = connected_components(graph, directed=False)
+    order = np.argsort(labels, kind="stable").astype(np.int64)
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
+def _union(
+    group: npt.NDArray[np.int64],
+    polygons: npt.NDArray[np.object_],
+    exact: npt.NDArray[np.object_],
+    crs: npt.NDArray[np.object_],
+) -> list[tuple[BaseGeometry, npt.NDArray[np.int64]]]:
+    """Union of a group as simple polygons, each with its members; a group of one is passed through untouched."""
+    if len(group) == 1:
+        return [(polygons[group[0]], group)]
+    by_zone = [
+        gpd.GeoSeries([shapely.union_all(exact[group[crs[group] == zone]])], crs=zone).to_crs(WGS84).iloc[0]
+        for zone in sorted(set(crs[group]))
+    ]
+    union = polygons_only(by_zone[0] if len(by_zone) == 1 else shapely.union_all(by_zone))
+    parts = [] if union is None else list(shapely.get_parts(union))
+    if len(parts) == 1:
+        return [(parts[0], group)]
+    points = shapely.point_on_surface(polygons[group])
+    owner = [int(np.argmin(shapely.distance(np.array(parts, dtype=object), point))) for point in points]
+    members = [group[[n for n, o in enumerate(owner) if o == k]] for k in range(len(parts))]
+    return [(part, rows) for part, rows in zip(parts, members, strict=True) if len(rows)]

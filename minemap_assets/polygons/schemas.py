@@ -1,0 +1,302 @@
+"""Schemas: the columns of this room's tables, their types and where they come from; and writing tables that keep them.
+
+What belongs here: what a table looks like. What does not: how it is computed. The room `tables` builds its own schemas
+with the same words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from minemap_assets.errors import PermanentError
+from minemap_assets.geo.vector import WGS84, read_geoparquet, write_geoparquet, write_parquet
+
+ColumnType = Literal["string", "int32", "float64", "bool", "list<string>", "geometry"]
+
+_ARROW: dict[str, Any] = {
+    "string": pa.large_string(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "list<string>": pa.list_(pa.string()),
+}
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """One upstream column: asset name and column name."""
+
+    asset: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, one sentence, whether it may be null, and the columns it is made from."""
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = False
+    lineage: tuple[Lineage, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One table: the asset that holds it, its file, its columns in order and the columns that name a row."""
+
+    name: str
+    asset: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def file(self) -> str:
+        """File name inside the partition."""
+        return f"{self.name}.parquet"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(c.name for c in self.columns)
+
+    @property
+    def geometry(self) -> bool:
+        """True where the table has a geometry column."""
+        return any(c.type == "geometry" for c in self.columns)
+
+
+def came_from(asset: str, *columns: str) -> tuple[Lineage, ...]:
+    """Lineage to some columns of one asset."""
+    return tuple(Lineage(asset, column) for column in columns)
+
+
+def conform(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """The frame with exactly the spec's columns, in order and typed; rows keep their order.
+
+    Raises `PermanentError` where a column is missing, null against the spec, or the key is not unique.
+    """
+    absent = [name for name in spec.names if name not in frame.columns]
+    if absent:
+        raise PermanentError(f"the table {spec.name} lacks the column {absent[0]}; make its partition again")
+    data = {column.name: _typed(frame[column.name], column, spec) for column in spec.columns}
+    if len(frame) and frame.duplicated(list(spec.key)).any():
+        raise PermanentError(f"the table {spec.name} has two rows with the same {', '.join(spec.key)}")
+    index = pd.RangeIndex(len(frame))
+    if spec.geometry:
+        return gpd.GeoDataFrame(data, geometry="geometry", crs=WGS84, index=index)
+    return pd.DataFrame(data, index=index)
+
+
+def empty_table(spec: TableSpec) -> pd.DataFrame:
+    """A table without rows that still has its columns and types."""
+    return conform(pd.DataFrame(columns=list(spec.names)), spec)
+
+
+def _typed(values: "pd.Series[Any]", column: Column, spec: TableSpec) -> Any:
+    if not column.nullable and column.type not in ("list<string>", "geometry") and values.isna().any():
+        raise PermanentError(f"the table {spec.name} has an empty {column.name}; make its partition again")
+    match column.type:
+        case "geometry":
+            return gpd.GeoSeries(np.asarray(values, dtype=object), crs=WGS84)
+        case "list<string>":
+            lists = np.empty(len(values), dtype=object)
+            lists[:] = [[str(v) for v in row] if row is not None else [] for row in values]
+            return pd.Series(lists, dtype=object)
+        case "string":
+            return pd.Series(values.to_numpy(dtype=object), dtype="str")
+        case "int32" if column.nullable:
+            return pd.Series(values.to_numpy(dtype=object), dtype="Int32")
+        case "bool" if column.nullable:
+            return pd.Series(values.to_numpy(dtype=object), dtype="boolean")
+        case kind:
+            return pd.Series(values.to_numpy(), dtype=kind)
+
+
+def write_table(frame: pd.DataFrame, spec: TableSpec, path: Path) -> int:
+    """Conform and write a table; returns its rows. An empty table gets the same column types as a full one."""
+    table = conform(frame, spec)
+    if isinstance(table, gpd.GeoDataFrame):
+        write_geoparquet(table, path)
+    else:
+        write_parquet(table, path)
+    _fix_types(spec, path)
+    return len(table)
+
+
+def _fix_types(spec: TableSpec, path: Path) -> None:
+    """Pandas has no type for lists: where all are empty, the file says `null`, and readers could not stack years."""
+    written = pq.read_schema(path)
+    wrong = [c for c in spec.columns if c.type != "geometry" and written.field(c.name).type != _ARROW[c.type]]
+    if not wrong:
+        return
+    table = pq.read_table(path)
+    for column in wrong:
+        place = table.schema.get_field_index(column.name)
+        kind = _ARROW[column.type]
+        table = table.set_column(place, pa.field(column.name, kind), table.column(place).cast(kind))
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_table(path: Path, spec: TableSpec) -> pd.DataFrame:
+    """Read a table that `write_table` wrote, typed by its spec."""
+    return conform(read_geoparquet(path) if spec.geometry else pd.read_parquet(path), spec)
+
+
+def stack(frames: Sequence[pd.DataFrame], spec: TableSpec) -> pd.DataFrame:
+    """Frames below each other; typed also where there are none."""
+    filled = [conform(frame, spec) for frame in frames if len(frame)]
+    if not filled:
+        return empty_table(spec)
+    return conform(pd.concat(filled, ignore_index=True), spec)
+
+
+_RAW = "raw_polygons"
+_MASKS = "raw_masks"
+
+RAW_POLYGONS = TableSpec(
+    "raw_polygons",
+    "raw_polygons",
+    "Outlines of one year's masks on pixel edges, before any rule.",
+    (
+        Column("raw_id", "string", "Id of the outline before postprocessing."),
+        Column("site_id", "string", "Site whose pixels it is made of.", lineage=came_from(_MASKS, "site_id")),
+        Column("region", "string", "Slug of the region."),
+        Column("year", "int32", "Year of the imagery."),
+        Column("area_km2", "float64", "Equal-area (EPSG:6933) area in square kilometres."),
+        Column("mean_probability", "float64", "Mean calibrated probability of mining inside it, 0 to 1."),
+        Column("geometry", "geometry", "Outline in EPSG:4326.", lineage=came_from(_MASKS, "threshold", "file")),
+    ),
+    ("raw_id",),
+)
+
+_IMAGERY = "imagery"
+_COUNTRIES = "country_boundaries"
+
+MINING_POLYGONS = TableSpec(
+    "mining_polygons",
+    "mining_polygons",
+    "Mining polygons of a region and year, confirmed by neighbouring years, merged across sites.",
+    (
+        Column(
+            "polygon_id", "string", "Id of the polygon, unique in the project.", lineage=came_from(_RAW, "geometry")
+        ),
+        Column("site_ids", "list<string>", "Sites whose pixels it is made of.", lineage=came_from(_RAW, "site_id")),
+        Column("region", "string", "Slug of the region.", lineage=came_from(_RAW, "region")),
+        Column("year", "int32", "Year of the imagery.", lineage=came_from(_RAW, "year")),
+        Column(
+            "country_iso3",
+            "string",
+            "ISO 3166-1 alpha-3 code of the country with the largest share; empty where unassigned.",
+            lineage=came_from(_COUNTRIES, "iso3", "geometry"),
+        ),
+        Column("country_name", "string", "Name of that country.", lineage=came_from(_COUNTRIES, "name")),
+        Column("continent", "string", "Continent of that country.", lineage=came_from(_COUNTRIES, "continent")),
+        Column(
+            "area_km2",
+            "float64",
+            "Equal-area (EPSG:6933) area in square kilometres.",
+            lineage=came_from(_RAW, "geometry"),
+        ),
+        Column(
+            "mean_probability",
+            "float64",
+            "Mean calibrated probability of mining over the pixels that are mine, 0 to 1.",
+            lineage=came_from(_RAW, "mean_probability"),
+        ),
+        Column(
+            "operating_point",
+            "string",
+            "The purpose of the threshold: match_area, max_miou or the user's.",
+            lineage=came_from(_MASKS, "operating_point"),
+        ),
+        Column("temporal_rule", "string", "Rule, years on each side and buffer that confirm a polygon."),
+        Column("status", "string", "final, or provisional while years of the temporal window are missing."),
+        Column("product", "string", "What the images look like.", lineage=came_from(_MASKS, "product")),
+        Column("sources", "list<string>", "Where the pixels come from.", lineage=came_from(_IMAGERY, "source")),
+        Column(
+            "acquisitions",
+            "list<string>",
+            "Ids of the scenes or mosaics that gave pixels.",
+            lineage=came_from(_IMAGERY, "acquisitions"),
+        ),
+        Column(
+            "clear_fraction",
+            "float64",
+            "Share of its sites' pixels that were observed, 0 to 1; null where the imagery index has no row.",
+            nullable=True,
+            lineage=came_from(_IMAGERY, "clear_fraction"),
+        ),
+        Column(
+            "model_version",
+            "string",
+            "Content hash of the model that made the masks.",
+            lineage=came_from(_MASKS, "model_version"),
+        ),
+        Column("geometry", "geometry", "Outline in EPSG:4326.", lineage=came_from(_RAW, "geometry")),
+    ),
+    ("polygon_id",),
+)
+
+POLYGON_COUNTRY_AREA = TableSpec(
+    "polygon_country_area",
+    "mining_polygons",
+    "Exact split of each polygon at country borders; the areas of one polygon add up to its own.",
+    (
+        Column("polygon_id", "string", "Id of the polygon.", lineage=came_from(_RAW, "geometry")),
+        Column(
+            "iso3",
+            "string",
+            "ISO 3166-1 alpha-3 code; empty for ground of no country.",
+            lineage=came_from(_COUNTRIES, "iso3", "geometry"),
+        ),
+        Column(
+            "area_km2",
+            "float64",
+            "Area of the polygon inside the country, in square kilometres.",
+            lineage=(*came_from(_RAW, "geometry"), *came_from(_COUNTRIES, "geometry")),
+        ),
+    ),
+    ("polygon_id", "iso3"),
+)
+
+SITE_AREA = TableSpec(
+    "site_area",
+    "mining_polygons",
+    "Mapped area on the ground that each site owns: zero where nothing was found, null where nothing was seen.",
+    (
+        Column("site_id", "string", "Id of the site.", lineage=came_from("sites", "site_id")),
+        Column("region", "string", "Slug of the region.", lineage=came_from("sites", "region")),
+        Column("year", "int32", "Year of the imagery."),
+        Column(
+            "observed_share",
+            "float64",
+            "Share of the ground the site owns that was observed, 0 to 1.",
+            lineage=came_from(_MASKS, "file"),
+        ),
+        Column(
+            "area_km2",
+            "float64",
+            "Mapped area in square kilometres on the ground the site owns; null where nothing was observed.",
+            nullable=True,
+            lineage=came_from(_RAW, "geometry"),
+        ),
+        Column("status", "string", "final, or provisional while years of the temporal window are missing."),
+        Column(
+            "product",
+            "string",
+            "What the site's image looks like; null where there is none.",
+            nullable=True,
+            lineage=came_from(_MASKS, "product"),
+        ),
+    ),
+    ("site_id",),
+)

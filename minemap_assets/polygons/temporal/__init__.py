@@ -1,0 +1,1 @@
+"""Rules that let neighbouring years decide whether a polygon is a mine."""

@@ -1,0 +1,72 @@
+"""The intersect rule: a polygon that no neighbouring year confirms is noise (paper, postprocessing).
+
+What belongs here: comparing one year's polygons with those of its two neighbours. What does not: which year is the
+neighbour (`window.py`).
+"""
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from minemap_assets.geo.grid import utm_epsg
+from minemap_assets.geo.vector import WGS84
+
+_METRES_PER_DEGREE = 110_000.0
+
+
+def intersect_rule(
+    current: gpd.GeoDataFrame,
+    previous: gpd.GeoDataFrame | None,
+    following: gpd.GeoDataFrame | None,
+    buffer_m: float = 0.0,
+) -> npt.NDArray[np.bool_]:
+    """True for each polygon of `current` (EPSG:4326) that intersects one of the previous or of the following year.
+
+    A neighbour that was not observed is None, which is not the same as one without polygons: with one neighbour, that
+    one decides alone; with none, every polygon stays. `buffer_m` is the distance in metres that still counts as
+    intersecting (the published variant: 100).
+    """
+    known = [frame for frame in (previous, following) if frame is not None]
+    if not known:
+        return np.ones(len(current), dtype=bool)
+    keep = np.zeros(len(current), dtype=bool)
+    for frame in known:
+        keep |= confirmed(current.geometry.values, frame.geometry.values, buffer_m)
+    return keep
+
+
+def confirmed(
+    polygons: npt.NDArray[np.object_], others: npt.NDArray[np.object_], buffer_m: float = 0.0
+) -> npt.NDArray[np.bool_]:
+    """True for each polygon that one of `others` (both EPSG:4326) intersects, or comes within `buffer_m` metres of."""
+    polygons, others = np.asarray(polygons, dtype=object), np.asarray(others, dtype=object)
+    found = np.zeros(len(polygons), dtype=bool)
+    if not len(polygons) or not len(others):
+        return found
+    found[np.unique(shapely.STRtree(others).query(polygons, predicate="intersects")[0])] = True
+    if buffer_m > 0.0:
+        rest = np.flatnonzero(~found)
+        found[rest] = _within_distance(polygons[rest], others, buffer_m)
+    return found
+
+
+def _within_distance(
+    polygons: npt.NDArray[np.object_], others: npt.NDArray[np.object_], distance_m: float
+) -> npt.NDArray[np.bool_]:
+    """Like `confirmed`, by distance measured in the polygon's UTM zone (scale within 0.1 %)."""
+    found = np.zeros(len(polygons), dtype=bool)
+    bounds = shapely.bounds(polygons)
+    latitude = np.minimum(np.abs(bounds[:, [1, 3]]).max(axis=1) + 0.1, 89.0) if len(bounds) else np.zeros(0)
+    margin = 1.05 * distance_m / _METRES_PER_DEGREE / np.cos(np.radians(latitude))
+    boxes = shapely.box(bounds[:, 0] - margin, bounds[:, 1] - margin, bounds[:, 2] + margin, bounds[:, 3] + margin)
+    left, right = shapely.STRtree(others).query(boxes)
+    middle = (bounds[:, :2] + bounds[:, 2:]) / 2.0
+    zones = np.array([utm_epsg(x, y) for x, y in middle], dtype=np.int64)
+    for zone in np.unique(zones[left]):
+        chosen = zones[left] == zone
+        ours = gpd.GeoSeries(polygons[left[chosen]], crs=WGS84).to_crs(int(zone)).values
+        theirs = gpd.GeoSeries(others[right[chosen]], crs=WGS84).to_crs(int(zone)).values
+        near = shapely.dwithin(np.asarray(ours, dtype=object), np.asarray(theirs, dtype=object), distance_m)
+        found[left[chosen][near]] = True
+    return found

@@ -1,0 +1,306 @@
+"""The catalogue of reference files: what was registered, from where, under which licence, and its checksum.
+
+What belongs here: copying files into the lake and describing them. What does not: turning them into tables
+(`polygon_sets.py`, `boundaries.py`, `points.py`).
+
+Files are kept byte for byte as they were given, under `inputs/reference/<name>/<start of checksum>/`, so that a file
+that replaces another never overwrites it while somebody reads. A Shapefile, which is several files, is kept as one
+uncompressed zip archive with fixed dates (`<stem>.shp.zip`), the same bytes for the same parts.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import geopandas as gpd
+import shapely
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.lake import file_sha256
+from minemap_assets.reference.vector_files import read_vector
+from minemap_assets.stores import Store
+
+Kind = Literal["polygons", "boundaries", "points"]
+Role = Literal["labels", "outlines"]
+Change = Literal["added", "unchanged", "replaced", "described"]
+
+FOLDER = "inputs/reference"
+CATALOGUE_PATH = f"{FOLDER}/catalogue.json"
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "polygons": ("id", "group"),
+    "boundaries": ("iso3", "name", "continent"),
+    "points": ("point_id", "year", "label"),
+}
+"""Our columns that may be mapped to the file's, for each kind."""
+
+KNOWN_LAYERS: Mapping[str, tuple[str, ...]] = {"boundaries": ("countries",)}
+"""Layers taken without being named, for each kind."""
+
+RESERVED = frozenset(
+    (
+        "country_boundaries",
+        "validation_points",
+        "ground_truth",
+        "sites",
+        "imagery",
+        "reference_imagery",
+        "chips",
+        "training_chips",
+        "segmentation_model",
+        "model_evaluation",
+        "promoted_model",
+        "raw_masks",
+        "reference_masks",
+        "raw_polygons",
+        "mining_polygons",
+        "site_history",
+        "polygons",
+        "site_panel",
+        "country_summary",
+        "region_summary",
+        "imagery_clarity",
+        "database",
+        "reference_validation",
+        "area_estimates",
+        "source_continuity",
+        "patch_classifier",
+        "scan_imagery",
+        "patch_scores",
+        "detections",
+        "cumulative_detections",
+        "candidate_sites",
+        "detection_sample",
+        "dataset_files",
+        "map",
+        "report",
+        "catalogue",
+        "regions",
+    )
+)
+"""Names of other assets, which a set must not take."""
+
+_OWN_ASSET: Mapping[str, str] = {"boundaries": "country_boundaries", "points": "validation_points"}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".shp.xml")
+_AREAL = {shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON, shapely.GeometryType.GEOMETRYCOLLECTION}
+_PUNCTUAL = {shapely.GeometryType.POINT}
+
+
+class ReferenceEntry(BaseModel):
+    """One registered file. `columns` maps our column names to the file's; `crs` overrides what the file says.
+
+    `role` is for polygons only: labels count as ground truth and locate sites, outlines only locate sites.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    kind: Kind
+    role: Role | None = None
+    file: str
+    sha256: str
+    bytes: int
+    features: int
+    licence: str
+    citation: str = ""
+    source: str = ""
+    reference_year: int | None = None
+    layer: str | None = None
+    crs: str | None = None
+    columns: dict[str, str] = {}
+
+
+class Catalogue(BaseModel):
+    """All entries, sorted by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    entries: tuple[ReferenceEntry, ...] = ()
+
+    def find(self, name: str) -> ReferenceEntry | None:
+        """The entry of that name; None where there is none."""
+        return next((e for e in self.entries if e.name == name), None)
+
+    def of_kind(self, kind: Kind) -> tuple[ReferenceEntry, ...]:
+        """Entries of one kind, sorted by name."""
+        return tuple(e for e in self.entries if e.kind == kind)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What registering did: the entry as it now stands, and one sentence."""
+
+    entry: ReferenceEntry
+    change: Change
+    sentence: str
+
+
+def read_catalogue(store: Store) -> Catalogue:
+    """The catalogue; empty where nothing was registered. Raises `BadInputError` where the file is damaged."""
+    try:
+        data = store.read_bytes(CATALOGUE_PATH)
+    except NotFoundError:
+        return Catalogue()
+    try:
+        return Catalogue.model_validate_json(data)
+    except ValidationError as error:
+        raise BadInputError(
+            f"{store.root}/{CATALOGUE_PATH} cannot be read; restore an earlier version or register the files again"
+        ) from error
+
+
+def register(
+    store: Store,
+    source: Path,
+    *,
+    name: str,
+    kind: Kind,
+    licence: str,
+    role: Role | None = None,
+    citation: str = "",
+    origin: str = "",
+    reference_year: int | None = None,
+    layer: str | None = None,
+    crs: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    reserved: Collection[str] = RESERVED,
+) -> Registration:
+    """Check a vector file, copy it into the lake and describe it in the catalogue.
+
+    `origin` says where the file came from (an address, a DOI). `licence` is mandatory: `unknown` must be said. Polygons
+    have the role `labels` unless told otherwise. Registering the same again does nothing; another file under the same
+    name replaces the entry. Raises `BadInputError`.
+    """
+    catalogue = read_catalogue(store)
+    _check_name(catalogue, name, kind, reserved)
+    if not licence.strip():
+        raise BadInputError(f"{name} has no licence; give the one its authors chose, or 'unknown'")
+    if role is not None and kind != "polygons":
+        raise BadInputError(f"{name} is a file of {kind}, which has no role; leave the role out")
+    features = _checked_features(source, kind, layer, crs, columns or {})
+    with tempfile.TemporaryDirectory(dir=store.staging()) as folder:
+        local = _single_file(source, Path(folder))
+        checksum = file_sha256(local)
+        entry = ReferenceEntry(
+            name=name,
+            kind=kind,
+            role=(role or "labels") if kind == "polygons" else None,
+            file=f"{FOLDER}/{name}/{checksum[:12]}/{local.name}",
+            sha256=checksum,
+            bytes=local.stat().st_size,
+            features=features,
+            licence=licence.strip(),
+            citation=citation,
+            source=origin,
+            reference_year=reference_year,
+            layer=layer,
+            crs=crs,
+            columns=dict(sorted((columns or {}).items())),
+        )
+        if store.size(entry.file) != entry.bytes or file_sha256(store.fetch(entry.file)) != checksum:
+            store.put(local, entry.file)
+    known = catalogue.find(name)
+    if known != entry:
+        _write(store, [e for e in catalogue.entries if e.name != name] + [entry])
+    if known is not None and known.file != entry.file:
+        store.delete(known.file)
+    return _registration(known, entry)
+
+
+def withdraw(store: Store, name: str) -> Catalogue:
+    """Take an entry out of the catalogue; its file stays in the lake. Raises `BadInputError` for an unknown name."""
+    catalogue = read_catalogue(store)
+    if catalogue.find(name) is None:
+        names = ", ".join(e.name for e in catalogue.entries) or "none"
+        raise BadInputError(f"nothing is registered as {name}; registered are {names}")
+    return _write(store, [e for e in catalogue.entries if e.name != name])
+
+
+def read_entry(entry: ReferenceEntry, store: Store) -> gpd.GeoDataFrame:
+    """All features of a registered file in EPSG:4326. Raises `BadInputError` where the file changed or went missing."""
+    again = f"register {entry.name} again"
+    try:
+        path = store.fetch(entry.file)
+    except NotFoundError as error:
+        raise BadInputError(f"{store.root}/{entry.file} is gone; {again}") from error
+    if file_sha256(path) != entry.sha256:
+        raise BadInputError(f"{path} is not the file that was registered (its checksum differs); {again}")
+    return read_vector(path, layer=entry.layer, crs=entry.crs, known_layers=KNOWN_LAYERS.get(entry.kind, ()))
+
+
+def _check_name(catalogue: Catalogue, name: str, kind: Kind, reserved: Collection[str]) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadInputError(f"{name!r} cannot name a reference file; use lower-case letters, digits and underscores")
+    if name in reserved and name != _OWN_ASSET.get(kind):
+        raise BadInputError(f"{name} is the name of another asset; choose another name")
+    known = catalogue.find(name)
+    if known is not None and known.kind != kind:
+        raise BadInputError(f"{name} is registered as {known.kind}, not {kind}; choose another name")
+    others = [e.name for e in catalogue.of_kind(kind) if e.name != name]
+    if kind in _OWN_ASSET and others:
+        raise BadInputError(f"{kind} are registered as {others[0]} already; withdraw it or use its name")
+
+
+def _checked_features(source: Path, kind: Kind, layer: str | None, crs: str | None, columns: Mapping[str, str]) -> int:
+    unknown = sorted(set(columns) - set(COLUMNS[kind]))
+    if unknown:
+        raise BadInputError(
+            f"{kind} have no column {', '.join(unknown)}; the ones that can be set are {', '.join(COLUMNS[kind])}"
+        )
+    frame = read_vector(source, layer=layer, crs=crs, known_layers=KNOWN_LAYERS.get(kind, ()))
+    absent = sorted(c for c in columns.values() if c not in frame.columns)
+    if absent:
+        has = ", ".join(str(c) for c in frame.columns if c != frame.geometry.name) or "none"
+        raise BadInputError(f"{source} has no column {', '.join(absent)}; it has {has}")
+    wanted, noun = (_PUNCTUAL, "point") if kind == "points" else (_AREAL, "polygon")
+    types = {int(t) for t in shapely.get_type_id(frame.geometry.array)}
+    if not types & wanted:
+        raise BadInputError(f"{source} holds no {noun}, which {name_of(kind)} need; give another file or layer")
+    return len(frame)
+
+
+def name_of(kind: Kind) -> str:
+    """A kind in words, for messages."""
+    return {"polygons": "polygon sets", "boundaries": "country boundaries", "points": "validation points"}[kind]
+
+
+def _single_file(source: Path, folder: Path) -> Path:
+    """The file itself copied, or the parts of a Shapefile in one archive."""
+    if source.suffix.lower() != ".shp":
+        target = folder / source.name
+        shutil.copyfile(source, target)
+        return target
+    target = folder / f"{source.stem}.shp.zip"
+    parts = {p.name[len(source.stem) :].lower(): p for p in source.parent.iterdir() if p.name.startswith(source.stem)}
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for suffix in _SHAPEFILE_PARTS:
+            if suffix in parts:
+                info = zipfile.ZipInfo(f"{source.stem}{suffix}", date_time=(1980, 1, 1, 0, 0, 0))
+                archive.writestr(info, parts[suffix].read_bytes())
+    return target
+
+
+def _write(store: Store, entries: list[ReferenceEntry]) -> Catalogue:
+    catalogue = Catalogue(entries=tuple(sorted(entries, key=lambda e: e.name)))
+    text = json.dumps(catalogue.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
+    store.write_bytes(CATALOGUE_PATH, f"{text}\n".encode())
+    return catalogue
+
+
+def _registration(known: ReferenceEntry | None, entry: ReferenceEntry) -> Registration:
+    count = f"{entry.features:,} features, {entry.bytes:,} bytes"
+    if known is None:
+        return Registration(entry, "added", f"{entry.name} is registered ({count})")
+    if known == entry:
+        return Registration(entry, "unchanged", f"{entry.name} is registered already, nothing changed ({count})")
+    if known.sha256 != entry.sha256:
+        was = f"{known.features:,} features, {known.bytes:,} bytes"
+        return Registration(entry, "replaced", f"{entry.name} holds another file now: {count}, before {was}")
+    changed = ", ".join(f for f in ReferenceEntry.model_fields if getattr(known, f) != getattr(entry, f))
+    return Registration(entry, "described", f"{entry.name} keeps its file; changed: {changed}")

@@ -1,0 +1,127 @@
+"""Validation points: places labelled mine or not mine, year by year.
+
+What belongs here: reading labels as people write them. What does not: statistics (the validation room).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.geo.vector import WGS84, write_geoparquet
+from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.reference.catalogue import ReferenceEntry, read_entry
+from minemap_assets.reference.polygon_sets import text_of
+from minemap_assets.stores import Store
+
+FILE = "points.parquet"
+
+_YES = {"1", "true", "yes", "y", "mine", "mining"}
+_NO = {"0", "false", "no", "n", "not mine", "no mine", "non-mine", "not_mine", "no_mine"}
+_YEAR_COLUMN = re.compile(r"(?:.*\D)?((?:19|20)\d\d)")
+
+
+def build_points(entry: ReferenceEntry, store: Store, writer: PartitionWriter) -> Outcome:
+    """Write `points.parquet` [point_id, year, label (bool), geometry] in EPSG:4326, sorted by point and year.
+
+    Raises `BadInputError` where a label or a year cannot be read.
+    """
+    source = read_entry(entry, store)
+    frame = point_table(source, columns=entry.columns, reference_year=entry.reference_year)
+    write_geoparquet(frame, writer.path(FILE))
+    writer.add(FILE)
+    years = sorted(int(y) for y in frame["year"].unique())
+    return Outcome(
+        summary={
+            "features": len(source),
+            "points": int(frame["point_id"].nunique()),
+            "labels": len(frame),
+            "mines": int(frame["label"].sum()),
+            "years": years,
+            "unlabelled": int(frame["point_id"].nunique()) * len(years) - len(frame),
+        }
+    )
+
+
+def point_table(
+    source: gpd.GeoDataFrame, *, columns: Mapping[str, str] | None = None, reference_year: int | None = None
+) -> gpd.GeoDataFrame:
+    """Labels [point_id, year, label, geometry] of a frame of points in EPSG:4326.
+
+    Two shapes are read: a row for each point and year (columns `label` and `year`, or one reference year for all), and
+    a row for each point with a column for each year, its name ending in the year. A missing label gives no row.
+    Raises `BadInputError`.
+    """
+    named = {ours: (columns or {}).get(ours, ours) for ours in ("point_id", "year", "label")}
+    geometries = np.asarray(source.geometry.array, dtype=object)
+    if (shapely.get_type_id(geometries) != shapely.GeometryType.POINT).any() or shapely.is_empty(geometries).any():
+        raise BadInputError("validation points must all be points; remove the features that are not")
+    rows = _long(source, named, reference_year) if named["label"] in source.columns else _wide(source, named)
+    frame = gpd.GeoDataFrame(rows, columns=["point_id", "year", "label", "row"])
+    frame = frame.set_geometry(geometries[frame.pop("row").to_numpy(dtype=np.int64)], crs=WGS84)
+    twice = frame.duplicated(["point_id", "year"])
+    if twice.any():
+        first = frame[twice].iloc[0]
+        raise BadInputError(f"point {first['point_id']} has two labels for {first['year']}; keep one")
+    return frame.astype({"year": "int64", "label": "bool"}).sort_values(["point_id", "year"], ignore_index=True)
+
+
+def _ids(source: pd.DataFrame, column: str) -> list[str]:
+    """Given ids, or one for each place: rows at the same spot are the same point in several years."""
+    if column in source.columns:
+        return [text_of(value) or f"row-{row + 1}" for row, value in enumerate(source[column])]
+    number = pd.factorize(pd.Series(shapely.to_wkb(source.geometry.array, hex=True)))[0]
+    width = len(str(len(source)))
+    return [f"p{n + 1:0{width}d}" for n in number]
+
+
+def _long(source: pd.DataFrame, named: Mapping[str, str], reference_year: int | None) -> list[dict[str, Any]]:
+    ids = _ids(source, named["point_id"])
+    if named["year"] not in source.columns and reference_year is None:
+        raise BadInputError("validation points have no year; name its column, or give one reference year for all")
+    rows: list[dict[str, Any]] = []
+    for row, value in enumerate(source[named["label"]]):
+        label = _label(value, ids[row])
+        if label is not None:
+            year = _year(source[named["year"]].iloc[row], ids[row]) if named["year"] in source else reference_year
+            rows.append({"point_id": ids[row], "year": year, "label": label, "row": row})
+    return rows
+
+
+def _wide(source: pd.DataFrame, named: Mapping[str, str]) -> list[dict[str, Any]]:
+    years = {str(c): int(m[1]) for c in source.columns if (m := _YEAR_COLUMN.fullmatch(str(c)))}
+    if not years:
+        raise BadInputError(
+            f"validation points have no column {named['label']!r} and none that ends in a year; name the label's column"
+        )
+    ids = _ids(source, named["point_id"])
+    rows: list[dict[str, Any]] = []
+    for column, year in years.items():
+        for row, value in enumerate(source[column]):
+            label = _label(value, ids[row])
+            if label is not None:
+                rows.append({"point_id": ids[row], "year": year, "label": label, "row": row})
+    return rows
+
+
+def _label(value: Any, point: str) -> bool | None:
+    text = text_of(value).lower()
+    if text in _YES:
+        return True
+    if text in _NO:
+        return False
+    if not text:
+        return None
+    raise BadInputError(f"point {point} has the label {text!r}; use 1 for mine and 0 for not mine")
+
+
+def _year(value: Any, point: str) -> int:
+    text = text_of(value)
+    if not re.fullmatch(r"(19|20)\d\d", text):
+        raise BadInputError(f"point {point} has the year {text!r}; use four digits")
+    return int(text)

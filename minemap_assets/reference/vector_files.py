@@ -1,0 +1,179 @@
+"""Vector files as people hand them over: any format GDAL or GeoParquet knows, brought to EPSG:4326 and checked.
+
+What belongs here: opening a file, choosing its layer, its CRS, whether its numbers are degrees. What does not: what the
+features stand for.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
+from pyproj.exceptions import CRSError, ProjError
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.geo.vector import WGS84, repair
+
+_UNREADABLE = (
+    DataLayerError,
+    DataSourceError,
+    FeatureError,
+    FieldError,
+    GeometryError,
+    CRSError,
+    shapely.GEOSException,
+    UnicodeError,
+    ValueError,
+    OSError,
+)
+_PARQUET = (".parquet", ".geoparquet")
+_INSIDE_ZIP = (".shp", ".gpkg", ".geojson", ".fgb", ".gml", ".kml")
+_LONGITUDE = ("longitude", "lon", "lng", "x")
+_LATITUDE = ("latitude", "lat", "y")
+_ROUNDING_DEGREES = 1e-6
+
+
+def read_vector(
+    path: Path, *, layer: str | None = None, crs: str | None = None, known_layers: Sequence[str] = ()
+) -> gpd.GeoDataFrame:
+    """All features of a file, two-dimensional, in EPSG:4326.
+
+    `crs` says what the coordinates are in where the file does not, or says it wrongly. A file of several layers needs
+    `layer`, unless exactly one of its layers is among `known_layers`. Text tables (.csv) need longitude and latitude
+    columns. Raises `BadInputError`.
+    """
+    if not path.exists():
+        raise BadInputError(f"{path} does not exist; give the path of a vector file")
+    try:
+        frame = _open(path, layer, known_layers)
+    except _UNREADABLE as error:
+        raise BadInputError(
+            f"{path} cannot be read as a vector file ({_one_line(error)}); give a GeoPackage, GeoJSON, Shapefile or "
+            "GeoParquet file"
+        ) from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise BadInputError(f"{path} holds a table without geometry; give a file with geometries")
+    if not len(frame):
+        raise BadInputError(f"{path} holds no features; give a file with at least one")
+    return _in_degrees(frame, path, crs)
+
+
+def check_degrees(bounds: Sequence[float], where: str) -> None:
+    """Refuse bounds (west, south, east, north) that cannot be degrees on one side of the antimeridian.
+
+    Raises `BadInputError`.
+    """
+    west, south, east, north = bounds
+    if not np.isfinite([west, south, east, north]).all():
+        raise BadInputError(f"{where} has coordinates that lie nowhere on Earth in its CRS; set the right CRS")
+    spread = f"x {west:.10g} to {east:.10g}, y {south:.10g} to {north:.10g}"
+    if min(south, -north) < -90 - _ROUNDING_DEGREES or min(west, -east) < -360 - _ROUNDING_DEGREES:
+        raise BadInputError(
+            f"{where} is in another CRS than it says: {spread} are not degrees; set the right CRS and try again"
+        )
+    if min(west, -east) < -180 - _ROUNDING_DEGREES:
+        raise BadInputError(
+            f"{where} crosses the antimeridian ({spread}); cut it at longitude 180 and give the two sides separately"
+        )
+
+
+def areal_parts(
+    geometries: npt.NDArray[np.object_],
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+    """Repair geometries and take them apart into valid single polygons.
+
+    Returns the polygons and, for each, the position of the geometry it came from; a geometry with nothing areal in it
+    has no polygon.
+    """
+    flat = shapely.force_2d(geometries)
+    broken = ~shapely.is_valid(flat) | (shapely.get_type_id(flat) == shapely.GeometryType.GEOMETRYCOLLECTION)
+    for position in np.flatnonzero(broken):
+        flat[position] = repair(flat[position])
+    parts, origin = shapely.get_parts(flat, return_index=True)
+    areal = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
+    return parts[areal], np.asarray(origin[areal], dtype=np.int64)
+
+
+def _open(path: Path, layer: str | None, known_layers: Sequence[str]) -> gpd.GeoDataFrame | pd.DataFrame:
+    suffix = path.suffix.lower()
+    if suffix in _PARQUET:
+        return gpd.read_parquet(path)
+    if suffix == ".csv":
+        return _points_of_table(path)
+    source = _inside_zip(path, layer) if suffix == ".zip" else str(path)
+    layers = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
+    if layer is None and len(layers) > 1:
+        known = [name for name in layers if name in known_layers]
+        if len(known) != 1:
+            raise BadInputError(f"{path} has the layers {', '.join(sorted(layers))}; say which one to read")
+        layer = known[0]
+    if layer is not None and suffix != ".zip" and layer not in layers:
+        raise BadInputError(f"{path} has no layer {layer!r}; it has {', '.join(sorted(layers)) or 'none'}")
+    return gpd.read_file(source, layer=layer if suffix != ".zip" else None)
+
+
+def _inside_zip(path: Path, layer: str | None) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(n for n in archive.namelist() if PurePosixPath(n).suffix.lower() in _INSIDE_ZIP)
+    except zipfile.BadZipFile as error:
+        raise BadInputError(f"{path} is not a whole zip archive; fetch it again") from error
+    if layer is not None:
+        names = [n for n in names if PurePosixPath(n).stem == layer]
+    if len(names) != 1:
+        found = ", ".join(PurePosixPath(n).stem for n in names) or "none"
+        raise BadInputError(f"{path} must hold one vector file, but holds {found}; name the one to read as its layer")
+    return f"/vsizip/{path.resolve()}/{names[0]}"
+
+
+def _points_of_table(path: Path) -> gpd.GeoDataFrame:
+    table = pd.read_csv(path)
+    names = {str(c).lower(): c for c in table.columns}
+    longitude = next((names[n] for n in _LONGITUDE if n in names), None)
+    latitude = next((names[n] for n in _LATITUDE if n in names), None)
+    if longitude is None or latitude is None:
+        has = ", ".join(map(str, table.columns))
+        raise BadInputError(f"{path} has no longitude and latitude columns; it has {has}")
+    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table[longitude], table[latitude]), crs=WGS84)
+
+
+def _in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDataFrame:
+    if crs is not None:
+        try:
+            frame = frame.set_crs(crs, allow_override=True)
+        except CRSError as error:
+            raise BadInputError(f"{crs!r} is not a CRS; give one such as EPSG:4326") from error
+    if frame.crs is None:
+        raise BadInputError(
+            f"{path} does not say which CRS its coordinates are in; set it (EPSG:4326 for longitude and latitude)"
+        )
+    frame = frame.set_geometry(shapely.force_2d(frame.geometry.array))
+    try:
+        if frame.crs.is_geographic:
+            check_degrees(_bounds(frame), str(path))
+        frame = frame.to_crs(WGS84)
+    except ProjError as error:
+        raise BadInputError(f"{path} cannot be brought from its CRS to EPSG:4326 ({_one_line(error)})") from error
+    check_degrees(_bounds(frame), str(path))
+    return frame
+
+
+def _bounds(frame: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    filled = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    if not len(filled):
+        return (0.0, 0.0, 0.0, 0.0)
+    corners = np.asarray(filled.bounds, dtype=np.float64)
+    west, south = corners[:, :2].min(axis=0)
+    east, north = corners[:, 2:].max(axis=0)
+    return (float(west), float(south), float(east), float(north))
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    return text[0].rstrip(".")

@@ -1,0 +1,1 @@
+"""Segmentation: the model that outlines mines, its calibration, and the probability of every pixel."""

@@ -1,0 +1,115 @@
+"""The model as files: a folder that holds all that prediction needs, named by the hash of its content.
+
+What belongs here: the model card (`model.json`), opening and checking a folder. What does not: making one (`training`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.lake import Partition, digest, file_sha256
+from minemap_assets.segmentation.calibration import Calibration
+from minemap_assets.segmentation.normalisation import Normalisation
+
+FORMAT = 1
+"""Raised when an older minemap could not use what this one writes."""
+
+MODEL = "model"
+CARD = "model.json"
+LOG = "training_log.parquet"
+FILES = ("config.json", CARD, LOG, "weights.safetensors")
+
+
+class ProductCard(BaseModel):
+    """What the model knows of one product: input scale, calibration, thresholds by name, scores behind them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    normalisation: Normalisation
+    calibration: Calibration
+    operating_points: dict[str, float]
+    chosen_on: str
+    metrics: dict[str, dict[str, float | None]]
+
+
+class ModelCard(BaseModel):
+    """`inputs` are hashes of what the model saw, `settings` how it was trained, `notes` what to be careful with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: int = FORMAT
+    bands: tuple[str, ...]
+    products: dict[str, ProductCard]
+    best_step: int
+    validation_miou: float | None
+    inputs: dict[str, str]
+    settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder that was read and checked; `version` is the hash of its content."""
+
+    folder: Path
+    card: ModelCard
+    version: str
+
+    def product(self, name: str) -> ProductCard:
+        """What the model knows of a product. Raises `BadInputError` where it never saw it."""
+        try:
+            return self.card.products[name]
+        except KeyError:
+            raise BadInputError(
+                f"the model was not trained on {name} (but on {', '.join(sorted(self.card.products))}); add it to the "
+                "reference products, train and promote again"
+            ) from None
+
+    def threshold(self, product: str, operating_point: str | float) -> float:
+        """The threshold of an operating point: one of the model's names, or the user's own number."""
+        known = self.product(product).operating_points
+        if isinstance(operating_point, float):
+            return operating_point
+        if operating_point not in known:
+            raise BadInputError(f"the model has no operating point {operating_point!r}; it has {', '.join(known)}")
+        return known[operating_point]
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write `model.json`."""
+    import json
+
+    text = json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False)
+    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def content_version(folder: Path) -> str:
+    """Hash of names and bytes of all files of a model folder."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    return digest([[p.relative_to(folder).as_posix(), file_sha256(p)] for p in paths])
+
+
+def open_model(folder: Path) -> Model:
+    """Read and check a model folder. Raises `BadInputError` where it is not one, or a newer one."""
+    import json
+
+    lacking = [name for name in FILES if not (folder / name).is_file()]
+    if lacking:
+        raise BadInputError(f"{folder} is not a minemap model: it has no {', '.join(lacking)}; train or promote again")
+    try:
+        raw: Mapping[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        if int(raw.get("format", 0)) > FORMAT:
+            raise BadInputError(
+                f"the model in {folder} has format {raw['format']}, this minemap reads up to {FORMAT}; update minemap"
+            )
+        card = ModelCard.model_validate(raw)
+    except (ValueError, TypeError, AttributeError, ValidationError) as error:
+        raise BadInputError(f"{folder / CARD} is not a minemap model card; train or promote the model again") from error
+    return Model(folder, card, content_version(folder))
+
+
+def load_model(partition: Partition) -> Model:
+    """The model of a `segmentation_model` or `promoted_model` partition."""
+    return open_model(partition.tree(MODEL))

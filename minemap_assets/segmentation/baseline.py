@@ -1,0 +1,101 @@
+"""The baseline: the best threshold on any one band or index, the score a network has to beat to be worth its trouble.
+
+What belongs here: finding that threshold on training chips and applying it. What does not: scores themselves
+(`metrics`).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from minemap_assets.imagery.products import SCALE
+from minemap_assets.segmentation.metrics import Histogram
+from minemap_assets.segmentation.training_ground import LabelledChip
+
+BINS = 512
+BRIGHTEST = 0.8
+"""Reflectance above which bands are not told apart."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One band, or the normalised difference of two (first - second) / (first + second), by place in the chip."""
+
+    name: str
+    first: int
+    second: int | None = None
+
+    def bins(self, pixels: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+        """Value of each pixel as a bin number 0 to `BINS` - 1, (row, column)."""
+        one = pixels[self.first].astype(np.float32)
+        if self.second is None:
+            part = one / np.float32(BRIGHTEST * SCALE)
+        else:
+            two = pixels[self.second].astype(np.float32)
+            part = 0.5 + 0.5 * (one - two) / np.maximum(one + two, 1.0)
+        return np.asarray(np.clip(part * BINS, 0, BINS - 1), dtype=np.int64)
+
+    def value(self, edge: int) -> float:
+        """The band's reflectance, or the index, at the lower edge of a bin."""
+        return edge / BINS * BRIGHTEST if self.second is None else 2.0 * edge / BINS - 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A feature above (or, where not `above`, below) the lower edge of bin `edge` is called mine."""
+
+    feature: Feature
+    edge: int
+    above: bool
+
+    @property
+    def text(self) -> str:
+        """The rule for people."""
+        return f"{self.feature.name} {'>=' if self.above else '<'} {self.feature.value(self.edge):.3f}"
+
+    def histogram(self, chips: Iterable[LabelledChip]) -> Histogram:
+        """Labelled pixels in two bins: 1 where the rule says mine."""
+        total = Histogram.empty(2)
+        for chip in chips:
+            said = (self.feature.bins(chip.pixels) >= self.edge) == self.above
+            total = total + Histogram.of(said.astype(np.uint8), chip.labels, 2)
+        return total
+
+
+def features(bands: tuple[str, ...]) -> tuple[Feature, ...]:
+    """Every band and the normalised difference of every pair."""
+    single = [Feature(band, place) for place, band in enumerate(bands)]
+    pairs = [Feature(f"nd({bands[a]}, {bands[b]})", a, b) for a, b in combinations(range(len(bands)), 2)]
+    return (*single, *pairs)
+
+
+def best_rule(chips: Iterable[LabelledChip], bands: tuple[str, ...]) -> Rule:
+    """The feature, threshold and direction with the highest IoU of the mine class on these chips."""
+    known = features(bands)
+    totals = [Histogram.empty(BINS) for _ in known]
+    for chip in chips:
+        for place, feature in enumerate(known):
+            totals[place] = totals[place] + Histogram.of(feature.bins(chip.pixels), chip.labels, BINS)
+    best = Rule(known[0], 0, above=True)
+    highest = -math.inf
+    for feature, total in zip(known, totals, strict=True):
+        for above in (True, False):
+            scores = _sweep(total, above=above)
+            edge = int(np.argmax(scores))
+            if scores[edge] > highest:
+                best, highest = Rule(feature, edge, above), float(scores[edge])
+    return best
+
+
+def _sweep(total: Histogram, *, above: bool) -> npt.NDArray[np.float64]:
+    """IoU of the mine class for a threshold at every bin's lower edge."""
+    mine = np.concatenate([[0], np.cumsum(total.mine)])[:-1].astype(np.float64)
+    other = np.concatenate([[0], np.cumsum(total.other)])[:-1].astype(np.float64)
+    all_mine, all_other = float(total.mine.sum()), float(total.other.sum())
+    hit = all_mine - mine if above else mine
+    false = all_other - other if above else other
+    return np.asarray(hit / np.maximum(all_mine + false, 1.0), dtype=np.float64)

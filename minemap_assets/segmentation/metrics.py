@@ -1,0 +1,124 @@
+"""Scores of a two-class map.
+
+What belongs here: counts of agreement and what follows from them. What does not: which pixels are compared.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from minemap_assets.segmentation.scale import TOP
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Pixels by truth and prediction. Scores whose denominator is empty are NaN."""
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+    true_negative: int
+
+    def __add__(self, other: "Confusion") -> "Confusion":
+        return Confusion(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.false_negative + other.false_negative,
+            self.true_negative + other.true_negative,
+        )
+
+    @property
+    def pixels(self) -> int:
+        """All compared pixels."""
+        return self.true_positive + self.false_positive + self.false_negative + self.true_negative
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union of the mine class."""
+        return _ratio(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
+
+    @property
+    def background_iou(self) -> float:
+        """Intersection over union of everything else."""
+        return _ratio(self.true_negative, self.true_negative + self.false_positive + self.false_negative)
+
+    @property
+    def miou(self) -> float:
+        """Mean of the two; the mine class alone decides where there is no background, and the other way round."""
+        known = [value for value in (self.iou, self.background_iou) if not math.isnan(value)]
+        return sum(known) / len(known) if known else math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Share of pixels that are right."""
+        return _ratio(self.true_positive + self.true_negative, self.pixels)
+
+    @property
+    def precision(self) -> float:
+        """User's accuracy of the mine class."""
+        return _ratio(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def recall(self) -> float:
+        """Producer's accuracy of the mine class."""
+        return _ratio(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean of the two classes' recalls."""
+        other = _ratio(self.true_negative, self.true_negative + self.false_positive)
+        known = [value for value in (self.recall, other) if not math.isnan(value)]
+        return sum(known) / len(known) if known else math.nan
+
+    @property
+    def area_ratio(self) -> float:
+        """Predicted over true mine area."""
+        return _ratio(self.true_positive + self.false_positive, self.true_positive + self.false_negative)
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Pixels by value, mine and other apart: everything any threshold's score needs, however many pixels there are.
+
+    `mine` and `other` are int64 counts a value, 0 to the highest.
+    """
+
+    mine: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, values: int = TOP + 1) -> "Histogram":
+        """No pixels."""
+        return cls(np.zeros(values, dtype=np.int64), np.zeros(values, dtype=np.int64))
+
+    @classmethod
+    def of(cls, stored: npt.NDArray[np.integer], labels: npt.NDArray[np.uint8], values: int = TOP + 1) -> "Histogram":
+        """Counts of values below `values` where the label is 0 or 1; other labels and values do not count."""
+        known = stored < values
+        return cls(
+            np.bincount(stored[known & (labels == 1)], minlength=values).astype(np.int64),
+            np.bincount(stored[known & (labels == 0)], minlength=values).astype(np.int64),
+        )
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        return Histogram(self.mine + other.mine, self.other + other.other)
+
+    def confusion(self, lowest: int) -> Confusion:
+        """Scores when values from `lowest` on are called mine."""
+        return Confusion(
+            int(self.mine[lowest:].sum()),
+            int(self.other[lowest:].sum()),
+            int(self.mine[:lowest].sum()),
+            int(self.other[:lowest].sum()),
+        )
+
+    @property
+    def has_mine(self) -> bool:
+        """True where at least one labelled mine pixel was counted."""
+        return bool(self.mine.sum() > 0)

@@ -1,0 +1,152 @@
+"""The trained model: from labelled chips to a model folder with weights, calibration and operating points.
+
+What belongs here: the order of things. What does not: each of them (`learning`, `calibration`, `operating_points`,
+`artefact`).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from minemap_assets.chips.reader import ChipSet
+from minemap_assets.geo.vector import write_parquet
+from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.segmentation.artefact import LOG, MODEL, ModelCard, ProductCard, content_version, write_card
+from minemap_assets.segmentation.calibration import fit
+from minemap_assets.segmentation.config import SegmentationConfig
+from minemap_assets.segmentation.metrics import Confusion
+from minemap_assets.segmentation.normalisation import Normalisation, measure
+from minemap_assets.segmentation.operating_points import operating_points
+from minemap_assets.segmentation.scale import stored_threshold
+from minemap_assets.segmentation.training_ground import ChipLibrary, ChipRef, Ground, assemble
+
+if TYPE_CHECKING:
+    from minemap_assets.segmentation.learning import Trained
+    from minemap_assets.segmentation.network import MineSegformer
+
+Progress = Callable[[int, int], None]
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Report to nobody."""
+
+
+def train_model(
+    chips: Sequence[ChipSet],
+    config: SegmentationConfig,
+    writer: PartitionWriter,
+    inputs: Mapping[str, str],
+    *,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Train on the labelled chips of any number of regions and products, and write the folder `model`.
+
+    `inputs` are hashes of what is trained on, kept in the model card. Raises `BadInputError` where no chip holds a
+    labelled mine pixel, or the chip sets do not fit together. Where a side of the split lacks mines, its part is taken
+    by training chips and the card's notes say so.
+    """
+    from minemap_assets.segmentation.learning import reproducible, train
+    from minemap_assets.segmentation.network import save_network
+
+    ground = assemble(chips)
+    library = ChipLibrary(chips, config.chip_cache_megabytes)
+    folder = writer.path(MODEL)
+    folder.mkdir(parents=True, exist_ok=True)
+    with reproducible(config.seed, config.threads):
+        normalisation = {p: _measure(ground, library, p, config) for p in ground.products}
+        trained = train(ground, library, normalisation, config, progress)
+        products = {
+            p: _product_card(trained.network, ground.held_out(p), library, normalisation[p], config)
+            for p in ground.products
+        }
+    card = ModelCard(
+        bands=ground.bands,
+        products=products,
+        best_step=trained.best_step,
+        validation_miou=round(trained.validation_miou, 6),
+        inputs=dict(sorted(inputs.items())),
+        settings=config.training_settings(),
+        notes=ground.notes,
+    )
+    save_network(trained.network, folder)
+    write_card(card, folder)
+    _write_log(trained, folder / LOG)
+    version = content_version(folder)
+    writer.add(MODEL)
+    return Outcome(_summary(card, ground, version))
+
+
+def _measure(ground: Ground, library: ChipLibrary, product: str, config: SegmentationConfig) -> Normalisation:
+    from minemap_assets.segmentation.scoring import evenly
+
+    refs = ground.of("train", product) or ground.held_out(product) or ground.of("test", product)
+    chosen = evenly(refs, config.normalisation_chips)
+    return measure((library.read(r).pixels for r in chosen), len(ground.bands))
+
+
+def _product_card(
+    network: "MineSegformer",
+    held_out: Sequence[ChipRef],
+    library: ChipLibrary,
+    normalisation: Normalisation,
+    config: SegmentationConfig,
+) -> ProductCard:
+    from minemap_assets.segmentation.scoring import Scorer, evenly
+
+    scorer = Scorer(network, library, normalisation, config.batch_predict)
+    refs = evenly(held_out, config.calibration_chips)
+    sample = scorer.sample(refs)
+    calibration = fit(sample.margin, sample.mine)
+    histogram = scorer.histogram(refs, calibration)
+    points = operating_points(histogram) if histogram.has_mine else {"match_area": 0.5, "max_miou": 0.5}
+    return ProductCard(
+        normalisation=normalisation,
+        calibration=calibration,
+        operating_points=points,
+        chosen_on=refs[0].split if refs else "nothing",
+        metrics={name: _scores(histogram.confusion(stored_threshold(at))) for name, at in points.items()},
+    )
+
+
+def _scores(counts: Confusion) -> dict[str, float | None]:
+    found = {
+        "iou": counts.iou,
+        "miou": counts.miou,
+        "accuracy": counts.accuracy,
+        "mean_accuracy": counts.mean_accuracy,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "area_ratio": counts.area_ratio,
+    }
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in found.items()}
+
+
+def _write_log(trained: "Trained", path: Path) -> None:
+    rows = [
+        {
+            "step": row.step,
+            "loss": row.loss,
+            "learning_rate": row.learning_rate,
+            "validation_iou": row.validation_iou,
+            "validation_miou": row.validation_miou,
+        }
+        for row in trained.log
+    ]
+    write_parquet(pd.DataFrame(rows), path)
+
+
+def _summary(card: ModelCard, ground: Ground, version: str) -> dict[str, object]:
+    return {
+        "version": version,
+        "steps": card.settings["steps"],
+        "best_step": card.best_step,
+        "validation_miou": card.validation_miou,
+        "train_chips": len(ground.of("train")),
+        "validation_chips": len(ground.of("validation")),
+        "test_chips": len(ground.of("test")),
+        "products": {name: dict(about.operating_points) for name, about in card.products.items()},
+        "notes": list(card.notes),
+    }

@@ -1,0 +1,1 @@
+"""Ground truth and sites: where the known mines are, and the grid each of them owns."""

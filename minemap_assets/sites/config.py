@@ -1,0 +1,31 @@
+"""Settings of the sites room."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+BADLY_DRAWN = (-2.02629645, 5.8978455)
+"""A point (longitude, latitude) inside the one polygon of the published sets that the paper removes."""
+
+
+class SitesConfig(BaseModel):
+    """How ground truth is cleaned and how large a site's window is.
+
+    `large` says what happens to windows above `min_pixels` at 5 m: `tile` keeps 5 m and more pixels, `squeeze` keeps
+    the pixels and coarsens them (the paper's rule, preset `parity`). Polygons holding a point of `known_bad`
+    (longitude, latitude) are dropped, and so is what is smaller than `min_area_m2`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    min_pixels: int = Field(512, ge=2)
+    window_factor: float = Field(2.0, ge=1.0)
+    large: Literal["tile", "squeeze"] = "tile"
+    known_bad: tuple[tuple[float, float], ...] = (BADLY_DRAWN,)
+    min_area_m2: float = Field(500.0, ge=0.0)
+
+    @field_validator("min_pixels")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError(f"min_pixels must be even, so that 10 m pixels nest in 5 m ones, not {value}")
+        return value
