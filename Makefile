@@ -14,7 +14,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 # The checks load the project into a Dagster home of their own, which reports nothing to anyone.
 CHECK_HOME := build/check
-DAGSTER := MINEMAP_HOME=$(CHECK_HOME)/lake MINEMAP_STATE=$(CHECK_HOME)/state DAGSTER_HOME="$(CURDIR)/$(CHECK_HOME)" .venv/bin
+DAGSTER := PYTHONWARNINGS=ignore VIRTUAL_ENV="$(CURDIR)/.venv" DAGSTER_HOME="$(CURDIR)/$(CHECK_HOME)" \
+    MINEMAP_HOME=$(CHECK_HOME)/lake MINEMAP_STATE=$(CHECK_HOME)/state .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,6 +25,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Make .venv and install the locked packages into it
+	@:
 
 $(READY): requirements.lock pyproject.toml
 	@if [ -x .venv/bin/python ]; then \
@@ -59,9 +61,9 @@ check: setup ## Lint, types, and whether Dagster loads the project
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	@mkdir -p $(CHECK_HOME) && printf 'telemetry:\n  enabled: false\n' > $(CHECK_HOME)/dagster.yaml
-	$(DAGSTER)/dagster definitions validate --workspace workspace.yaml
-	$(DAGSTER)/dg check toml
-	$(DAGSTER)/dg check defs
+	@$(DAGSTER)/dagster definitions validate --workspace workspace.yaml
+	@$(DAGSTER)/dg check toml
+	@$(DAGSTER)/dg check defs
 
 format: setup ## Rewrite the code in the house style
 	.venv/bin/ruff check --fix .

@@ -6,6 +6,8 @@ outside world (`sensors.py`), which alone asks for imagery.
 The running year's partition is open, and exists before any of its imagery does. Three rules follow:
 yearly assets leave the latest window out; assets over several years or regions do not wait for what is missing; and
 retraining or promoting a model, or adding a site, asks for no prediction by itself: those are decisions.
+
+A partition whose blocking check fails is not recorded as materialised (`io_managers.py`), so nothing follows from it.
 """
 
 import dagster as dg
@@ -18,12 +20,12 @@ def _assets(*names: tuple[str, str]) -> dg.AssetSelection:
 
 
 def _eager() -> Condition:
-    return dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    return dg.AutomationCondition.eager()
 
 
 def _every_year() -> Condition:
     """Eager for closed years. Plain `eager` asks for the latest window only, which is the open year."""
-    return _eager().without(dg.AutomationCondition.in_latest_time_window())
+    return dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
 
 
 def _unmoved_by(condition: Condition, *names: tuple[str, str]) -> Condition:
@@ -44,8 +46,7 @@ RAW_MASKS = ("segmentation", "raw_masks")
 MINING = ("polygons", "mining_polygons")
 IMAGERY = ("imagery", "imagery")
 YEARLY_TABLES = tuple(
-    ("tables", name)
-    for name in ("polygons", "site_panel", "country_summary", "region_summary", "imagery_clarity")
+    ("tables", name) for name in ("polygons", "site_panel", "country_summary", "region_summary", "imagery_clarity")
 )
 
 

@@ -6,20 +6,14 @@ automation asks for (`automation.py`).
 
 import dagster as dg
 
-from minemap_assets.partitions import region_product, region_year
-
 imagery_update = dg.define_asset_job(
     "imagery_update",
     dg.AssetSelection.assets(dg.AssetKey(["imagery", "imagery"])),
-    partitions_def=region_year,
     description="Fetch the composites of one region and year.",
 )
 reference_update = dg.define_asset_job(
     "reference_update",
-    dg.AssetSelection.assets(
-        dg.AssetKey(["imagery", "reference_imagery"]), dg.AssetKey(["chips", "training_chips"])
-    ),
-    partitions_def=region_product,
+    dg.AssetSelection.assets(dg.AssetKey(["imagery", "reference_imagery"]), dg.AssetKey(["chips", "training_chips"])),
     description="Fetch the reference year of one region in one product, and cut its labelled chips.",
 )
 training = dg.define_asset_job(

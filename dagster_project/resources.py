@@ -16,7 +16,7 @@ def _simulated(request: SourceRequest) -> ImagerySource:
 
 
 def _archive(request: SourceRequest) -> ImagerySource:
-    from minemap_assets.imagery.sources.archive import open_archive
+    from minemap_assets.imagery.sources.archive_catalogue import open_archive
 
     return open_archive(request.product, request.lake.store)
 

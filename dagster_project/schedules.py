@@ -12,9 +12,7 @@ from minemap_assets.project import Project
 
 
 @dg.schedule(cron_schedule="0 6 15 1 *", job=imagery_update, execution_timezone="UTC")
-def annual_update(
-    context: dg.ScheduleEvaluationContext, project: dg.ResourceParam[Project]
-) -> Iterator[dg.RunRequest]:
+def annual_update(context: dg.ScheduleEvaluationContext, project: dg.ResourceParam[Project]) -> Iterator[dg.RunRequest]:
     """On 15 January, ask for last year's imagery of every active region; automation does the rest."""
     year = context.scheduled_execution_time.year - 1
     for slug in project.active_regions():

@@ -5,8 +5,8 @@ dependencies and descriptions (each room's `assets.py`).
 """
 
 import base64
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -45,32 +45,36 @@ def check_specs(
 ) -> list[dg.AssetCheckSpec]:
     """Specs of an asset's checks: all of them block what lies downstream."""
     return [
-        dg.AssetCheckSpec(
-            c.name, asset=list(key), description=c.description, blocking=True, partitions_def=partitions
-        )
+        dg.AssetCheckSpec(c.name, asset=list(key), description=c.description, blocking=True, partitions_def=partitions)
         for c in checks
     ]
 
 
 def materialize(
-    context: dg.AssetExecutionContext, project: Project, recipe: Recipe, checks: Sequence[Check] = ()
-) -> dg.MaterializeResult[Any]:
-    """Make (or keep) the partition the context names, and report it."""
+    context: dg.AssetExecutionContext, project: Project, door: "Door"
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
+    """Make (or keep) the partition the context names, check it, and report it.
+
+    The partition stays in the lake when a check fails, for people to look at, but is not recorded as materialised: so
+    nothing downstream starts, in this run or by automation.
+    """
     keys = lake_keys(context.partition_key if context.has_partition_key else None)
     try:
-        manifest, made = recipe.make(project, keys)
+        manifest, made = door.recipe.make(project, keys)
     except BadInputError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     except MinemapError as error:
         raise dg.Failure(str(error)) from error
     context.log.info("%s: %s", manifest.ref, "made" if made else "kept, nothing it depends on has changed")
     partition = Partition(project.lake.store, manifest)
-    results = [_evaluate(check, partition, project) for check in checks]
-    return dg.MaterializeResult(
-        metadata=metadata(project, partition, made),
-        check_results=results,
-        data_version=dg.DataVersion(manifest.content),
-    )
+    facts = metadata(project, partition, made, door.sentences)
+    results = [_evaluate(check, partition, project) for check in door.checks]
+    yield from results
+    failed = [r for r in results if not r.passed]
+    if failed:
+        sentence = "; ".join(f"check {r.check_name} failed: {r.description}" for r in failed)
+        raise dg.Failure(sentence, metadata=facts)
+    yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(manifest.content))
 
 
 def _evaluate(check: Check, partition: Partition, project: Project) -> dg.AssetCheckResult:
@@ -80,7 +84,9 @@ def _evaluate(check: Check, partition: Partition, project: Project) -> dg.AssetC
     )
 
 
-def metadata(project: Project, partition: Partition, made: bool) -> dict[str, Any]:
+def metadata(
+    project: Project, partition: Partition, made: bool, sentences: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """A partition's facts as Dagster metadata."""
     manifest = partition.manifest
     facts: dict[str, Any] = {name: _value(value) for name, value in manifest.summary.items()}
@@ -95,7 +101,7 @@ def metadata(project: Project, partition: Partition, made: bool) -> dict[str, An
     if PREVIEW in partition.names():
         picture = base64.b64encode(partition.file(PREVIEW).read_bytes()).decode()
         facts["picture"] = dg.MetadataValue.md(f"![{manifest.ref}](data:image/png;base64,{picture})")
-    schema = _column_schema(partition)
+    schema = _column_schema(partition, sentences or {})
     if schema is not None:
         facts["dagster/column_schema"] = schema
     return facts
@@ -119,7 +125,7 @@ def _value(value: Any) -> Any:
     return "none" if value is None else value
 
 
-def _column_schema(partition: Partition) -> dg.TableSchema | None:
+def _column_schema(partition: Partition, sentences: Mapping[str, str]) -> dg.TableSchema | None:
     """Schema of the partition's main table: the one named like the asset, else its first Parquet file."""
     tables = [n for n in partition.names() if n.endswith(".parquet")]
     if not tables:
@@ -131,7 +137,11 @@ def _column_schema(partition: Partition) -> dg.TableSchema | None:
     named = f"{partition.manifest.asset}.parquet"
     fields = pq.read_schema(partition.file(named if named in tables else tables[0]))
     return dg.TableSchema(
-        [dg.TableColumn(f.name, str(f.type), description=describe(f.name)) for f in fields if f.name != "bbox"]
+        [
+            dg.TableColumn(f.name, str(f.type), description=sentences.get(f.name) or describe(f.name))
+            for f in fields
+            if f.name != "bbox"
+        ]
     )
 
 
@@ -146,7 +156,10 @@ class Door:
     kinds: frozenset[str] = frozenset({"python"})
     checks: Sequence[Check] = ()
     pool: str | None = None
-    static_metadata: dict[str, Any] | None = None
+    lineage: Mapping[str, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
+    """Upstream (room, asset, column) of the table's columns."""
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    """Descriptions of the table's columns, beside the ones every table shares."""
 
     @property
     def key(self) -> dg.AssetKey:
@@ -170,11 +183,12 @@ def open_door(door: Door) -> dg.AssetsDefinition:
         code_version=recipe.version,
         check_specs=check_specs((recipe.room, recipe.asset), door.checks, door.partitions),
         pool=door.pool,
-        metadata=door.static_metadata,
-        output_required=True,
+        metadata=_static_metadata(door),
     )
-    def _asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
-        return materialize(context, project, recipe, door.checks)
+    def _asset(
+        context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
+        yield from materialize(context, project, door)
 
     return _asset
 
@@ -182,3 +196,16 @@ def open_door(door: Door) -> dg.AssetsDefinition:
 def dep(room: str, asset: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetDep:
     """An upstream asset; Dagster's default mapping (identity, or all partitions) where none is given."""
     return dg.AssetDep(dg.AssetKey([room, asset]), partition_mapping=mapping)
+
+
+def _static_metadata(door: Door) -> dict[str, Any]:
+    if not door.lineage:
+        return {}
+    by_column = {
+        column: [dg.TableColumnDep(dg.AssetKey([room, asset]), name) for room, asset, name in origins]
+        for column, origins in door.lineage.items()
+    }
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(by_column),
+        "dagster/table_name": f"minemap.main.{door.recipe.asset}",
+    }

@@ -160,9 +160,12 @@ class Partition:
 class PartitionWriter:
     """Collects the files of one partition; nothing is visible to readers before `commit`."""
 
-    def __init__(self, store: Store, ref: PartitionRef, print_: str, staging: Path) -> None:
+    def __init__(
+        self, store: Store, ref: PartitionRef, print_: str, staging: Path, known: Manifest | None = None
+    ) -> None:
         self._store = store
         self._files: dict[str, StoredFile] = {}
+        self._known = {f.path: f.sha256 for f in known.files} if known is not None else {}
         self._staging = staging
         self.ref = ref
         self.fingerprint = print_
@@ -190,14 +193,20 @@ class PartitionWriter:
             self._publish(staged, name, _marked(name, item) if item else name)
 
     def reuse(self, name: str, item: str) -> Path | None:
-        """Adopt a file published by an earlier run under the same fingerprint; None where there is none."""
+        """Adopt a file published by an earlier run under the same fingerprint; None where there is none.
+
+        A file that the last manifest names with another checksum was damaged since, and is not adopted.
+        """
         path = _marked(name, item)
         full = f"{self.ref.prefix}/{path}"
         size = self._store.size(full)
         if size is None:
             return None
         local = self._store.fetch(full)
-        self._files[name] = StoredFile(name=name, path=path, bytes=size, sha256=file_sha256(local))
+        checksum = file_sha256(local)
+        if self._known.get(path, checksum) != checksum:
+            return None
+        self._files[name] = StoredFile(name=name, path=path, bytes=size, sha256=checksum)
         return local
 
     def drop(self, name: str) -> None:
@@ -246,6 +255,16 @@ class Lake:
     def local(cls, home: Path, state: Path) -> "Lake":
         """A lake in a folder."""
         return cls(LocalStore(home), state)
+
+    @classmethod
+    def at(cls, home: str, state: Path) -> "Lake":
+        """A lake in a folder, or under the URL of an object store."""
+        state = state.expanduser().absolute()
+        if "://" not in home:
+            return cls.local(Path(home).expanduser().absolute(), state)
+        from minemap_assets.object_store import ObjectStore
+
+        return cls(ObjectStore(home, state / "lake-cache"), state)
 
     def manifest(self, ref: PartitionRef) -> Manifest | None:
         """The partition's manifest; None where it was never published. Raises `PermanentError` for a newer layout."""
@@ -301,7 +320,7 @@ class Lake:
         with self._lock(ref):
             staging = Path(tempfile.mkdtemp(dir=self.store.staging(), prefix=f"{ref.asset}-"))
             try:
-                yield PartitionWriter(self.store, ref, print_, staging)
+                yield PartitionWriter(self.store, ref, print_, staging, self.manifest(ref))
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 

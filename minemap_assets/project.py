@@ -152,5 +152,5 @@ class Project:
 
 
 def open_project(home: str, state: Path, factories: Mapping[str, SourceFactory]) -> Project:
-    """The project whose lake lies at `home` (a folder)."""
-    return Project(Lake.local(Path(home).expanduser().absolute(), state.expanduser().absolute()), factories)
+    """The project whose lake lies at `home`, a folder or the URL of an object store."""
+    return Project(Lake.at(home, state), factories)

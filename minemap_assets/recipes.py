@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minemap_assets.errors import BadInputError, NotFoundError
-from minemap_assets.lake import Manifest, Outcome, Partition, PartitionRef, PartitionWriter, build_partition, fingerprint
+from minemap_assets.lake import (
+    Manifest,
+    Outcome,
+    Partition,
+    PartitionRef,
+    PartitionWriter,
+    build_partition,
+    fingerprint,
+)
 from minemap_assets.project import Project
 
 Keys = tuple[str, ...]

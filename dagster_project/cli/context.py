@@ -89,5 +89,3 @@ def bar(done: float, width: int = 12) -> str:
     """A small text bar for a share between 0 and 1."""
     filled = round(max(0.0, min(1.0, done)) * width)
     return "█" * filled + "·" * (width - filled)
-
-

@@ -27,7 +27,9 @@ class WorldName(str, Enum):
 
 
 def demo(
-    world: Annotated[WorldName, typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds.")] = WorldName.demo,
+    world: Annotated[
+        WorldName, typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds.")
+    ] = WorldName.demo,
     check: Annotated[bool, typer.Option("--check", help="Fail where accuracy is below the project's goals.")] = False,
 ) -> int:
     """Run the whole graph on a simulated world, and compare what it maps with what is there."""
@@ -37,9 +39,7 @@ def demo(
     simulated = load_world(world.value)
     prepare(session.project, simulated)
     years = tuple(simulated.years)
-    scope = Scope(
-        tuple(session.project.active_regions()), years, parse_selection(None, session.definitions())
-    )
+    scope = Scope(tuple(session.project.active_regions()), years, parse_selection(None, session.definitions()))
     console.print(
         f"Mapping {len(scope.regions)} regions x {len(years)} years of the simulated world `{world.value}` "
         f"in {session.project.lake.store.root}"

@@ -160,5 +160,3 @@ def _period_text(period: dict[str, object]) -> str:
         if word in period:
             text += f" {word} {period[word]}"
     return text
-
-

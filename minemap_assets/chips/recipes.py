@@ -23,6 +23,8 @@ def _build_training_chips(kitchen: Kitchen) -> Outcome:
 
     product, region = kitchen.keys
     sites = read_geoparquet(kitchen.read("sites", "sites", region).file("sites.parquet"))
+    # A promoted site has no ground truth: cut for training, its mine would be taught as background.
+    sites = sites[sites["origin"] == "reference"]
     truth = read_geoparquet(kitchen.read("sites", "ground_truth", region).file("ground_truth.parquet"))
     imagery = open_imagery(kitchen.read("imagery", "reference_imagery", product, region))
     config = kitchen.project.settings.chips

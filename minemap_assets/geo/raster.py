@@ -42,8 +42,8 @@ def write_cog(
 ) -> None:
     """Write a (band, row, column) array as a Cloud Optimized GeoTIFF at `path` (not atomic: write to a staging file).
 
-    Deflate with predictor 2, 512 px blocks, overviews by averaging only where the image is larger than a block.
-    `facts` is stored as JSON in the file's tags.
+    Deflate with a predictor, 512 px blocks, nearest-neighbour overviews only where the image is larger than a block
+    (an average would mix pixels with "not observed"). `facts` is stored as JSON in the file's tags.
     """
     import rasterio
     from rasterio.enums import Resampling
@@ -75,6 +75,7 @@ def write_cog(
                 compress="DEFLATE",
                 predictor="YES" if pixels.dtype.kind in "iuf" else "NO",
                 blocksize=512,
+                src_mdd=TAG_NAMESPACE,
                 overview_resampling=Resampling.nearest.name,
                 overviews="AUTO" if max(height, width) > 512 else "NONE",
             )

@@ -93,8 +93,7 @@ def connected_components(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.
 def dissolve_touching(geometries: npt.NDArray[np.object_]) -> list[BaseGeometry]:
     """Union of each connected group; groups of one are passed through untouched."""
     labels = connected_components(geometries)
-    merged: list[BaseGeometry] = []
-    for label in range(int(labels.max()) + 1 if len(labels) else 0):
-        members = geometries[labels == label]
-        merged.append(members[0] if len(members) == 1 else shapely.union_all(members))
-    return merged
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    groups = np.split(geometries[order], starts[1:]) if len(starts) else []
+    return [members[0] if len(members) == 1 else shapely.union_all(members) for members in groups]

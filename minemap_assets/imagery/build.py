@@ -4,7 +4,8 @@ What belongs here: asking the sources in turn, keeping what earlier runs made, a
 does not: how a source finds its pixels (`sources/`), and what grid a site is imaged on (`planning.py`).
 
 A site falls through to the next source where one has nothing for it (`NotFoundError` and its children). Every other
-error fails that site alone: it is listed as missing and tried again on the next run.
+error fails that site alone: it is listed as missing and tried again on the next run. A site that no source covers is
+missing too, but only asked for again once a source has changed.
 """
 
 from collections import Counter
@@ -107,7 +108,7 @@ def build_imagery(  # noqa: PLR0917 - the contract between the rooms
     writer.path(PREVIEW).write_bytes(png_bytes(build.preview.picture()))
     writer.add(PREVIEW)
     summary = _summary(build, len(requests), min_clear_fraction) | {"product": kind.name, "bands": list(bands)}
-    return Outcome(summary, [Missing(item=site, reason=str(error)) for site, error in build.failures])
+    return Outcome(summary, [_missing(site, error) for site, error in build.failures])
 
 
 def write_index(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -192,6 +193,10 @@ def _index_row(request: Request, facts: dict[str, Any], writer: PartitionWriter)
     stored = {"bytes": local.stat().st_size, "sha256": file_sha256(local), "file": request.file}
     values = {**facts, **stored}
     return {column: values[column] for column in INDEX_COLUMNS} | {"geometry": footprint_wgs84(request.grid)}
+
+
+def _missing(site_id: str, error: MinemapError) -> Missing:
+    return Missing(item=site_id, reason=str(error), retry=not isinstance(error, NotFoundError))
 
 
 def _raise_if_nothing(build: _Build, sites: int, product_name: str) -> None:

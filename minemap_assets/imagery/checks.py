@@ -24,5 +24,9 @@ def _covers_sites(partition: Partition, project: Project) -> CheckOutcome:
 
 
 COVERAGE_CHECKS = (
-    Check("covers_sites", "No site failed, and enough of the ground of every covered site was seen clear of cloud.", _covers_sites),
+    Check(
+        "covers_sites",
+        "No site failed, and enough of the ground of every covered site was seen clear of cloud.",
+        _covers_sites,
+    ),
 )

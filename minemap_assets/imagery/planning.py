@@ -7,7 +7,7 @@ What belongs here: pure functions of sites, sources and settings. What does not:
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import geopandas as gpd
 from odc.geo.geobox import GeoBox
@@ -21,6 +21,16 @@ from minemap_assets.lake import digest
 
 CODE_VERSION = "1"
 """Raised when the same request would be stored as other pixels or facts; published files are then made again."""
+
+
+@runtime_checkable
+class PreciseSource(Protocol):
+    """A source that knows which of its images a composite is made from, so that new images elsewhere or of another
+    year leave the composite as it is.
+    """
+
+    def revision_for(self, grid: GeoBox, season: Season) -> str:
+        """Changes when the pixels of this grid and season might."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,6 @@ def plan(
         "season": [season.year, season.start.isoformat(), season.end.isoformat()],
         "bands": list(bands),
         "product": kind.name,
-        "sources": [[source.name, source.revision] for source in sources],
         "min_clear_fraction": min_clear_fraction if len(sources) > 1 else None,
     }
     columns = ("site_id", "crs", "transform", "width", "height")
@@ -90,5 +99,12 @@ def plan(
     for site_id, crs, transform, width, height in rows:
         grid = imagery_grid(from_columns(crs, transform, width, height), kind.resolution)
         place = to_columns(grid)
-        item = digest({**shared, "grid": [place.crs, place.transform, place.width, place.height]})
-        yield Request(str(site_id), grid, item)
+        own = {
+            "grid": [place.crs, place.transform, place.width, place.height],
+            "sources": [[source.name, _revision(source, grid, season)] for source in sources],
+        }
+        yield Request(str(site_id), grid, digest(shared | own))
+
+
+def _revision(source: ImagerySource, grid: GeoBox, season: Season) -> str:
+    return source.revision_for(grid, season) if isinstance(source, PreciseSource) else source.revision

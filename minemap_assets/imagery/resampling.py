@@ -27,6 +27,9 @@ AVERAGE_FROM = 2.0
 TOLERANCE = 0.01
 """Largest error of a position, in source pixels (GDAL's own default is 0.125)."""
 
+_ALIKE = 1.1
+"""Up to this ratio source and grid pixels count as equally large, and four source pixels are enough."""
+
 _MARGIN = 3
 """Source pixels read around the grid, times the sampling ratio, so that kernels at the edge are whole."""
 
@@ -54,6 +57,26 @@ class _Ratio:
     y: float
 
 
+@dataclass(frozen=True)
+class _View:
+    """The part of a file that a grid looks at."""
+
+    source: "rasterio.io.DatasetReader"
+    window: "rasterio.windows.Window"
+    grid: GeoBox
+
+    def places(self) -> dict[str, Any]:
+        """Where source and target lie, as `rasterio.warp.reproject` wants it."""
+        return {
+            "src_transform": self.source.window_transform(self.window),
+            "src_crs": self.source.crs,
+            "dst_transform": self.grid.affine,
+            "dst_crs": str(self.grid.crs),
+            "tolerance": TOLERANCE,
+            "num_threads": 1,
+        }
+
+
 def sample(
     source: "rasterio.io.DatasetReader",
     indexes: Sequence[int],
@@ -67,16 +90,12 @@ def sample(
     is the grid of which `grid` is a block of rows, so that all blocks are resampled alike. Pixels that the file's
     mask or alpha band hides have no value. Raises `rasterio.errors.RasterioError` where the file cannot be read.
     """
-    from rasterio.enums import MaskFlags
-
-    count, shape = len(indexes), tuple(grid.shape)
-    values = np.full((count, *shape), np.nan, dtype=np.float32)
-    dark = np.zeros((count, *shape), dtype=np.bool_)
+    shape = (len(indexes), *grid.shape)
     ratio = _sampling_ratio(source, whole or grid)
     detail = math.sqrt(ratio.x * ratio.y)
     window = _window(source, grid, ratio)
     if window is None:
-        return Sampled(values, dark, detail, 0)
+        return Sampled(np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.bool_), detail, 0)
     raw = source.read(list(indexes), window=window)
     data = raw.astype(np.float32)
     zero = np.zeros(data.shape, dtype=np.bool_)
@@ -86,68 +105,66 @@ def sample(
             data[place][zero[place]] = np.nan
         elif not math.isnan(missing):
             data[place][data[place] == np.float32(missing)] = np.nan
-    if any(MaskFlags.per_dataset in source.mask_flag_enums[i - 1] for i in indexes):
-        hidden = source.dataset_mask(window=window) == 0
+    hidden = _hidden(source, indexes, window)
+    if hidden is not None:
         data[:, hidden] = np.nan
         zero[:, hidden] = False
-    _warp(data, values, source, window, grid, ratio)
-    if zero.any():
-        dark = _nearest(zero, source, window, grid) & np.isnan(values)
+    view = _View(source, window, grid)
+    values = _warp(data, view, ratio)
+    dark = _nearest(zero, view) & np.isnan(values) if zero.any() else np.zeros(shape, dtype=np.bool_)
     return Sampled(values, dark, detail, raw.nbytes)
 
 
-def _warp(
-    data: npt.NDArray[np.float32],
-    values: npt.NDArray[np.float32],
-    source: "rasterio.io.DatasetReader",
-    window: "rasterio.windows.Window",
-    grid: GeoBox,
-    ratio: _Ratio,
-) -> None:
+def _hidden(
+    source: "rasterio.io.DatasetReader", indexes: Sequence[int], window: "rasterio.windows.Window"
+) -> npt.NDArray[np.bool_] | None:
+    """True where the file's alpha band (one that is not itself asked for) or its mask hides a pixel.
+
+    GDAL itself minds alpha only in files of two or four bands; a basemap quad has five.
+    """
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    alpha = [i for i, colour in enumerate(source.colorinterp, 1) if colour == ColorInterp.alpha and i not in indexes]
+    if alpha:
+        return np.asarray(source.read(alpha[-1], window=window) == 0, dtype=np.bool_)
+    flags = source.mask_flag_enums[indexes[0] - 1]
+    if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
+        return np.asarray(source.dataset_mask(window=window) == 0, dtype=np.bool_)
+    return None
+
+
+def _warp(data: npt.NDArray[np.float32], view: _View, ratio: _Ratio) -> npt.NDArray[np.float32]:
     from rasterio.enums import Resampling
     from rasterio.warp import reproject
 
     average = max(ratio.x, ratio.y) >= AVERAGE_FROM
     kernel = {} if average else {"XSCALE": str(_kernel_scale(ratio.x)), "YSCALE": str(_kernel_scale(ratio.y))}
+    values = np.full((data.shape[0], *view.grid.shape), np.nan, dtype=np.float32)
     reproject(
         data,
         values,
-        **_places(source, window, grid),
+        **view.places(),
         src_nodata=np.nan,
         dst_nodata=np.nan,
         resampling=Resampling.average if average else Resampling.bilinear,
         UNIFIED_SRC_NODATA="NO",
         **kernel,
     )
+    return values
 
 
-def _nearest(
-    mask: npt.NDArray[np.bool_], source: "rasterio.io.DatasetReader", window: "rasterio.windows.Window", grid: GeoBox
-) -> npt.NDArray[np.bool_]:
+def _nearest(mask: npt.NDArray[np.bool_], view: _View) -> npt.NDArray[np.bool_]:
     from rasterio.enums import Resampling
     from rasterio.warp import reproject
 
-    target = np.zeros((mask.shape[0], *grid.shape), dtype=np.uint8)
-    reproject(mask.astype(np.uint8), target, **_places(source, window, grid), resampling=Resampling.nearest)
+    target = np.zeros((mask.shape[0], *view.grid.shape), dtype=np.uint8)
+    reproject(mask.astype(np.uint8), target, **view.places(), resampling=Resampling.nearest)
     return target.astype(np.bool_)
-
-
-def _places(
-    source: "rasterio.io.DatasetReader", window: "rasterio.windows.Window", grid: GeoBox
-) -> dict[str, Any]:
-    return {
-        "src_transform": source.window_transform(window),
-        "src_crs": source.crs,
-        "dst_transform": grid.affine,
-        "dst_crs": str(grid.crs),
-        "tolerance": TOLERANCE,
-        "num_threads": 1,
-    }
 
 
 def _kernel_scale(ratio: float) -> float:
     """GDAL's kernel scale: 1 where pixels are alike or larger in the source, else as many times wider."""
-    return 1.0 if ratio < 1.05 else 1.0 / ratio
+    return 1.0 if ratio < _ALIKE else 1.0 / ratio
 
 
 def _source_bounds(source: "rasterio.io.DatasetReader", grid: GeoBox) -> tuple[float, float, float, float]:
@@ -166,13 +183,20 @@ def _source_bounds(source: "rasterio.io.DatasetReader", grid: GeoBox) -> tuple[f
 
 
 def _sampling_ratio(source: "rasterio.io.DatasetReader", grid: GeoBox) -> _Ratio:
-    left, top, right, bottom = _source_bounds(source, grid)
-    return _Ratio((right - left) / grid.shape[1], (bottom - top) / grid.shape[0])
+    """Source columns and rows that one step in the middle of the grid crosses."""
+    from rasterio.warp import transform
+
+    column, row = grid.shape[1] / 2.0, grid.shape[0] / 2.0
+    corners = [grid.affine @ point for point in ((column, row), (column + 1.0, row), (column, row + 1.0))]
+    xs, ys = transform(str(grid.crs), source.crs, [x for x, _ in corners], [y for _, y in corners])
+    inverse = ~source.transform
+    start, right, down = (inverse @ point for point in zip(xs, ys, strict=True))
+    return _Ratio(
+        math.hypot(right[0] - start[0], down[0] - start[0]), math.hypot(right[1] - start[1], down[1] - start[1])
+    )
 
 
-def _window(
-    source: "rasterio.io.DatasetReader", grid: GeoBox, ratio: _Ratio
-) -> "rasterio.windows.Window | None":
+def _window(source: "rasterio.io.DatasetReader", grid: GeoBox, ratio: _Ratio) -> "rasterio.windows.Window | None":
     from rasterio.windows import Window
 
     left, top, right, bottom = _source_bounds(source, grid)

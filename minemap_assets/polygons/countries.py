@@ -129,7 +129,7 @@ def _shares(
     for polygon, code, area in zip(polygons, codes, areas, strict=True):
         parts = sums.setdefault(polygon, {})
         parts[code] = parts.get(code, 0.0) + float(area)
-    rows = []
+    rows: list[tuple[int, str, float]] = []
     for polygon, parts in sums.items():
         whole = sum(parts.values())
         real = {code: area for code, area in parts.items() if area > _NOTHING * whole}

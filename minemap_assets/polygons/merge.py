@@ -7,7 +7,7 @@ Outlines of one UTM zone lie on one lattice of pixel corners, so they are joined
 their shared sides would miss each other by rounding. Across zones they are joined in degrees.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -17,6 +17,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.geo.vector import WGS84, polygons_only
+from minemap_assets.polygons.degrees import to_wgs84
 
 _MILLIMETRE = 1e-3
 _NEAR_DEGREES = 1e-7
@@ -55,9 +56,8 @@ def merge_sites(raw: gpd.GeoDataFrame, crs_of_site: Mapping[str, str]) -> Merged
     meet[same] = shapely.intersects(exact[left[same]], exact[right[same]])
     meet[~same] = shapely.intersects(polygons[left[~same]], polygons[right[~same]])
     groups = _groups(len(polygons), left[meet], right[meet])
-    pieces: list[tuple[BaseGeometry, npt.NDArray[np.int64]]] = []
-    for group in groups:
-        pieces.extend(_union(group, polygons, exact, crs))
+    unions = _unions(groups, polygons, exact, crs)
+    pieces = [piece for group, union in zip(groups, unions, strict=True) for piece in _parts(group, union, polygons)]
     pieces.sort(key=lambda piece: int(piece[1][0]))
     return Merged(np.array([p for p, _ in pieces], dtype=object), tuple(m for _, m in pieces))
 
@@ -119,24 +119,35 @@ def _groups(count: int, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-def _union(
-    group: npt.NDArray[np.int64],
+def _unions(
+    groups: Sequence[npt.NDArray[np.int64]],
     polygons: npt.NDArray[np.object_],
     exact: npt.NDArray[np.object_],
     crs: npt.NDArray[np.object_],
+) -> list[BaseGeometry]:
+    """Union of each group in EPSG:4326: in its zone first, then across zones; a group of one stays untouched."""
+    several = [n for n, group in enumerate(groups) if len(group) > 1]
+    by_group: dict[int, list[BaseGeometry]] = {n: [] for n in several}
+    for zone in sorted({str(crs[row]) for n in several for row in groups[n]}):
+        inside = {n: rows for n in several if len(rows := groups[n][crs[groups[n]] == zone])}
+        joined = to_wgs84([shapely.union_all(exact[rows]) for rows in inside.values()], zone)
+        for n, geometry in zip(inside, joined, strict=True):
+            by_group[n].append(geometry)
+    unions = [polygons[group[0]] for group in groups]
+    for n, found in by_group.items():
+        unions[n] = found[0] if len(found) == 1 else shapely.union_all(found)
+    return unions
+
+
+def _parts(
+    group: npt.NDArray[np.int64], union: BaseGeometry, polygons: npt.NDArray[np.object_]
 ) -> list[tuple[BaseGeometry, npt.NDArray[np.int64]]]:
-    """Union of a group as simple polygons, each with its members; a group of one is passed through untouched."""
-    if len(group) == 1:
-        return [(polygons[group[0]], group)]
-    by_zone = [
-        gpd.GeoSeries([shapely.union_all(exact[group[crs[group] == zone]])], crs=zone).to_crs(WGS84).iloc[0]
-        for zone in sorted(set(crs[group]))
-    ]
-    union = polygons_only(by_zone[0] if len(by_zone) == 1 else shapely.union_all(by_zone))
-    parts = [] if union is None else list(shapely.get_parts(union))
+    """A group's union as simple polygons, each with the members whose inner point lies in it."""
+    areal = polygons_only(union)
+    parts = np.array([] if areal is None else shapely.get_parts(areal), dtype=object)
     if len(parts) == 1:
         return [(parts[0], group)]
     points = shapely.point_on_surface(polygons[group])
-    owner = [int(np.argmin(shapely.distance(np.array(parts, dtype=object), point))) for point in points]
+    owner = [int(np.argmin(shapely.distance(parts, point))) for point in points] if len(parts) else []
     members = [group[[n for n, o in enumerate(owner) if o == k]] for k in range(len(parts))]
     return [(part, rows) for part, rows in zip(parts, members, strict=True) if len(rows)]

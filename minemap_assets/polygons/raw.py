@@ -4,7 +4,7 @@ What belongs here: masks of a region and year to polygons in EPSG:4326, and what
 not: any rule about which polygon is a mine (`mining.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import geopandas as gpd
@@ -21,6 +21,7 @@ from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only, read_geoparquet
 from minemap_assets.lake import Missing, Outcome, Partition, PartitionWriter
 from minemap_assets.polygons.config import PolygonsConfig
+from minemap_assets.polygons.degrees import to_wgs84
 from minemap_assets.polygons.outlines import outline
 from minemap_assets.polygons.schemas import RAW_POLYGONS, conform, empty_table, write_table
 from minemap_assets.reference.regions import Region
@@ -157,7 +158,7 @@ def vectorise_year(
         progress(done + 1, len(cells))
     frame = _frame(region, year, collected)
     for crs, gathered in sorted(collected.items()):
-        hidden.extend(_to_wgs84(gathered.hidden, crs))
+        hidden.extend(to_wgs84(gathered.hidden, crs))
     return MaskYear(frame, observed, np.array(hidden, dtype=object), index, tuple(missing))
 
 
@@ -222,16 +223,12 @@ def _share(observed: npt.NDArray[np.bool_], owned: npt.NDArray[np.bool_]) -> flo
     return float(np.count_nonzero(observed & owned)) / total if total else 0.0
 
 
-def _to_wgs84(geometries: Sequence[BaseGeometry], crs: str) -> npt.NDArray[np.object_]:
-    return np.asarray(gpd.GeoSeries(list(geometries), crs=crs).to_crs(WGS84), dtype=object)
-
-
 def _frame(region: Region, year: int, collected: Mapping[str, _Collected]) -> gpd.GeoDataFrame:
     """Rows of `raw_polygons`: in EPSG:4326, clipped to the region, numbered by site."""
     parts = [
         gpd.GeoDataFrame(
             {"site_id": c.sites, "mean_probability": c.means},
-            geometry=_to_wgs84(c.polygons, crs),
+            geometry=to_wgs84(c.polygons, crs),
             crs=WGS84,
         )
         for crs, c in sorted(collected.items())
@@ -240,7 +237,8 @@ def _frame(region: Region, year: int, collected: Mapping[str, _Collected]) -> gp
     if not parts:
         return empty_table(RAW_POLYGONS)
     frame = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=WGS84)
-    frame = clip_to(frame, region.geometry).sort_values("site_id", kind="stable").reset_index(drop=True)
+    frame = clip_to(frame.explode(index_parts=False), region.geometry)
+    frame = frame.sort_values("site_id", kind="stable").reset_index(drop=True)
     number = frame.groupby("site_id").cumcount()
     frame["raw_id"] = [f"{s}-{year}-{n:05d}" for s, n in zip(frame["site_id"], number, strict=True)]
     frame["region"] = region.slug

@@ -69,7 +69,7 @@ class TableSpec:
         return tuple(c.name for c in self.columns)
 
     @property
-    def geometry(self) -> bool:
+    def spatial(self) -> bool:
         """True where the table has a geometry column."""
         return any(c.type == "geometry" for c in self.columns)
 
@@ -90,10 +90,8 @@ def conform(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     data = {column.name: _typed(frame[column.name], column, spec) for column in spec.columns}
     if len(frame) and frame.duplicated(list(spec.key)).any():
         raise PermanentError(f"the table {spec.name} has two rows with the same {', '.join(spec.key)}")
-    index = pd.RangeIndex(len(frame))
-    if spec.geometry:
-        return gpd.GeoDataFrame(data, geometry="geometry", crs=WGS84, index=index)
-    return pd.DataFrame(data, index=index)
+    table = pd.DataFrame(data, index=pd.RangeIndex(len(frame)))
+    return gpd.GeoDataFrame(table, geometry="geometry", crs=WGS84) if spec.spatial else table
 
 
 def empty_table(spec: TableSpec) -> pd.DataFrame:
@@ -148,7 +146,7 @@ def _fix_types(spec: TableSpec, path: Path) -> None:
 
 def read_table(path: Path, spec: TableSpec) -> pd.DataFrame:
     """Read a table that `write_table` wrote, typed by its spec."""
-    return conform(read_geoparquet(path) if spec.geometry else pd.read_parquet(path), spec)
+    return conform(read_geoparquet(path) if spec.spatial else pd.read_parquet(path), spec)
 
 
 def stack(frames: Sequence[pd.DataFrame], spec: TableSpec) -> pd.DataFrame:

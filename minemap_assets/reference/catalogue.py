@@ -87,7 +87,9 @@ RESERVED = frozenset(
 )
 """Names of other assets, which a set must not take."""
 
-_OWN_ASSET: Mapping[str, str] = {"boundaries": "country_boundaries", "points": "validation_points"}
+OWN_ASSET: Mapping[str, str] = {"boundaries": "country_boundaries", "points": "validation_points"}
+"""Kinds of which there is one file, and the asset it becomes."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".shp.xml")
 _AREAL = {shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON, shapely.GeometryType.GEOMETRYCOLLECTION}
@@ -97,13 +99,13 @@ _PUNCTUAL = {shapely.GeometryType.POINT}
 class ReferenceEntry(BaseModel):
     """One registered file. `columns` maps our column names to the file's; `crs` overrides what the file says.
 
-    `role` is for polygons only: labels count as ground truth and locate sites, outlines only locate sites.
+    `role` matters for polygons only: labels count as ground truth and locate sites, outlines only locate sites.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     kind: Kind
-    role: Role | None = None
+    role: Role = "labels"
     file: str
     sha256: str
     bytes: int
@@ -190,7 +192,7 @@ def register(
         entry = ReferenceEntry(
             name=name,
             kind=kind,
-            role=(role or "labels") if kind == "polygons" else None,
+            role=role or "labels",
             file=f"{FOLDER}/{name}/{checksum[:12]}/{local.name}",
             sha256=checksum,
             bytes=local.stat().st_size,
@@ -237,14 +239,14 @@ def read_entry(entry: ReferenceEntry, store: Store) -> gpd.GeoDataFrame:
 def _check_name(catalogue: Catalogue, name: str, kind: Kind, reserved: Collection[str]) -> None:
     if not _NAME.fullmatch(name):
         raise BadInputError(f"{name!r} cannot name a reference file; use lower-case letters, digits and underscores")
-    if name in reserved and name != _OWN_ASSET.get(kind):
+    own = OWN_ASSET.get(kind)
+    if own is not None and name != own:
+        raise BadInputError(f"{_in_words(kind)} are always registered as {own}; use that name")
+    if name in reserved and name != own:
         raise BadInputError(f"{name} is the name of another asset; choose another name")
     known = catalogue.find(name)
     if known is not None and known.kind != kind:
         raise BadInputError(f"{name} is registered as {known.kind}, not {kind}; choose another name")
-    others = [e.name for e in catalogue.of_kind(kind) if e.name != name]
-    if kind in _OWN_ASSET and others:
-        raise BadInputError(f"{kind} are registered as {others[0]} already; withdraw it or use its name")
 
 
 def _checked_features(source: Path, kind: Kind, layer: str | None, crs: str | None, columns: Mapping[str, str]) -> int:
@@ -261,12 +263,11 @@ def _checked_features(source: Path, kind: Kind, layer: str | None, crs: str | No
     wanted, noun = (_PUNCTUAL, "point") if kind == "points" else (_AREAL, "polygon")
     types = {int(t) for t in shapely.get_type_id(frame.geometry.array)}
     if not types & wanted:
-        raise BadInputError(f"{source} holds no {noun}, which {name_of(kind)} need; give another file or layer")
+        raise BadInputError(f"{source} holds no {noun}, which {_in_words(kind)} need; give another file or layer")
     return len(frame)
 
 
-def name_of(kind: Kind) -> str:
-    """A kind in words, for messages."""
+def _in_words(kind: Kind) -> str:
     return {"polygons": "polygon sets", "boundaries": "country boundaries", "points": "validation points"}[kind]
 
 

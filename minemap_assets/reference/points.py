@@ -62,8 +62,9 @@ def point_table(
     if (shapely.get_type_id(geometries) != shapely.GeometryType.POINT).any() or shapely.is_empty(geometries).any():
         raise BadInputError("validation points must all be points; remove the features that are not")
     rows = _long(source, named, reference_year) if named["label"] in source.columns else _wide(source, named)
-    frame = gpd.GeoDataFrame(rows, columns=["point_id", "year", "label", "row"])
-    frame = frame.set_geometry(geometries[frame.pop("row").to_numpy(dtype=np.int64)], crs=WGS84)
+    table = pd.DataFrame(rows, columns=["point_id", "year", "label", "row"])
+    places = geometries[table.pop("row").to_numpy(dtype=np.int64)]
+    frame = gpd.GeoDataFrame(table, geometry=places, crs=WGS84)
     twice = frame.duplicated(["point_id", "year"])
     if twice.any():
         first = frame[twice].iloc[0]

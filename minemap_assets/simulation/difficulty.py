@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.geo.grid import at_resolution, square_grid, utm_epsg
 from minemap_assets.imagery.products import product as product_named
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.simulation.noise import Floats
+from minemap_assets.simulation.noise import Floats, as_floats
 from minemap_assets.simulation.source import SimulatedSource
 from minemap_assets.simulation.world import FRAME, World, reproject, to_wgs84
 
@@ -79,25 +79,28 @@ def features(bands: Mapping[str, Floats]) -> dict[str, Floats]:
     """
     names = list(bands)
     found = dict(bands)
-    found["brightness"] = np.mean(np.stack([bands[b] for b in ("blue", "green", "red")]), axis=0)
+    found["brightness"] = as_floats((bands["blue"] + bands["green"] + bands["red"]) / 3.0)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             a, b = bands[first], bands[second]
-            found[f"nd({second}, {first})"] = (b - a) / np.maximum(a + b, np.float32(1e-4))
+            found[f"nd({second}, {first})"] = as_floats((b - a) / np.maximum(a + b, np.float32(1e-4)))
     dark = "swir16" if "swir16" in bands else "red"
     bare, green = bands[dark] + bands["red"], bands["nir"] + bands["blue"]
-    found["bare soil index"] = (bare - green) / np.maximum(bare + green, np.float32(1e-4))
+    found["bare soil index"] = as_floats((bare - green) / np.maximum(bare + green, np.float32(1e-4)))
     return found
 
 
 def best_threshold(feature: str, values: Floats, mine: npt.NDArray[np.bool_]) -> Threshold:
-    """The threshold with the highest intersection over union, to either side, among 4,096 quantiles."""
-    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, _BINS)))
-    place = np.searchsorted(edges, values, side="right")
-    inside = np.bincount(place[mine], minlength=len(edges) + 1).astype(np.float64)
-    outside = np.bincount(place[~mine], minlength=len(edges) + 1).astype(np.float64)
+    """The threshold with the highest intersection over union, to either side, among 4,095 evenly spaced ones that span
+    all but the outermost thousandth of the values.
+    """
+    low, high = (float(v) for v in np.quantile(values[:: max(1, values.size // 100_000)], [0.0005, 0.9995]))
+    edges = np.linspace(low, high, _BINS + 1)[1:-1]
+    scaled = (values - np.float32(low)) * np.float32(_BINS / max(high - low, 1e-9))
+    place = np.clip(scaled, 0, _BINS - 1).astype(np.intp) + _BINS * mine
+    outside, inside = np.bincount(place, minlength=2 * _BINS).reshape(2, _BINS).astype(np.float64)
     total = inside.sum()
-    # Bins up to k hold values below edges[k]; the rest hold values at or above it.
+    # Bins up to k hold the values below edges[k]; the rest hold those at or above it.
     hit_below, false_below = np.cumsum(inside)[:-1], np.cumsum(outside)[:-1]
     below = hit_below / (total + false_below)
     above = (total - hit_below) / (total + outside.sum() - false_below)

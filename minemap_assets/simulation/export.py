@@ -11,6 +11,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
@@ -18,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.geo.vector import WGS84, repair, write_geoparquet
 from minemap_assets.simulation.mines import Mine
 from minemap_assets.simulation.noise import noise_key, uniform
-from minemap_assets.simulation.world import World, from_wgs84, to_wgs84
+from minemap_assets.simulation.world import World, to_wgs84
 
 DIGITISING_NOISE = 3.0
 """Standard deviation, cut off at 5 m, by which a vertex of the precise outlines is off (metres)."""
@@ -30,7 +31,7 @@ POINTS_PER_YEAR = 120
 class WorldInputs:
     """Where the files of a world lie.
 
-    `broad`: polygons_id, group, geometry, generous outlines of the mines of the reference year; `precise`: the same,
+    `broad`: polygon_id, group, geometry, generous outlines of the mines of the reference year; `precise`: the same,
     close to the truth; `boundaries`: iso3, name, continent, geometry; `regions`: a GeoJSON file for each slug;
     `promoted`: outlines of mines that opened later (property `note`); `points`: point_id, year, label, geometry.
     """
@@ -83,10 +84,10 @@ def _precise(mine: Mine, outline: BaseGeometry) -> BaseGeometry:
     """The truth with every vertex off by a few metres."""
     random = np.random.default_rng(noise_key("precise", mine.mine_id))
 
-    def shaken(points: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def shaken(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         off = random.normal(0.0, DIGITISING_NOISE / np.sqrt(2.0), points.shape)
         length = np.maximum(np.hypot(*off.T), 1e-9)
-        return points + off * np.minimum(1.0, 5.0 / length)[:, None]
+        return np.asarray(points + off * np.minimum(1.0, 5.0 / length)[:, None])
 
     parts = []
     for part in shapely.get_parts(outline):
@@ -142,8 +143,9 @@ def _scatter(area: BaseGeometry, count: int, random: np.random.Generator) -> lis
     shapely.prepare(area)
     found: list[shapely.Point] = []
     while len(found) < count:
-        points = shapely.points(random.uniform(west, east, 2000), random.uniform(south, north, 2000))
-        found += list(points[shapely.contains(area, points)])
+        x, y = random.uniform(west, east, 2000), random.uniform(south, north, 2000)
+        inside = shapely.contains_xy(area, x, y)
+        found += [shapely.Point(px, py) for px, py in zip(x[inside], y[inside], strict=True)]
     return found[:count]
 
 

@@ -6,6 +6,7 @@ What belongs here: which outline lies on top of which, and their codes. What doe
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ def _has_closed(mine: Mine, year: int) -> bool:
 def roads(world: World) -> tuple[BaseGeometry, ...]:
     """Winding roads from each town to the next one east, and from each mine to its nearest town."""
     towns = sorted(world.towns, key=lambda t: t.x)
-    joints = [((a.x, a.y), (b.x, b.y)) for a, b in zip(towns[:-1], towns[1:], strict=True)]
+    joints = [((a.x, a.y), (b.x, b.y)) for a, b in pairwise(towns)]
     for mine in world.mines:
         outline = next(o for o in map(mine.outline, range(mine.opening, world.years[-1] + 1)) if o is not None)
         middle = outline.representative_point()

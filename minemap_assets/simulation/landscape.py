@@ -2,19 +2,20 @@
 
 What belongs here: land cover as functions of position and year, and the textures that tell a mine from what merely
 shares its colours: mines are a mottled mix of bright spoil, dark pits and ponds with terraces; fields are smooth with
-straight edges and rows; clearings are smooth with soft edges; towns are blocks of roofs; sandbars hug a river. What does
-not: spectra (`spectra`), sensors (`sensor`), outlines (`features`).
+straight edges and rows; clearings are smooth with soft edges; towns are blocks of roofs; sandbars hug a river. What
+does not: spectra (`spectra`), sensors (`sensor`), outlines (`features`).
 
 Every function is of world coordinates alone, so the same point looks the same on every grid.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from minemap_assets.simulation import features
-from minemap_assets.simulation.noise import Floats, cell_value, noise_key, stretch, value_noise
+from minemap_assets.simulation.noise import Floats, as_floats, cell_value, noise_key, stretch, value_noise
 from minemap_assets.simulation.spectra import Material
 from minemap_assets.simulation.world import World
 
@@ -22,6 +23,7 @@ COARSE = 4
 """Fields with bumps wider than 80 m are evaluated every 4 pixels (20 m) and interpolated."""
 
 Index = npt.NDArray[np.intp]
+AnyFloats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,9 @@ class Cover:
     mix: Floats
     shade: Floats
 
-    def paint(self, where: Index, material: Material, other: Material, mix: Floats | float, shade: Floats) -> None:
+    def paint(
+        self, where: Index, material: Material, other: Material, mix: AnyFloats | float, shade: AnyFloats
+    ) -> None:
         """Cover the pixels of a flat index anew."""
         self.material[where] = material
         self.other[where] = other
@@ -93,7 +97,7 @@ def land_cover(world: World, year: int, ground: Ground, codes: npt.NDArray[np.ui
     _sandbars(place, cover, np.flatnonzero(flat == features.SANDBAR))
     _river(place, cover, np.flatnonzero(flat == features.RIVER))
     _towns(place, cover)
-    _roads(place, cover, np.flatnonzero(flat == features.ROAD))
+    _roads(cover, np.flatnonzero(flat == features.ROAD))
     _workings(place, cover, np.flatnonzero((flat == features.MINE) | (flat == features.MINE_CHANNEL)))
     _river(place, cover, np.flatnonzero(flat == features.MINE_CHANNEL))
     return cover
@@ -135,25 +139,25 @@ def _farms(place: _Place, cover: Cover) -> None:
     """Blocks of straight-edged fields; a field is bare, sown, grown or grazed, and changes from year to year."""
     turn = 0.35
     c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-    wide, deep = np.float32(170.0), np.float32(120.0)
-    ground = place.ground
-    likely = ground.smooth(1700.0, place.key("farmland")).ravel() + 0.35 * ground.smooth(
-        600.0, place.key("farmland2")
-    ).ravel()
-    where = np.flatnonzero(likely > 0.90)
+    wide, deep = np.float32(140.0), np.float32(120.0)
+    likely = place.ground.smooth(1700.0, place.key("farmland")).ravel()
+    likely += 0.35 * place.ground.smooth(600.0, place.key("farmland2")).ravel()
+    where = np.flatnonzero(likely > 0.85)
     x, y = place.xy(where)
     u, v = (c * x + s * y) / wide, (c * y - s * x) / deep
     i, j = np.floor(u), np.floor(v)
-    middle_x, middle_y = (i + 0.5) * wide, (j + 0.5) * deep
-    field_x, field_y = c * middle_x - s * middle_y, s * middle_x + c * middle_y
+    pair = np.floor(i / 2)
+    double = cell_value(pair.astype(np.int64), j.astype(np.int64), place.key("double")) < 0.4
+    left, length = np.where(double, 2 * pair, i), np.where(double, np.float32(2.0), np.float32(1.0))
+    middle_x, middle_y = (left + length / 2) * wide, (j + np.float32(0.5)) * deep
+    field_x, field_y = as_floats(c * middle_x - s * middle_y), as_floats(s * middle_x + c * middle_y)
     farmland = value_noise(field_x, field_y, 1700.0, place.key("farmland"))
     farmland += 0.35 * value_noise(field_x, field_y, 600.0, place.key("farmland2"))
-    edge = np.minimum(np.minimum(u - i, 1 - (u - i)) * wide, np.minimum(v - j, 1 - (v - j)) * deep)
-    inside = (farmland > 0.98) & (edge > 5.0)
-    where, x, y = where[inside], x[inside], y[inside]
-    cells = i[inside].astype(np.int64), j[inside].astype(np.int64)
+    edge = np.minimum(np.minimum(u - left, left + length - u) * wide, np.minimum(v - j, j + 1 - v) * deep)
+    inside = (farmland > 0.95) & (edge > 5.0)
+    where, cells = where[inside], (left[inside].astype(np.int64), j[inside].astype(np.int64))
     state = cell_value(*cells, place.key("field", place.year))
-    rows = np.sin((u[inside] * wide) * np.float32(2 * np.pi / 22.0))
+    rows = as_floats(np.sin((u[inside] * wide) * np.float32(2 * np.pi / 22.0)))
     tone = cell_value(*cells, place.key("tone"))
     shade = 0.86 + 0.2 * tone + 0.05 * rows * (state < 0.65)
     sand = np.clip(1.5 * place.soil[where] - 0.25, 0.0, 1.0)
@@ -244,15 +248,15 @@ def _towns(place: _Place, cover: Cover) -> None:
         cover.paint(where[street], Material.LATERITE, Material.SAND, 0.5, np.full(street.sum(), 0.95, np.float32))
 
 
-def _roads(place: _Place, cover: Cover, where: Index) -> None:
+def _roads(cover: Cover, where: Index) -> None:
     cover.paint(where, Material.LATERITE, Material.SAND, 0.3, np.full(where.size, 0.95, dtype=np.float32))
 
 
 def _workings(place: _Place, cover: Cover, where: Index) -> None:
     """A mine: mottled spoil, terraces, dark wet pits, brown and turquoise ponds, and a few patches of scrub."""
     x, y = place.xy(where)
-    piles = value_noise(x, y, 24.0, place.key("piles"))
-    lumps = 0.7 * value_noise(x, y, 52.0, place.key("pits")) + 0.3 * piles
+    piles = value_noise(x, y, 20.0, place.key("piles"))
+    lumps = 0.7 * value_noise(x, y, 43.0, place.key("pits")) + 0.3 * piles
     terrace = np.mod(value_noise(x, y, 130.0, place.key("terrace")) * np.float32(7.0), 1.0)
     shade = 0.62 + 0.55 * piles + 0.18 * terrace
     sand = np.clip(1.5 * place.soil[where] - 0.35 + 0.5 * (piles - 0.5), 0.0, 1.0)
@@ -260,7 +264,7 @@ def _workings(place: _Place, cover: Cover, where: Index) -> None:
     wet = lumps < 0.36
     cover.paint(where[wet], Material.WET_SOIL, Material.LATERITE, 0.2, shade[wet])
     pond = lumps > 0.60
-    hue = value_noise(x, y, 95.0, place.key("hue"))
+    hue = value_noise(x, y, 80.0, place.key("hue"))
     calm = np.ones(where.size, dtype=np.float32)
     for low, high, material in (
         (0.0, 0.42, Material.TURBID_WATER),
@@ -269,5 +273,5 @@ def _workings(place: _Place, cover: Cover, where: Index) -> None:
     ):
         chosen = pond & (hue >= low) & (hue < high)
         cover.paint(where[chosen], material, Material.WET_SOIL, 0.15, calm[chosen])
-    green = value_noise(x, y, 46.0, place.key("green")) > 0.76
+    green = value_noise(x, y, 36.0, place.key("green")) > 0.78
     cover.paint(where[green], Material.SCRUB, Material.LATERITE, 0.25, shade[green])

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.simulation.noise import uniform
 from minemap_assets.simulation.rivers import River, stretch_of
 
-FIRST_SIZE = 0.45
+FIRST_SIZE = 0.6
 """Share of the final radius in the opening year."""
 
 SMALLEST_PART_M2 = 2_500.0
@@ -95,7 +95,7 @@ def _outline(mine: Mine, year: int) -> Polygon | MultiPolygon | None:
     parts = [p for p in (part_outline(part, year) for part in mine.parts) if p is not None]
     if not parts:
         return None
-    union = shapely.set_precision(shapely.union_all(parts), 0.01)
+    union = shapely.union_all(parts)
     return union if isinstance(union, Polygon | MultiPolygon) and not union.is_empty else None
 
 

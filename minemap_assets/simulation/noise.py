@@ -7,6 +7,7 @@ One table of random numbers serves every field: a key only moves the place where
 few array look-ups, and the same point gives the same number on every grid.
 """
 
+import math
 import zlib
 from functools import lru_cache
 
@@ -29,6 +30,11 @@ def _table() -> Floats:
     return np.ascontiguousarray(np.pad(inner, ((0, 1), (0, 1)), mode="wrap").ravel())
 
 
+def as_floats(values: npt.ArrayLike) -> Floats:
+    """Values as float32, not copied where they are already."""
+    return np.asarray(values, dtype=np.float32)
+
+
 def noise_key(*parts: object) -> int:
     """A number for a list of words and numbers, the same in every process."""
     return zlib.crc32(":".join(str(p) for p in parts).encode())
@@ -47,9 +53,14 @@ def cell_value(column: Ints, row: Ints, key: int) -> Floats:
 
 
 def value_noise(x: Floats, y: Floats, wavelength: float, key: int) -> Floats:
-    """Smooth noise 0 to 1 (mean 0.5) whose bumps are about `wavelength` metres wide, for points in metres."""
-    u = x * np.float32(1.0 / wavelength)
-    v = y * np.float32(1.0 / wavelength)
+    """Smooth noise 0 to 1 (mean 0.5) whose bumps are about `wavelength` metres wide, for points in metres.
+
+    Each key turns the lattice by another angle, so that no two fields line up.
+    """
+    angle = (key % 997) / 997.0 * math.pi / 2.0
+    c, s = np.float32(math.cos(angle) / wavelength), np.float32(math.sin(angle) / wavelength)
+    u = x * c + y * s
+    v = y * c - x * s
     i, j = np.floor(u), np.floor(v)
     u -= i
     v -= j
@@ -64,10 +75,7 @@ def value_noise(x: Floats, y: Floats, wavelength: float, key: int) -> Floats:
     index += _STRIDE
     high = np.take(table, index)
     high += u * (np.take(table, index + 1) - high)
-    high -= low
-    high *= v
-    high += low
-    return high
+    return np.asarray(low + (high - low) * v, dtype=np.float32)
 
 
 def stretch(knots: npt.NDArray[np.floating], step: int, centre: float) -> npt.NDArray[np.floating]:
@@ -87,7 +95,7 @@ def gaussian_tile(key: int, column: int, row: int, width: int, height: int) -> F
     table = _gaussian_table()
     columns = (np.arange(column, column + width) + (key & 0xFFFF)) & _MASK
     rows = (np.arange(row, row + height) + (key >> 16)) & _MASK
-    return table[np.ix_(rows, columns)]
+    return np.asarray(table[np.ix_(rows, columns)])
 
 
 @lru_cache(maxsize=1)

@@ -5,8 +5,8 @@ appearance. All blocks start on multiples of 80 m of their UTM zone and carry a 
 requests agree pixel by pixel.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from minemap_assets.imagery.products import SCALE
 from minemap_assets.imagery.products import product as product_named
 from minemap_assets.simulation.features import features_of
 from minemap_assets.simulation.landscape import COARSE, Ground, land_cover
-from minemap_assets.simulation.noise import Floats, noise_key, stretch
+from minemap_assets.simulation.noise import Floats, as_floats, noise_key, stretch, value_noise
 from minemap_assets.simulation.sensor import SENSORS, View, clear_looks, observe
 from minemap_assets.simulation.spectra import product_table
 from minemap_assets.simulation.world import FRAME, World, transformer
@@ -24,7 +24,6 @@ from minemap_assets.simulation.world import FRAME, World, transformer
 PIXEL = 5.0
 _STEP = 16
 _MARGIN = 16
-_SIXTY_METRE_MARGIN = 32
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,20 @@ def _with_last(knots: npt.NDArray[np.floating], step: int) -> npt.NDArray[np.flo
     return stretch(grown, step, 0.0)[:rows, :columns]
 
 
-def render_block(world: World, product: str, year: int, months: int, bands: Sequence[str], block: Block) -> Rendered:
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: a product's bands in a year, from a season of some months."""
+
+    product: str
+    year: int
+    months: int
+    bands: tuple[str, ...]
+
+
+def render_block(world: World, order: Order, block: Block) -> Rendered:
     """Render a block, whose corner and sides are whole pixels of the product (10 m: even numbers)."""
-    sixty = product != "planet-nicfi" and bool({"coastal", "nir09", "cirrus"} & set(bands))
-    outer = block.padded(_SIXTY_METRE_MARGIN if sixty else _MARGIN)
+    product, year, bands = order.product, order.year, order.bands
+    outer = block.padded(_MARGIN)
     ground = ground_of(outer)
     codes = features_of(world, year, outer.crs).burn(outer.width, outer.height, outer.transform)
     cover = land_cover(world, year, ground, codes)
@@ -95,13 +104,20 @@ def render_block(world: World, product: str, year: int, months: int, bands: Sequ
     view = View(product, year, outer.crs, outer.column, outer.row)
     light = observe(view, bands, surface, _air(ground, view, "haze"))
     numbers = np.clip(np.rint(light * SCALE), 1, 65_535).astype(np.uint16)
-    looks = clear_looks(SENSORS[product], _evened(_air(ground, view, "cloud")), months)
+    looks = clear_looks(SENSORS[product], _evened(_air(ground, view, "cloud")), order.months)
     factor = round(product_named(product).resolution / PIXEL)
     top, left = (block.row - outer.row) // factor, (block.column - outer.column) // factor
     rows = slice(top, top + block.height // factor)
     columns = slice(left, left + block.width // factor)
-    count = looks[::factor, ::factor][rows, columns]
+    seen = looks * on_land(world, ground)
+    count = seen[::factor, ::factor][rows, columns]
     return Rendered(np.where(count > 0, numbers[:, rows, columns], 0).astype(np.uint16), count)
+
+
+def on_land(world: World, ground: Ground) -> npt.NDArray[np.bool_]:
+    """True (row, column) on the land of the world, whose outer coasts are straight."""
+    west, south, east, north = world.land.bounds
+    return np.asarray((ground.x > west) & (ground.x < east) & (ground.y > south) & (ground.y < north))
 
 
 def _air(ground: Ground, view: View, what: str) -> Floats:
@@ -111,5 +127,15 @@ def _air(ground: Ground, view: View, what: str) -> Floats:
 
 
 def _evened(field: Floats) -> Floats:
-    """The field's own distribution (close to normal, mean 0.5, deviation 0.155) made even between 0 and 1."""
-    return np.asarray(1.0 / (1.0 + np.exp(-1.702 * (field - 0.5) / 0.155)), dtype=np.float32)
+    """A field of the air spread evenly between 0 and 1."""
+    return as_floats(np.interp(field, _spread_of_air(), np.linspace(0.0, 1.0, 201)))
+
+
+@lru_cache(maxsize=1)
+def _spread_of_air() -> npt.NDArray[np.float64]:
+    """The two-hundredths of the distribution that `_air` has over a large area."""
+    x, y = np.meshgrid(np.arange(0.0, 300_000.0, 600.0), np.arange(0.0, 300_000.0, 600.0))
+    wide, narrow = (
+        value_noise(as_floats(x), as_floats(y), wave, noise_key("spread", wave)) for wave in (1300.0, 330.0)
+    )
+    return np.asarray(np.quantile(0.7 * wide + 0.3 * narrow, np.linspace(0.0, 1.0, 201)))

@@ -34,7 +34,7 @@ class Sensor:
 
 
 SENSORS: dict[str, Sensor] = {
-    "planet-nicfi": Sensor(blur=4.0, noise=0.0045, drift=0.04, haze=0.010, gaps=0.006, looks=6),
+    "planet-nicfi": Sensor(blur=4.0, noise=0.0045, drift=0.04, haze=0.010, gaps=0.008, looks=6),
     "sentinel-2-l2a": Sensor(blur=5.0, noise=0.0025, drift=0.025, haze=0.006, gaps=0.015, looks=14),
     "sentinel-2-l1c": Sensor(blur=5.0, noise=0.0020, drift=0.015, haze=0.020, gaps=0.020, looks=14),
 }
@@ -61,8 +61,8 @@ def observe(view: View, bands: Sequence[str], ground: Floats, haze: Floats) -> F
     """
     sensor = SENSORS[view.product]
     factor = round(product_named(view.product).resolution / 5.0)
-    seen = [_blurred(layer, _blur_of(view.product, band, sensor), factor) for layer, band in zip(ground, bands, strict=True)]
-    light = np.stack(seen)
+    blurs = [_blur_of(view.product, band, sensor) for band in bands]
+    light = np.stack([_blurred(layer, blur, factor) for layer, blur in zip(ground, blurs, strict=True)])
     if view.product == "sentinel-2-l1c":
         path, transmittance = clear_sky(bands)
         light = path[:, None, None] + transmittance[:, None, None] * light
@@ -85,7 +85,7 @@ def _haze_of(band: str) -> float:
 
 def _blur_of(product: str, band: str, sensor: Sensor) -> float:
     if product != "planet-nicfi" and band in _SIXTY_METRES:
-        return 26.0
+        return 18.0
     return 9.0 if product != "planet-nicfi" and band in _TWENTY_METRES else sensor.blur
 
 

@@ -16,7 +16,7 @@ from minemap_assets.geo.grid import footprint_wgs84, utm_epsg
 from minemap_assets.imagery.products import product as product_named
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
-from minemap_assets.simulation.render import PIXEL, Block, Rendered, render_block
+from minemap_assets.simulation.render import PIXEL, Block, Order, Rendered, render_block
 from minemap_assets.simulation.world import World, from_wgs84
 
 CODE_VERSION = "1"
@@ -50,7 +50,8 @@ class SimulatedSource:
         """The composite of any grid; the season's year decides the state of the ground.
 
         Grids of whole pixels of the product in their UTM zone are rendered as they are, others by the nearest rendered
-        pixel. Raises `NotCoveredError` outside the world's land or years, `BadInputError` for an unknown band.
+        pixel. Sea is not observed. Raises `NotCoveredError` where there is no land at all or in years outside the
+        world, `BadInputError` for an unknown band.
         """
         unknown = [b for b in bands if b not in product_named(self.product).bands]
         if unknown or not bands:
@@ -72,7 +73,7 @@ class SimulatedSource:
 
     def latest(self) -> Latest:
         """Every year of the world, revised when world or code change."""
-        revisions = {str(year): f"{self.revision}-{year}" for year in self.world.years}
+        revisions = {year: f"{self.revision}-{year}" for year in self.world.years}
         return Latest(revisions, datetime(self.world.years[-1], 12, 1, tzinfo=UTC))
 
     def _check_covered(self, grid: GeoBox, season: Season) -> None:
@@ -101,12 +102,12 @@ class SimulatedSource:
         shape = whole.height // factor, whole.width // factor
         pixels = np.zeros((len(bands), *shape), dtype=np.uint16)
         count = np.zeros(shape, dtype=np.uint16)
-        months = len(_months(season))
+        order = Order(self.product, season.year, len(_months(season)), tuple(bands))
         for top in range(0, whole.height, _BLOCK):
             for left in range(0, whole.width, _BLOCK):
                 height, width = min(_BLOCK, whole.height - top), min(_BLOCK, whole.width - left)
                 block = Block(whole.crs, whole.column + left, whole.row + top, width, height)
-                part = render_block(self.world, self.product, season.year, months, bands, block)
+                part = render_block(self.world, order, block)
                 rows = slice(top // factor, (top + height) // factor)
                 columns = slice(left // factor, (left + width) // factor)
                 pixels[:, rows, columns] = part.pixels

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyproj
 import shapely
@@ -71,7 +73,7 @@ class World:
     mines: tuple[Mine, ...]
 
     @property
-    def land(self) -> Polygon:
+    def land(self) -> BaseGeometry:
         """All countries together, in the world's frame."""
         return shapely.union_all([c.geometry for c in self.countries])
 
@@ -124,7 +126,12 @@ def transformer(source: str, target: str) -> pyproj.Transformer:
 
 def reproject(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
     """A geometry in another CRS, vertex by vertex."""
-    return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)
+    convert = transformer(source, target).transform
+
+    def moved(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.column_stack(convert(points[:, 0], points[:, 1]))
+
+    return shapely.transform(geometry, moved)
 
 
 def to_wgs84(geometry: BaseGeometry) -> BaseGeometry:

@@ -50,4 +50,4 @@ def position_ids(prefix: str, longitudes: Degrees, latitudes: Degrees, sizes: De
 def _cells(degrees: Degrees, limit: float, bits: int) -> npt.NDArray[np.int64]:
     """Number of the cell among 2**bits between -limit and limit that holds each value."""
     scaled = (np.asarray(degrees, dtype=np.float64) + limit) / (2 * limit) * 2**bits
-    return np.clip(np.floor(scaled), 0, 2**bits - 1).astype(np.int64)
+    return np.asarray(np.clip(np.floor(scaled), 0, 2**bits - 1), dtype=np.int64)

@@ -16,13 +16,14 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import MultiPolygon, Polygon
 
 from minemap_assets.geo.grid import SNAP_METRES, footprint, from_columns, square_grid, utm_epsg
-from minemap_assets.geo.vector import WGS84, polygons_only
+from minemap_assets.geo.vector import WGS84, polygons_only, repair
 from minemap_assets.sites.config import SitesConfig
 
 RESOLUTION = 5.0
 """Metres a pixel of a site's grid, unless it was squeezed."""
 
 _SIDE_STEP_METRES = 500.0
+_SLIVER_METRES = 0.1
 _MERCATOR = "EPSG:3395"
 """A conformal map of the whole world, so that which of two centres is nearer does not hang on a zone."""
 
@@ -105,7 +106,8 @@ def ownership(frame: gpd.GeoDataFrame) -> dict[str, Polygon | MultiPolygon]:
     """The ground each site of a table owns, in EPSG:4326: disjoint, and together all windows.
 
     Each point belongs to the site with the nearest window centre among the windows that hold it; where two centres
-    are the same, to the smaller site_id. A site without overlapping neighbours owns its whole window.
+    are the same, to the smaller site_id. A site without overlapping neighbours owns its whole window. Strips
+    narrower than 0.1 m, which are the rounding of sides that two windows share, belong to nobody.
     """
     frame = frame.sort_values("site_id", ignore_index=True)
     ids = [str(s) for s in frame["site_id"]]
@@ -121,12 +123,11 @@ def ownership(frame: gpd.GeoDataFrame) -> dict[str, Polygon | MultiPolygon]:
     cells: dict[str, Polygon | MultiPolygon] = {}
     for mine, others in sorted(rivals.items()):
         lost = [_lost(windows, points, mine, other) for other in sorted(others)]
-        cell = polygons_only(shapely.difference(windows[mine], shapely.union_all(lost)))
-        cells[ids[mine]] = cell if cell is not None else Polygon()
+        cells[ids[mine]] = _without_slivers(shapely.difference(windows[mine], shapely.union_all(lost)))
     if cells:
         dense = shapely.segmentize(list(cells.values()), _SIDE_STEP_METRES)
         back = gpd.GeoSeries(dense, crs=_MERCATOR).to_crs(WGS84)
-        owned.update(zip(cells, back.array, strict=True))
+        owned.update(zip(cells, [repair(cell) or Polygon() for cell in back], strict=True))
     return owned
 
 
@@ -171,6 +172,13 @@ def _lost(
     corners += [corners[1] + along * reach, corners[0] + along * reach]
     lost = polygons_only(shapely.intersection(windows[other], Polygon(corners)))
     return lost if lost is not None else Polygon()
+
+
+def _without_slivers(cell: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
+    """The cell without strips narrower than 0.1 m, its other sides unmoved."""
+    shrunk = shapely.buffer(cell, -_SLIVER_METRES / 2, join_style="mitre", mitre_limit=20.0)
+    grown = polygons_only(shapely.buffer(shrunk, _SLIVER_METRES / 2, join_style="mitre", mitre_limit=20.0))
+    return grown if grown is not None else Polygon()
 
 
 def _widths(outlines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:

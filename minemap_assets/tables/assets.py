@@ -6,7 +6,8 @@ from minemap_assets.io_managers import Door, dep, open_door
 from minemap_assets.partitions import year_of_multi, year_partitions
 from minemap_assets.tables import recipes
 from minemap_assets.tables.checks import TABLE_CHECKS
-from minemap_assets.tables.lineage import static_metadata
+from minemap_assets.tables.lineage import column_lineage, column_sentences
+from minemap_assets.tables.schemas import TABLES
 
 DATABASE_POOL = "database"
 """One writer at a time builds the DuckDB file."""
@@ -17,10 +18,10 @@ _SITES = dep("sites", "sites", dg.AllPartitionMapping())
 _COUNTRIES = dep("reference", "country_boundaries")
 
 _DESCRIPTIONS = {
-    "polygons": ("All mining polygons of a year, over all regions.", [_POLYGONS]),
+    "polygons": ("All mining polygons of a year, over all regions.", [_POLYGONS, _SITES]),
     "site_panel": (
         "A row for every site and year: mapped area, zero, or null where it was not observed.",
-        [_POLYGONS, _SITES],
+        [_POLYGONS, _SITES, _COUNTRIES],
     ),
     "country_summary": (
         "Mapped area and polygons of a year by country, with the share of sites that was observed.",
@@ -44,7 +45,8 @@ def tables_assets() -> list[dg.AssetsDefinition]:
             partitions=year_partitions,
             kinds=frozenset({"parquet", "table"}),
             checks=TABLE_CHECKS.get(name, ()),
-            static_metadata=static_metadata(name),
+            lineage=column_lineage(TABLES[name]),
+            sentences=column_sentences(TABLES[name]),
         )
         for name, (description, deps) in _DESCRIPTIONS.items()
     ]

@@ -37,6 +37,8 @@ CODE_VERSION = "1"
 STACK_BYTES = 256_000_000
 """A composite of more bytes than this, over all dates, is made in blocks of rows."""
 
+_FEWEST_ROWS = 16
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -65,9 +67,12 @@ class _Block:
 class ArchiveSource:
     """Images of one product in one or more indexed archives. Safe to use from several threads."""
 
-    def __init__(self, product: str, indexes: Sequence[ArchiveIndex], *, how: Combine = "median") -> None:
+    def __init__(
+        self, product: str, indexes: Sequence[ArchiveIndex], *, how: Combine = "median", stack_bytes: int = STACK_BYTES
+    ) -> None:
         self._product = known_product(product).name
         self._how: Combine = how
+        self._stack_bytes = stack_bytes
         self._indexes = tuple(indexes)
         self._found = tuple(
             sorted(
@@ -116,7 +121,8 @@ class ArchiveSource:
         usable = [f for f in found if not set(bands) - set(f.image.bands)]
         if not usable:
             raise self._lacks(found, bands)
-        blocks = [self._block(usable, part, grid, tuple(bands)) for part in _blocks(grid, len(usable), len(bands))]
+        rows = self._stack_bytes // (len(usable) * len(bands) * int(grid.shape[1]) * np.dtype(np.uint16).itemsize)
+        blocks = [self._block(usable, part, grid, tuple(bands)) for part in _blocks(grid, rows)]
         pixels = np.concatenate([b.pixels for b in blocks], axis=1)
         if not pixels.any():
             raise NotCoveredError(f"the {self._product} images in {self._names()} have no observed pixel at this place")
@@ -211,8 +217,7 @@ class ArchiveSource:
         return f"the archive {names}" if len(self._indexes) == 1 else f"the archives {names or '(none)'}"
 
 
-def _blocks(grid: GeoBox, images: int, bands: int) -> Iterator[GeoBox]:
-    height, width = grid.shape
-    rows = max(64, STACK_BYTES // max(1, images * bands * width * 2))
-    for top in range(0, height, rows):
-        yield grid[top : min(height, top + rows), :]
+def _blocks(grid: GeoBox, rows: int) -> Iterator[GeoBox]:
+    height, step = int(grid.shape[0]), max(_FEWEST_ROWS, rows)
+    for top in range(0, height, step):
+        yield grid[top : min(height, top + step), :]

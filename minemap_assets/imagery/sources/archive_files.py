@@ -3,6 +3,7 @@
 What belongs here: opening files and saying which one is at fault. What does not: choosing images (`archive.py`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
-from minemap_assets.errors import AuthenticationError, BadInputError, RetryableError
+from minemap_assets.errors import AuthenticationError, BadInputError, MinemapError, RetryableError
 from minemap_assets.imagery.products import NOT_OBSERVED, SCALE
 from minemap_assets.imagery.resampling import Sampled, sample
 from minemap_assets.imagery.sources.archive_features import Asset, Image
@@ -21,16 +22,19 @@ from minemap_assets.imagery.sources.archive_features import Asset, Image
 if TYPE_CHECKING:
     import rasterio.io
 
-_VIRTUAL = {"http://": "/vsicurl/http://", "https://": "/vsicurl/https://", "s3://": "/vsis3/", "gs://": "/vsigs/"}
+CURL = "/vsicurl/"
+"""Before this GDAL wants the URL of a file on a web server."""
+
+_VIRTUAL = {"http://": f"{CURL}http://", "https://": f"{CURL}https://", "s3://": "/vsis3/", "gs://": "/vsigs/"}
 _REMOTE_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MAX_RETRY": "5",
+    "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_TIMEOUT": "60",
 }
 """GDAL retries nothing by itself and lists folders that a web server does not have."""
 
-_TRANSIENT = ("429", "500", "502", "503", "504", "timed out", "Could not resolve", "Connection", "timeout")
+_STATUS = re.compile(r"HTTP \w+ code:? *(\d{3})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +72,27 @@ def opened(path: str) -> "Iterator[rasterio.io.DatasetReader]":
     remote = path.startswith("/vsi")
     if not remote and not Path(path).is_file():
         raise BadInputError(f"{path} does not exist; put the file back or index the archive again")
+    reading = False
     try:
         with rasterio.Env(**(_REMOTE_OPTIONS if remote else {})), rasterio.open(path) as source:
+            reading = True
             yield source
     except RasterioError as error:
         reason = str(error.__cause__ or error)
-        if remote and any(word in reason for word in _TRANSIENT):
-            raise RetryableError(f"{path} cannot be read now ({reason})") from error
-        if remote and ("403" in reason or "401" in reason):
-            raise AuthenticationError(f"the server of {path} refuses access ({reason}); check the credentials") from error
+        if remote:
+            raise _remote_error(path, reason, reading) from error
         raise BadInputError(f"{path} cannot be read, it is cut off or damaged ({reason}); fetch it again") from error
+
+
+def _remote_error(path: str, reason: str, reading: bool) -> MinemapError:
+    """What a failure over a network means; one in the middle of reading may always be the network's."""
+    status = _STATUS.search(reason)
+    code = int(status[1]) if status else 0
+    if code in {401, 403}:
+        return AuthenticationError(f"the server of {path} refuses access ({reason}); check the credentials")
+    if code == 429 or code >= 500 or "CURL error" in reason or (reading and not code):
+        return RetryableError(f"{path} cannot be read now ({reason})")
+    return BadInputError(f"{path} is not there or is no GeoTIFF ({reason}); index the archive again")
 
 
 def read_image(root: str, image: Image, grid: GeoBox, whole: GeoBox, bands: Sequence[str]) -> Tile:

@@ -110,6 +110,19 @@ def test_items_of_an_interrupted_build_are_reused_and_orphans_removed(lake: Lake
     assert len(left) == 1
 
 
+def test_a_damaged_item_is_not_adopted_by_the_next_run(lake: Lake) -> None:
+    def build(writer: PartitionWriter) -> Outcome:
+        if writer.reuse("a.tif", digest("a")) is None:
+            writer.path("a.tif").write_text("whole")
+            writer.add("a.tif", item=digest("a"))
+        return Outcome()
+
+    make(lake, build)
+    lake.open(REF).file("a.tif").write_text("WHOLE")
+    make(lake, build)
+    assert lake.open(REF).file("a.tif").read_text() == "whole"
+
+
 def test_folders_are_published_whole_and_read_back(lake: Lake) -> None:
     def build(writer: PartitionWriter) -> Outcome:
         (writer.path("chips.zarr") / "c" / "0").mkdir(parents=True)

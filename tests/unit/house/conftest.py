@@ -1,4 +1,5 @@
 import pytest
+
 from house import Project
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from dagster_project.environment import Environment
 from dagster_project.instance import CONFIGURATION
 from house import Project

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from house import CODE, PACKAGES, ROOT, Project
 
 MAX_LINES = 400

@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
 from house import Project, normalised
 
 ROOMS = (
@@ -26,7 +27,7 @@ ROOMS = (
 """In the order data flows."""
 
 SIMULATION_READS = ("geo", "reference", "sites", "imagery")
-BASE = frozenset({"errors", "stores", "lake", "columns"})
+BASE = frozenset({"errors", "stores", "object_store", "lake", "columns"})
 """Modules below every room."""
 
 DOORS = frozenset({"assets", "checks", "io_managers", "partitions"})

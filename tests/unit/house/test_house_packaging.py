@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from house import Project, normalised
 from packaging.requirements import Requirement
+
+from house import Project, normalised
 
 MISSION = (
     "dagster",

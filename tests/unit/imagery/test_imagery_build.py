@@ -63,7 +63,7 @@ class GradientSource:
         )
         return Composite(grid, tuple(bands), pixels, count, provenance)
 
-    def available(self, area: BaseGeometry, season: Season) -> Availability:
+    def available(self, area: BaseGeometry, season: Season) -> Availability:  # noqa: ARG002
         return Availability(1, 1.0)
 
     def latest(self) -> Latest:
@@ -196,11 +196,10 @@ def test_a_damaged_file_is_made_again(lake: Lake, damage: str) -> None:
     assert len(again.reads) == 1
 
 
-@pytest.mark.parametrize("change", [{"revision": "r2"}, {"name": "other"}])
-def test_another_source_or_revision_makes_the_files_again(lake: Lake, change: dict[str, str]) -> None:
+@pytest.mark.parametrize("again", [GradientSource(revision="r2"), GradientSource(name="other")])
+def test_another_source_or_revision_makes_the_files_again(lake: Lake, again: GradientSource) -> None:
     build(lake, [GradientSource()])
     lake.store.delete(f"{REF.prefix}/manifest.json")
-    again = GradientSource(**change)
     build(lake, [again])
     assert len(again.reads) == 3
 
@@ -224,7 +223,7 @@ def test_other_errors_fail_the_site_and_never_change_its_source(lake: Lake, erro
     first = GradientSource(name="first", errors={west(frame, "m1"): error})
     second = GradientSource(name="second")
     manifest = build(lake, [first, second], frame)
-    assert [(m.item, m.reason) for m in manifest.missing] == [("m1", str(error))]
+    assert [(m.item, m.reason, m.retry) for m in manifest.missing] == [("m1", str(error), True)]
     assert opened(lake).site_ids == ("m0", "m2")
     assert second.reads == []
     first.errors.clear()
@@ -237,7 +236,7 @@ def test_a_site_that_no_source_covers_is_missing_with_every_reason(lake: Lake) -
     here = west(frame, "m0")
     sources = [GradientSource(name=n, errors={here: NotCoveredError(f"{n} ends here")}) for n in ("a", "b")]
     manifest = build(lake, sources, frame)
-    assert [(m.item, m.reason) for m in manifest.missing] == [("m0", "a: a ends here; b: b ends here")]
+    assert [(m.item, m.reason, m.retry) for m in manifest.missing] == [("m0", "a: a ends here; b: b ends here", False)]
 
 
 def test_a_poor_composite_gives_way_to_a_clearer_one(lake: Lake) -> None:
@@ -270,7 +269,7 @@ def test_composites_without_a_clear_pixel_count_as_not_covered(lake: Lake) -> No
 def test_all_failing_raises_the_class_of_the_first_other_error(lake: Lake) -> None:
     frame = sites_frame()
     errors: dict[str, MinemapError] = {west(frame, "m0"): NotFoundError("x"), "*": RetryableError("timed out")}
-    with pytest.raises(RetryableError, match="none of the 3 sites .* timed out"):
+    with pytest.raises(RetryableError, match=r"none of the 3 sites .* timed out"):
         build(lake, [GradientSource(errors=errors)], frame)
 
 
@@ -325,6 +324,25 @@ def test_reading_a_site_without_imagery_says_so(lake: Lake) -> None:
     build(lake, [GradientSource()])
     with pytest.raises(NotFoundError, match="no imagery for site m9"):
         opened(lake).read("m9")
+
+
+@dataclass
+class PreciseSource(GradientSource):
+    """A source that knows which years its newest images touch."""
+
+    changed: dict[int, str] = field(default_factory=dict)
+
+    def revision_for(self, grid: GeoBox, season: Season) -> str:  # noqa: ARG002
+        return self.changed.get(season.year, "as it was")
+
+
+def test_news_of_another_year_leave_the_files_of_this_one(lake: Lake) -> None:
+    build(lake, [PreciseSource(revision="r1")])
+    for changed, reads in (({2024: "new"}, 0), ({2021: "new"}, 3)):
+        lake.store.delete(f"{REF.prefix}/manifest.json")
+        again = PreciseSource(revision="r2", changed=changed)
+        build(lake, [again])
+        assert len(again.reads) == reads
 
 
 def test_facts_are_plain_json(lake: Lake) -> None:

@@ -1,0 +1,48 @@
+"""The archives of a project: which there are and where their files lie.
+
+What belongs here: keeping archives' indexes in the lake under `inputs/archive/`. What does not: making an index
+(`archive_index.py`) and reading pixels (`archive.py`).
+"""
+
+import json
+import re
+
+from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.imagery.sources.archive import ArchiveSource
+from minemap_assets.imagery.sources.archive_features import ArchiveIndex, read_index
+from minemap_assets.stores import Store
+
+FOLDER = "inputs/archive"
+ROOTS_PATH = f"{FOLDER}/roots.json"
+
+_NAME = re.compile(r"[a-z0-9_-]{1,60}")
+
+
+def read_roots(store: Store) -> dict[str, str]:
+    """Folder or URL prefix of each archive, by name."""
+    try:
+        roots = json.loads(store.read_bytes(ROOTS_PATH))
+    except NotFoundError:
+        return {}
+    return {str(name): str(root) for name, root in sorted(roots.items())}
+
+
+def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
+    """Keep an archive's index; True where it took the place of an earlier one. Raises `BadInputError` for a bad name."""
+    if not _NAME.fullmatch(name):
+        raise BadInputError(f"{name!r} cannot name an archive; use lower-case letters, digits, hyphens and underscores")
+    roots = read_roots(store)
+    store.write_bytes(f"{FOLDER}/{name}.geojson", features)
+    store.write_bytes(ROOTS_PATH, json.dumps(roots | {name: root}, indent=1, sort_keys=True).encode())
+    return name in roots
+
+
+def read_archives(store: Store) -> tuple[ArchiveIndex, ...]:
+    """All archives of a project, sorted by name."""
+    roots = read_roots(store)
+    return tuple(read_index(name, root, store.read_bytes(f"{FOLDER}/{name}.geojson")) for name, root in roots.items())
+
+
+def open_archive(product: str, store: Store) -> ArchiveSource:
+    """The source `archive` for a product, over all archives of the project."""
+    return ArchiveSource(product, read_archives(store))

@@ -1,0 +1,40 @@
+"""Checks of the room polygons."""
+
+import geopandas as gpd
+
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.io_managers import Check, CheckOutcome
+from minemap_assets.lake import Partition, PartitionRef
+from minemap_assets.polygons.quality import Finding, countries_known, positive_areas, valid_geometries
+from minemap_assets.project import Project
+
+
+def _polygons(partition: Partition) -> gpd.GeoDataFrame:
+    return read_geoparquet(partition.file(f"{partition.manifest.asset}.parquet"))
+
+
+def _outcome(finding: Finding) -> CheckOutcome:
+    return CheckOutcome(finding.passed, finding.sentence, dict(finding.facts))
+
+
+def _valid(partition: Partition, _: Project) -> CheckOutcome:
+    return _outcome(valid_geometries(_polygons(partition)))
+
+
+def _positive(partition: Partition, _: Project) -> CheckOutcome:
+    return _outcome(positive_areas(_polygons(partition)))
+
+
+def _countries(partition: Partition, project: Project) -> CheckOutcome:
+    boundaries = project.lake.open(PartitionRef("reference", "country_boundaries")).file("boundaries.parquet")
+    return _outcome(countries_known(_polygons(partition), read_geoparquet(boundaries)))
+
+
+RAW_CHECKS = (
+    Check("valid_geometries", "Every outline is a valid polygon.", _valid),
+    Check("positive_areas", "Every area is above zero.", _positive),
+)
+POLYGON_CHECKS = (
+    *RAW_CHECKS,
+    Check("countries_known", "Every country code is known; ground outside every country is counted.", _countries),
+)

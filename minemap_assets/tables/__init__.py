@@ -1,0 +1,1 @@
+"""Yearly tables made from all regions, and one DuckDB file made from the tables."""

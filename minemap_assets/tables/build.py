@@ -1,0 +1,106 @@
+"""Building the yearly tables: rows to Parquet files, and what to tell people about them.
+
+What belongs here: writing. What does not: what is added up (`summaries.py`) and the database (`database.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.polygons.countries import Borders
+from minemap_assets.polygons.schemas import TableSpec, stack, write_table
+from minemap_assets.tables import summaries
+from minemap_assets.tables.parts import RegionPart, by_slug
+from minemap_assets.tables.schemas import (
+    COUNTRY_SUMMARY,
+    IMAGERY_CLARITY,
+    POLYGON_COUNTRY_AREA,
+    POLYGONS,
+    REGION_SUMMARY,
+    SITE_PANEL,
+)
+
+
+def build_polygons(year: int, parts: Sequence[RegionPart], writer: PartitionWriter) -> Outcome:
+    """Write `polygons.parquet` and `polygon_country_area.parquet`: all regions of a year below each other."""
+    made = [part.mining for part in by_slug(parts) if part.mining is not None]
+    polygons = stack([m.polygons for m in made], POLYGONS)
+    areas = stack([m.country_areas for m in made], POLYGON_COUNTRY_AREA)
+    _write(polygons, POLYGONS, writer)
+    _write(areas, POLYGON_COUNTRY_AREA, writer)
+    facts = {"rows": len(polygons), "area_km2": _total(polygons["area_km2"])}
+    return Outcome({**facts, **_regions(year, parts)})
+
+
+def build_site_panel(
+    year: int,
+    parts: Sequence[RegionPart],
+    boundaries: gpd.GeoDataFrame,
+    writer: PartitionWriter,
+    border_tolerance_km: float = 5.0,
+) -> Outcome:
+    """Write `site_panel.parquet`: a row for every site."""
+    panel = summaries.site_panel(year, parts, Borders(boundaries, border_tolerance_km))
+    _write(panel, SITE_PANEL, writer)
+    facts = {
+        "rows": len(panel),
+        "sites_observed": int((panel["observed_share"] > 0.0).sum()),
+        "area_km2": _total(panel["area_km2"]),
+    }
+    return Outcome({**facts, **_regions(year, parts)})
+
+
+def build_country_summary(
+    year: int,
+    parts: Sequence[RegionPart],
+    boundaries: gpd.GeoDataFrame,
+    writer: PartitionWriter,
+    border_tolerance_km: float = 5.0,
+) -> Outcome:
+    """Write `country_summary.parquet`."""
+    frame = summaries.country_summary(year, parts, boundaries, border_tolerance_km)
+    _write(frame, COUNTRY_SUMMARY, writer)
+    largest = frame.dropna(subset=["area_km2"]).sort_values(["area_km2", "iso3"], ascending=[False, True]).head(10)
+    facts = {
+        "rows": len(frame),
+        "area_km2": _total(frame["area_km2"]),
+        "largest": [
+            {"country": str(name), "area_km2": round(float(area), 3), "polygons": int(count)}
+            for name, area, count in zip(largest["name"], largest["area_km2"], largest["polygons"], strict=True)
+        ],
+    }
+    return Outcome({**facts, **_regions(year, parts)})
+
+
+def build_region_summary(year: int, parts: Sequence[RegionPart], writer: PartitionWriter) -> Outcome:
+    """Write `region_summary.parquet`."""
+    frame = summaries.region_summary(year, parts)
+    _write(frame, REGION_SUMMARY, writer)
+    return Outcome({"rows": len(frame), **_regions(year, parts)})
+
+
+def build_imagery_clarity(year: int, indexes: Mapping[str, pd.DataFrame], writer: PartitionWriter) -> Outcome:
+    """Write `imagery_clarity.parquet` from the imagery indexes of a year by region."""
+    frame = summaries.imagery_clarity(year, indexes)
+    _write(frame, IMAGERY_CLARITY, writer)
+    weights = frame["observations"].to_numpy()
+    mean = float((frame["mean"] * weights).sum() / weights.sum()) if weights.sum() else None
+    return Outcome({"rows": len(frame), "year": year, "mean_clear_fraction": mean})
+
+
+def _write(frame: pd.DataFrame, spec: TableSpec, writer: PartitionWriter) -> None:
+    write_table(frame, spec, writer.path(spec.file))
+    writer.add(spec.file)
+
+
+def _total(values: "pd.Series[float]") -> float:
+    return round(float(values.sum()), 6)
+
+
+def _regions(year: int, parts: Sequence[RegionPart]) -> dict[str, Any]:
+    """Which regions were expected, and which of them were not made."""
+    absent = [part.region.slug for part in by_slug(parts) if part.mining is None]
+    return {"year": year, "regions_expected": len(parts), "regions_missing": absent}

@@ -1,0 +1,131 @@
+"""The database: one DuckDB file with every table and year, built fresh and renamed into place.
+
+What belongs here: tables, comments and views of the file. What does not: what the tables hold (`summaries.py`).
+
+There is no update in place: the normal path and the rebuild are the same code. Whoever has the old file open keeps
+reading it, and the next to open sees the new one.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from minemap_assets.errors import BadInputError, PermanentError
+from minemap_assets.polygons.schemas import TableSpec
+from minemap_assets.tables.schemas import TABLES
+
+if TYPE_CHECKING:
+    import duckdb
+
+_TYPES = MappingProxyType(
+    {
+        "string": "VARCHAR",
+        "int32": "INTEGER",
+        "float64": "DOUBLE",
+        "bool": "BOOLEAN",
+        "list<string>": "VARCHAR[]",
+        "geometry": "GEOMETRY",
+    }
+)
+
+INFO = "minemap_info"
+
+
+@dataclass(frozen=True)
+class View:
+    """A ready-made question."""
+
+    name: str
+    comment: str
+    query: str
+
+
+VIEWS = (
+    View(
+        "latest_country_summary",
+        "country_summary of the latest year.",
+        "SELECT * FROM country_summary WHERE year = (SELECT max(year) FROM country_summary) "
+        "ORDER BY area_km2 DESC NULLS LAST, iso3",
+    ),
+    View(
+        "yearly_totals",
+        "Mapped area, polygons and coverage of each year over all countries and unassigned ground.",
+        "SELECT year, sum(area_km2) AS area_km2, sum(polygons)::BIGINT AS polygons, "
+        "sum(sites_expected)::BIGINT AS sites_expected, sum(sites_observed)::BIGINT AS sites_observed, "
+        "bool_and(status = 'final') AS final FROM country_summary GROUP BY year ORDER BY year",
+    ),
+    View(
+        "country_change",
+        "Mapped area of each country beside that of the year before; null where either was not observed.",
+        "SELECT c.iso3, c.name, c.year, c.area_km2, p.area_km2 AS previous_km2, c.area_km2 - p.area_km2 AS change_km2, "
+        "c.status FROM country_summary c LEFT JOIN country_summary p ON p.iso3 = c.iso3 AND p.year = c.year - 1 "
+        "ORDER BY c.iso3, c.year",
+    ),
+)
+
+
+def build_database(
+    tables: Mapping[str, Sequence[Path]], target: Path, facts: Mapping[str, Any] | None = None
+) -> dict[str, int]:
+    """Make the DuckDB file at `target` from each table's Parquet files; returns the rows of every table.
+
+    Tables without files are there, empty and typed. `facts` (versions, hashes) go to the table `minemap_info`. Raises
+    `BadInputError` for a table no schema knows, `PermanentError` where a file does not fit its schema; the old file
+    then stays as it was.
+    """
+    import duckdb
+
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown:
+        raise BadInputError(f"unknown table {unknown[0]!r}; the tables are {', '.join(TABLES)}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+        fresh = Path(folder) / target.name
+        connection = duckdb.connect(str(fresh))
+        try:
+            rows = {name: _fill(connection, spec, tables.get(name, ())) for name, spec in TABLES.items()}
+            _inform(connection, facts or {})
+            for view in VIEWS:
+                connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
+                connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.comment)}")
+            connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            raise PermanentError(f"the database could not be built: {error}") from error
+        finally:
+            connection.close()
+        fresh.replace(target)
+    return rows
+
+
+def _fill(connection: "duckdb.DuckDBPyConnection", spec: TableSpec, files: Sequence[Path]) -> int:
+    """Create one table with its comments, and fill it in the order of its key."""
+    columns = [f"{c.name} {_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in spec.columns]
+    connection.execute(f"CREATE TABLE {spec.name} ({', '.join(columns)})")
+    connection.execute(f"COMMENT ON TABLE {spec.name} IS {_quoted(spec.description)}")
+    for column in spec.columns:
+        connection.execute(f"COMMENT ON COLUMN {spec.name}.{column.name} IS {_quoted(column.description)}")
+    if files:
+        names = ", ".join(spec.names)
+        listed = ", ".join(_quoted(str(path)) for path in files)
+        connection.execute(
+            f"INSERT INTO {spec.name} SELECT {names} FROM read_parquet([{listed}], union_by_name = true) "
+            f"ORDER BY {', '.join(spec.key)}"
+        )
+    counted = connection.execute(f"SELECT count(*) FROM {spec.name}").fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _inform(connection: "duckdb.DuckDBPyConnection", facts: Mapping[str, Any]) -> None:
+    connection.execute(f"CREATE TABLE {INFO} (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
+    connection.execute(f"COMMENT ON TABLE {INFO} IS 'What this file was made from.'")
+    for key, value in sorted(facts.items()):
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        connection.execute(f"INSERT INTO {INFO} VALUES (?, ?)", [key, text])
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,216 @@
+"""Schemas of the yearly tables: every column with its type, one sentence, and the columns it is made from.
+
+What belongs here: what the tables look like. What does not: how they are computed (`summaries.py`, `build.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from minemap_assets.polygons import schemas as upstream
+from minemap_assets.polygons.schemas import Column, TableSpec, came_from
+
+_MINING = "mining_polygons"
+_SITES = "sites"
+_COUNTRIES = "country_boundaries"
+_IMAGERY = "imagery"
+
+MISSING = "missing"
+"""Status of a region and year that was expected and has not been made."""
+
+_STATUS = "final, provisional while years of the temporal window are missing, or missing where nothing was made."
+
+
+def _passed_on(spec: TableSpec, name: str, asset: str, description: str) -> TableSpec:
+    columns = tuple(replace(c, lineage=came_from(spec.asset, c.name)) for c in spec.columns)
+    return TableSpec(name, asset, description, columns, spec.key)
+
+
+def _year() -> Column:
+    return Column("year", "int32", "Year of the imagery.")
+
+
+def _expected() -> Column:
+    return Column(
+        "sites_expected", "int32", "Sites that should have been observed.", lineage=came_from(_SITES, "site_id")
+    )
+
+
+def _observed() -> Column:
+    return Column(
+        "sites_observed",
+        "int32",
+        "Sites of which some ground was observed.",
+        lineage=came_from(_MINING, "observed_share"),
+    )
+
+
+def _covered() -> Column:
+    return Column(
+        "covered_share",
+        "float64",
+        "Mean over the expected sites of the share of their ground that was observed, 0 to 1; null without sites.",
+        nullable=True,
+        lineage=came_from(_MINING, "observed_share"),
+    )
+
+
+def _count(what: str, *columns: str) -> Column:
+    return Column("polygons", "int32", what, nullable=True, lineage=came_from(_MINING, *columns))
+
+
+def _area(what: str, *columns: str) -> Column:
+    return Column("area_km2", "float64", what, nullable=True, lineage=came_from(_MINING, *columns))
+
+
+def _mean_size() -> Column:
+    return Column(
+        "mean_polygon_km2",
+        "float64",
+        "Mean area of the polygons counted here, in square kilometres; null where there are none.",
+        nullable=True,
+        lineage=came_from(_MINING, "area_km2"),
+    )
+
+
+POLYGONS = _passed_on(upstream.MINING_POLYGONS, "polygons", "polygons", "All mining polygons of a year.")
+
+POLYGON_COUNTRY_AREA = _passed_on(
+    upstream.POLYGON_COUNTRY_AREA, "polygon_country_area", "polygons", upstream.POLYGON_COUNTRY_AREA.description
+)
+
+SITE_PANEL = TableSpec(
+    "site_panel",
+    "site_panel",
+    "A row for every site and year: mapped area, zero where nothing was found, null where nothing was observed.",
+    (
+        Column("site_id", "string", "Id of the site.", lineage=came_from(_SITES, "site_id")),
+        Column(
+            "region",
+            "string",
+            "Slug of the region that speaks for the site: the first by name that was made.",
+            lineage=came_from(_SITES, "region"),
+        ),
+        _year(),
+        Column(
+            "country_iso3",
+            "string",
+            "Code of the country in which the window's centre lies; empty for none.",
+            lineage=came_from(_COUNTRIES, "iso3", "geometry"),
+        ),
+        Column("longitude", "float64", "Longitude of the window's centre.", lineage=came_from(_SITES, "longitude")),
+        Column("latitude", "float64", "Latitude of the window's centre.", lineage=came_from(_SITES, "latitude")),
+        Column(
+            "observed_share",
+            "float64",
+            "Share of the ground the site owns that was observed, 0 to 1.",
+            lineage=came_from(_MINING, "observed_share"),
+        ),
+        _area(
+            "Mapped area in square kilometres on the site's own ground; null where nothing was observed.", "area_km2"
+        ),
+        Column("status", "string", _STATUS, lineage=came_from(_MINING, "status")),
+        Column(
+            "product",
+            "string",
+            "What the site's image looks like; null where there is none.",
+            nullable=True,
+            lineage=came_from(_MINING, "product"),
+        ),
+    ),
+    ("site_id", "year"),
+)
+
+COUNTRY_SUMMARY = TableSpec(
+    "country_summary",
+    "country_summary",
+    "Mapped area and polygons by country and year; the countries and the row `unassigned` add up to the total, and "
+    "ground that lies in several regions counts once.",
+    (
+        Column(
+            "iso3",
+            "string",
+            "ISO 3166-1 alpha-3 code; empty for ground of no country.",
+            lineage=came_from(_COUNTRIES, "iso3"),
+        ),
+        Column("name", "string", "Name of the country.", lineage=came_from(_COUNTRIES, "name")),
+        Column("continent", "string", "Continent of the country.", lineage=came_from(_COUNTRIES, "continent")),
+        _year(),
+        _count("Polygons of which this country has the largest share.", "polygon_id", "country_iso3"),
+        _area(
+            "Mapped area inside the country, in square kilometres; null where none of its sites was observed.", "iso3"
+        ),
+        _mean_size(),
+        _expected(),
+        _observed(),
+        _covered(),
+        Column("status", "string", _STATUS, lineage=came_from(_MINING, "status")),
+    ),
+    ("iso3", "year"),
+)
+
+REGION_SUMMARY = TableSpec(
+    "region_summary",
+    "region_summary",
+    "Mapped area and polygons by region and year; regions may overlap, so they do not add up to a total.",
+    (
+        Column("region", "string", "Slug of the region."),
+        _year(),
+        _expected(),
+        _observed(),
+        _covered(),
+        _count("Mining polygons; null where nothing was observed.", "polygon_id"),
+        _area("Mapped area in square kilometres; null where nothing was observed.", "area_km2"),
+        _mean_size(),
+        Column("status", "string", _STATUS, lineage=came_from(_MINING, "status")),
+        Column(
+            "product",
+            "string",
+            "What the images look like; null where there are none.",
+            nullable=True,
+            lineage=came_from(_MINING, "product"),
+        ),
+    ),
+    ("region", "year"),
+)
+
+PERCENTILES = (1, 5, 10, 50, 90, 95)
+"""Those of the paper's table S2, and the 95th."""
+
+IMAGERY_CLARITY = TableSpec(
+    "imagery_clarity",
+    "imagery_clarity",
+    "How clear the images of a year were, by region and product (paper, table S2).",
+    (
+        _year(),
+        Column("region", "string", "Slug of the region."),
+        Column("product", "string", "What the images look like.", lineage=came_from(_IMAGERY, "product")),
+        Column("observations", "int32", "Number of site images.", lineage=came_from(_IMAGERY, "site_id")),
+        Column("mean", "float64", "Mean clear fraction, 0 to 1.", lineage=came_from(_IMAGERY, "clear_fraction")),
+        Column(
+            "sd",
+            "float64",
+            "Standard deviation of the clear fraction between sites; null for a single one.",
+            nullable=True,
+            lineage=came_from(_IMAGERY, "clear_fraction"),
+        ),
+        *(
+            Column(
+                f"p{n}",
+                "float64",
+                f"Percentile {n} of the clear fraction.",
+                lineage=came_from(_IMAGERY, "clear_fraction"),
+            )
+            for n in PERCENTILES
+        ),
+    ),
+    ("year", "region", "product"),
+)
+
+TABLES: Mapping[str, TableSpec] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (POLYGONS, POLYGON_COUNTRY_AREA, SITE_PANEL, COUNTRY_SUMMARY, REGION_SUMMARY, IMAGERY_CLARITY)
+    }
+)
+"""Every table of the database by name."""

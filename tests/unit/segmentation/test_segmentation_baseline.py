@@ -1,0 +1,52 @@
+"""The best threshold, found where it was put."""
+
+import numpy as np
+import pytest
+
+from minemap_assets.segmentation.baseline import best_rule, features
+from minemap_assets.segmentation.training_ground import LabelledChip
+
+RNG = np.random.default_rng(0)
+
+
+def labels() -> np.ndarray:
+    return (RNG.random((32, 32)) < 0.3).astype(np.uint8)
+
+
+def test_a_bright_band_is_found() -> None:
+    truth = labels()
+    noise = RNG.integers(100, 6000, (32, 32))
+    pixels = np.stack([noise, np.where(truth == 1, 3000, 2000)]).astype(np.uint16)
+    rule = best_rule([LabelledChip(pixels, truth)], ("blue", "red"))
+    assert (rule.feature.name, rule.above) == ("red", True)
+    assert 0.2 <= rule.feature.value(rule.edge) <= 0.3
+    assert rule.histogram([LabelledChip(pixels, truth)]).confusion(1).iou == 1.0
+
+
+def test_a_dark_band_is_found_from_below() -> None:
+    truth = labels()
+    pixels = np.stack([np.where(truth == 1, 500, 2000), RNG.integers(1, 6000, (32, 32))]).astype(np.uint16)
+    rule = best_rule([LabelledChip(pixels, truth)], ("blue", "red"))
+    assert (rule.feature.name, rule.above) == ("blue", False)
+
+
+def test_an_index_is_found_where_no_band_will_do() -> None:
+    truth = labels()
+    light = RNG.uniform(0.3, 2.0, (32, 32))
+    pixels = np.stack([1000 * light, np.where(truth == 1, 1500, 700) * light]).astype(np.uint16)
+    rule = best_rule([LabelledChip(pixels, truth)], ("blue", "red"))
+    assert rule.feature.name == "nd(blue, red)"
+    assert rule.text.startswith("nd(blue, red) < ")
+
+
+def test_ignored_pixels_do_not_count() -> None:
+    truth = labels()
+    pixels = np.where(truth == 1, 3000, 2000).astype(np.uint16)[None]
+    hidden = np.where(RNG.random((32, 32)) < 0.5, 255, truth).astype(np.uint8)
+    rule = best_rule([LabelledChip(pixels, hidden)], ("red",))
+    assert rule.histogram([LabelledChip(pixels, hidden)]).confusion(1).pixels == int((hidden != 255).sum())
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, 6), (4, 10)])
+def test_every_band_and_pair_is_tried(count: int, expected: int) -> None:
+    assert len(features(tuple("abcd"[:count]))) == expected
