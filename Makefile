@@ -74,7 +74,9 @@ lock: ## Resolve requirements.lock again (ARGS=--upgrade for the newest versions
 	    --custom-compile-command "make lock" $(ARGS) --output-file requirements.lock pyproject.toml
 
 bench: setup ## Measure speed and accuracy as ratios against the alternatives
-	@exec .venv/bin/python -m benchmarks $(ARGS)
+	@for benchmark in benchmarks/*.py; do \
+	    echo "== $$benchmark"; .venv/bin/python "$$benchmark" || exit 1; \
+	done
 
 docs: setup ## Build the documentation into build/docs
 	@$(QUIET_PIP) install --constraint requirements.lock --editable ".[docs]"

@@ -43,6 +43,19 @@ sentinel-2-l1c = ["simulated"]
 world = "{world}"
 {more}"""
 
+SMALL_MODEL = """
+# A model small enough for a world of four mines.
+[segmentation]
+hidden_sizes = [8, 16, 16, 32]
+heads = [1, 2, 2, 4]
+decoder_width = 16
+steps = 60
+crop = 96
+batch_size = 4
+validate_every = 30
+"""
+MORE = {"tiny": SMALL_MODEL}
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -60,13 +73,13 @@ class Agreement:
         return (self.mapped_km2 - self.true_km2) / self.true_km2 if self.true_km2 else 0.0
 
 
-def prepare(project: Project, world: World, more: str = "") -> None:
+def prepare(project: Project, world: World) -> None:
     """Write the demo's inputs into an empty lake; a demo's own lake is left as it is.
 
     Raises `BadInputError` where the lake belongs to another project.
     """
     store = project.lake.store
-    settings = SETTINGS.format(mark=MARK, world=world.name, reference_year=world.reference_year, more=more)
+    settings = SETTINGS.format(mark=MARK, world=world.name, reference_year=world.reference_year, more=MORE.get(world.name, ""))
     if store.size(SETTINGS_PATH) is not None:
         if store.read_bytes(SETTINGS_PATH).decode().startswith(MARK):
             return

@@ -4,6 +4,8 @@ What belongs here: Dagster partition definitions, mappings, and turning a partit
 rules about which product or season serves a partition (`project.py`).
 """
 
+import warnings
+
 import dagster as dg
 
 from minemap_assets.imagery.products import PRODUCTS
@@ -22,16 +24,19 @@ product_partitions = dg.StaticPartitionsDefinition(sorted(PRODUCTS))
 region_year = dg.MultiPartitionsDefinition({"region": region_partitions, "year": year_partitions})
 region_product = dg.MultiPartitionsDefinition({"product": product_partitions, "region": region_partitions})
 
-region_of_multi = dg.MultiToSingleDimensionPartitionMapping("region")
-year_of_multi = dg.MultiToSingleDimensionPartitionMapping("year")
-window_of_years = dg.MultiPartitionMapping(
-    {
-        "region": dg.DimensionPartitionMapping("region", dg.IdentityPartitionMapping()),
-        "year": dg.DimensionPartitionMapping(
-            "year", dg.TimeWindowPartitionMapping(start_offset=-WINDOW_YEARS, end_offset=WINDOW_YEARS)
-        ),
-    }
-)
+with warnings.catch_warnings():
+    # Mappings between dimensions are marked beta; the pinned version was tried with every one used here.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    region_of_multi = dg.MultiToSingleDimensionPartitionMapping("region")
+    year_of_multi = dg.MultiToSingleDimensionPartitionMapping("year")
+    window_of_years = dg.MultiPartitionMapping(
+        {
+            "region": dg.DimensionPartitionMapping("region", dg.IdentityPartitionMapping()),
+            "year": dg.DimensionPartitionMapping(
+                "year", dg.TimeWindowPartitionMapping(start_offset=-WINDOW_YEARS, end_offset=WINDOW_YEARS)
+            ),
+        }
+    )
 
 
 def lake_keys(partition_key: str | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from dagster_project.cli.demo import demo
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
 from dagster_project.cli.run import promote, run
+from dagster_project.cli.sites import sites_app
 from dagster_project.cli.status import status
 from dagster_project.cli.ui import ui
 from minemap_assets.errors import BadInputError, MinemapError
@@ -26,6 +27,7 @@ app.command()(demo)
 app.add_typer(regions_app, name="regions")
 app.add_typer(reference_app, name="reference")
 app.add_typer(archive_app, name="archive")
+app.add_typer(sites_app, name="sites")
 app.command()(run)
 app.command()(promote)
 app.command()(status)
@@ -37,7 +39,6 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line."""
     warnings.filterwarnings("ignore", category=UserWarning)
-    _quiet_dagster()
     try:
         code = app(standalone_mode=False)
     except click.exceptions.Abort:
@@ -55,14 +56,6 @@ def main() -> None:
         errors.print("Stopped.")
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _quiet_dagster() -> None:
-    """Preview notices of the orchestrator are for developers, not for people at a terminal."""
-    import dagster as dg
-
-    for category in (dg.PreviewWarning, dg.BetaWarning, dg.SupersessionWarning):
-        warnings.filterwarnings("ignore", category=category)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,10 @@ def _display(total: int) -> Iterator[tuple[Tell, Item]]:
             for result in results:
                 if result.state is State.FAILED:
                     progress.console.print(f"[red]failed[/] {result.ref}: {result.reason}", soft_wrap=True)
+            if not console.is_terminal:
+                done = int(progress.tasks[task].completed)
+                states = ", ".join(f"{r.ref.asset} {r.state.value}" for r in results)
+                console.print(f"[{done}/{total}] {step.stage.title} {where}: {states}", markup=False, soft_wrap=True)
 
         def item(partition: str, done: int, of: int) -> None:
             progress.update(task, description=f"{partition} {done}/{of}")

@@ -104,7 +104,7 @@ def _build(
     pictured = set(imagery.index["site_id"])
     for done, site in enumerate(every):
         if site.site_id not in pictured:
-            tally.missing.append(Missing(item=site.site_id, reason="there is no image of this site"))
+            tally.missing.append(Missing(item=site.site_id, reason="there is no image of this site", retry=False))
         else:
             for cut in cut_site(site, imagery, config, tally):
                 _put(cut, store, labels, splits, tally)

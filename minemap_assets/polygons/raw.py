@@ -153,7 +153,7 @@ def vectorise_year(
             observed[cell.site_id] = _collect(cell, masks, row, _lookup(row, config), gathered)
         except (NotFoundError, _UnreadableError) as error:
             observed[cell.site_id] = 0.0
-            missing.append(Missing(item=cell.site_id, reason=str(error)))
+            missing.append(Missing(item=cell.site_id, reason=str(error), retry=False))
             hidden.append(cell.cell)
         progress(done + 1, len(cells))
     frame = _frame(region, year, collected)

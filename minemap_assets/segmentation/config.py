@@ -24,7 +24,9 @@ class SegmentationConfig(BaseModel):
     placed on a mine pixel; `validate_every` steps the model is scored on at most `validation_chips` whole chips and
     the best one is kept. Augmentation: `gain` and `offset` are the spread of a factor and of a shift (reflectance) a
     band, `brightness` that of one factor for all bands, `noise` the standard deviation a pixel (reflectance).
-    Prediction: `operating_point` is a name or the user's own threshold in (0, 1).
+    Prediction: `operating_point` is a name or the user's own threshold in (0, 1); `batch_predict` chips at a time.
+    `threads` of torch, on a CPU: one by default, because two threads of a small network wait for each other as soon as
+    anything else runs on the machine (measured: five times slower in all), and the last digits hang on their number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,7 +67,7 @@ class SegmentationConfig(BaseModel):
     operating_point: OperatingPoint | float = "match_area"
     batch_predict: int = Field(2, ge=1)
     device: Device = "auto"
-    threads: int = Field(2, ge=1)
+    threads: int = Field(1, ge=1)
     preview_sites: int = Field(12, ge=1)
 
     @model_validator(mode="after")

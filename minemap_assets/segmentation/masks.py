@@ -70,7 +70,7 @@ def build_masks(
     every = list(iter_sites(sites))
     for done, site in enumerate(every):
         if len(chips.of_site(site.site_id)) == 0:
-            made.missing.append(Missing(item=site.site_id, reason="no pixel of this site was observed"))
+            made.missing.append(Missing(item=site.site_id, reason="no pixel of this site was observed", retry=False))
         else:
             _one_site(site, maker, writer, threshold, made)
         progress(done + 1, len(every))

@@ -10,6 +10,7 @@ import torch
 from minemap_assets.errors import BadInputError
 from minemap_assets.segmentation.artefact import Model
 from minemap_assets.segmentation.config import Device, SegmentationConfig
+from minemap_assets.segmentation.folding import fold
 from minemap_assets.segmentation.network import MineSegformer, load_network
 from minemap_assets.segmentation.normalisation import Normalisation
 
@@ -39,7 +40,7 @@ def margins(
 
 
 class Predictor:
-    """A loaded model on a device."""
+    """A loaded model on a device, its head folded."""
 
     def __init__(self, model: Model, config: SegmentationConfig) -> None:
         self.model = model
@@ -47,7 +48,7 @@ class Predictor:
         device = choose_device(config.device)
         if device.type == "cpu":
             torch.set_num_threads(config.threads)
-        self.network = load_network(model.folder).to(device)
+        self.network = fold(load_network(model.folder)).to(device)
 
     def probabilities(self, product: str, bands: Sequence[str], chips: Iterable[Pixels]) -> Iterator[Floats]:
         """Calibrated P(mine) (row, column) of chips, in order. Raises `BadInputError` for an unknown product."""

@@ -2,8 +2,8 @@
 
 What belongs here: land cover as functions of position and year, and the textures that tell a mine from what merely
 shares its colours: mines are a mottled mix of bright spoil, dark pits and ponds with terraces; fields are smooth with
-straight edges and rows; clearings are smooth with soft edges; towns are blocks of roofs; sandbars hug a river. What
-does not: spectra (`spectra`), sensors (`sensor`), outlines (`features`).
+straight edges and rows, some of them flooded; clearings are smooth with soft edges; towns are blocks of roofs; sandbars
+hug a river. What does not: spectra (`spectra`), sensors (`sensor`), outlines (`features`).
 
 Every function is of world coordinates alone, so the same point looks the same on every grid.
 """
@@ -136,7 +136,7 @@ def _clearings(place: _Place, cover: Cover) -> None:
 
 
 def _farms(place: _Place, cover: Cover) -> None:
-    """Blocks of straight-edged fields; a field is bare, sown, grown or grazed, and changes from year to year."""
+    """Blocks of straight-edged fields; a field is bare, flooded, sown or grazed, and changes from year to year."""
     turn = 0.35
     c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     wide, deep = np.float32(140.0), np.float32(120.0)
@@ -159,11 +159,12 @@ def _farms(place: _Place, cover: Cover) -> None:
     state = cell_value(*cells, place.key("field", place.year))
     rows = as_floats(np.sin((u[inside] * wide) * np.float32(2 * np.pi / 22.0)))
     tone = cell_value(*cells, place.key("tone"))
-    shade = 0.86 + 0.2 * tone + 0.05 * rows * (state < 0.65)
+    shade = 0.86 + 0.2 * tone + 0.05 * rows * (state < 0.75)
     sand = np.clip(1.5 * place.soil[where] - 0.25, 0.0, 1.0)
-    bare, grazed = state < 0.40, state > 0.72
+    bare, flooded, grazed = state < 0.34, (state >= 0.34) & (state < 0.48), state > 0.75
     cover.paint(where, Material.CROP, Material.LATERITE, 0.25 * tone, shade)
     cover.paint(where[bare], Material.LATERITE, Material.SAND, sand[bare], shade[bare])
+    cover.paint(where[flooded], Material.WET_SOIL, Material.TURBID_WATER, 0.2 + 0.6 * tone[flooded], shade[flooded])
     cover.paint(where[grazed], Material.PASTURE, Material.SCRUB, 0.3 * tone[grazed], shade[grazed])
 
 

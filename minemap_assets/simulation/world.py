@@ -80,7 +80,9 @@ class World:
     @property
     def revision(self) -> str:
         """Changes when the world's description changes."""
-        return f"{noise_key(repr(self)):08x}"
+        outlines = [shapely.to_wkt(p.geometry, rounding_precision=2) for p in (*self.countries, *self.regions)]
+        parts = (self.seed, self.years, self.reference_year, self.rivers, self.towns, self.mines, outlines)
+        return f"{noise_key(*parts):08x}"
 
     def outlines(self, year: int) -> dict[Mine, Polygon | MultiPolygon]:
         """Mines at work in a year and their outlines in the world's frame. Raises `BadInputError`."""

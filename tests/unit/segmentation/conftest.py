@@ -73,6 +73,11 @@ def chip_rows(count: int, group_of: Callable[[int], str], split_of: Callable[[in
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=WGS84)
 
 
+def no_rows() -> gpd.GeoDataFrame:
+    """An index without chips, as the chips room writes it."""
+    return chip_rows(1, lambda _: "", lambda _: "train").iloc[:0]
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake.local(tmp_path / "lake", tmp_path / "state")

@@ -1,11 +1,13 @@
 """The worlds keep what they promise: kinds, lives, borders and exact areas."""
 
 import itertools
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from shapely.affinity import translate
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import utm_epsg
@@ -160,4 +162,6 @@ def test_unknown_world_and_year(tiny: World) -> None:
 
 def test_revision_follows_contents(tiny: World, demo: World) -> None:
     assert tiny.revision == load_world("tiny").revision
-    assert tiny.revision != demo.revision
+    moved = replace(tiny.regions[0], geometry=translate(tiny.regions[0].geometry, 5.0))
+    others = [demo, replace(tiny, seed=8), replace(tiny, mines=tiny.mines[1:]), replace(tiny, regions=(moved,))]
+    assert len({tiny.revision, *(w.revision for w in others)}) == 5

@@ -1,0 +1,44 @@
+"""`minemap sites`: sites that a person adds.
+
+What belongs here: options and what a person is told. What does not: what a site is (`minemap_assets/sites/`).
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli.context import console, open_session
+from minemap_assets.project import PROMOTED_SITES_PATH
+
+sites_app = typer.Typer(help="Sites that a person adds.", no_args_is_help=True)
+
+
+@sites_app.command()
+def promote(
+    file: Annotated[Path, typer.Argument(help="Any vector file with an outline or box around each mine.")],
+    note: Annotated[str, typer.Option(help="Why, and by whom.")] = "",
+    layer: Annotated[str | None, typer.Option(help="Layer of the file.")] = None,
+) -> None:
+    """Add outlines as sites: they are mapped every year, but do not train the model."""
+    from minemap_assets.sites.promotion import promote as add_outlines
+
+    session = open_session()
+    added = add_outlines(session.project.lake.store, PROMOTED_SITES_PATH, file, note, layer=layer)
+    console.print(f"{added} new outlines; the next run makes sites of those that no known site covers.")
+
+
+@sites_app.command("list")
+def list_sites() -> None:
+    """Count the sites of every region."""
+    from minemap_assets.geo.vector import read_geoparquet
+    from minemap_assets.lake import PartitionRef
+
+    session = open_session()
+    for slug in session.project.active_regions():
+        partition = session.project.lake.find(PartitionRef("sites", "sites", (slug,)))
+        if partition is None:
+            console.print(f"{slug}: not made yet; `minemap run --select +sites --regions {slug}` makes them")
+            continue
+        counts = read_geoparquet(partition.file("sites.parquet"))["origin"].value_counts()
+        console.print(f"{slug}: " + (", ".join(f"{n} {origin}" for origin, n in counts.items()) or "no sites"))

@@ -1,0 +1,56 @@
+"""Promotion: outlines that a person adds as sites, kept as a versioned input of the lake.
+
+What belongs here: the file of promoted outlines. What does not: turning outlines into sites (`build.py`).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.reference.regions import validate_geometry
+from minemap_assets.reference.vector_files import read_vector
+from minemap_assets.stores import Store
+
+DIGITS = 8
+
+
+def promote(store: Store, path: str, source: Path, note: str, *, layer: str | None = None) -> int:
+    """Add the outlines of a vector file to the promoted ones at `path`; returns how many are new.
+
+    An outline that is there already is left as it is. Raises `BadInputError` for a file without polygons.
+    """
+    frame = read_vector(source, layer=layer)
+    outlines = [
+        validate_geometry(geometry, f"feature {number} of {source}")
+        for number, geometry in enumerate(frame.geometry, start=1)
+        if geometry is not None and not geometry.is_empty
+    ]
+    if not outlines:
+        raise BadInputError(f"{source} holds no outline; draw at least one polygon around a mine")
+    features = _read(store, path)
+    known = {json.dumps(f["geometry"], sort_keys=True) for f in features}
+    new = [f for f in (_feature(o, note) for o in outlines) if json.dumps(f["geometry"], sort_keys=True) not in known]
+    collection = {"type": "FeatureCollection", "features": features + new}
+    store.write_bytes(path, (json.dumps(collection, indent=1, sort_keys=True) + "\n").encode())
+    return len(new)
+
+
+def _read(store: Store, path: str) -> list[dict[str, Any]]:
+    try:
+        features: list[dict[str, Any]] = json.loads(store.read_bytes(path))["features"]
+    except NotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            f"{store.root}/{path} is not a GeoJSON FeatureCollection; restore an earlier version"
+        ) from error
+    return features
+
+
+def _feature(outline: BaseGeometry, note: str) -> dict[str, Any]:
+    geometry = json.loads(shapely.to_geojson(shapely.set_precision(outline, 10.0**-DIGITS)))
+    return {"type": "Feature", "properties": {"note": note}, "geometry": geometry}

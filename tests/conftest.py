@@ -1,0 +1,17 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+VARIABLE = "MINEMAP_TEST_DATA"
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real test data."""
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        pytest.skip(f"set {VARIABLE} to the folder of real test data to run this test")
+    return Path(folder).absolute()
