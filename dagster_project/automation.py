@@ -10,9 +10,11 @@ retraining or promoting a model, or adding a site, asks for no prediction by its
 A partition whose blocking check fails is not recorded as materialised (`io_managers.py`), so nothing follows from it.
 """
 
+from typing import Any
+
 import dagster as dg
 
-Condition = dg.AutomationCondition[dg.AssetKey]
+Condition = dg.AutomationCondition[Any]
 
 
 def _assets(*names: tuple[str, str]) -> dg.AssetSelection:

@@ -79,7 +79,8 @@ def prepare(project: Project, world: World) -> None:
     Raises `BadInputError` where the lake belongs to another project.
     """
     store = project.lake.store
-    settings = SETTINGS.format(mark=MARK, world=world.name, reference_year=world.reference_year, more=MORE.get(world.name, ""))
+    more = MORE.get(world.name, "")
+    settings = SETTINGS.format(mark=MARK, world=world.name, reference_year=world.reference_year, more=more)
     if store.size(SETTINGS_PATH) is not None:
         if store.read_bytes(SETTINGS_PATH).decode().startswith(MARK):
             return

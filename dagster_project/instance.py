@@ -2,7 +2,7 @@
 
 What belongs here: opening the instance and bringing its records up to what the lake holds. What does not: running.
 
-The lake is the truth: an instance that was lost, or is new on this machine, is told what exists without making anything.
+The lake is the truth: an instance that was lost, or is new on this machine, is told what exists; nothing is made.
 """
 
 from collections.abc import Iterable

@@ -48,7 +48,7 @@ def parse_selection(text: str | None, definitions: dg.Definitions) -> Selection:
                 f"--select: {name!r} is neither an asset nor a room; rooms are {', '.join(rooms)}, "
                 f"and `minemap status` lists the assets"
             )
-        selection = dg.AssetSelection.assets(*found)
+        selection: dg.AssetSelection = dg.AssetSelection.assets(*found)
         if token.startswith("+"):
             selection = selection.upstream()
         if token.endswith("+"):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -350,7 +350,8 @@ def build_partition(
 ) -> tuple[Manifest, bool]:
     """Make a partition, or keep it where it is whole and nothing it depends on has changed.
 
-    `intact` is False where something it keeps outside the lake is gone. Returns the manifest and whether it was made now. A partition with items worth a retry is made again.
+    `intact` is False where something it keeps outside the lake is gone. Returns the manifest and whether it was made
+    now. A partition with items worth a retry is made again.
     """
     print_ = fingerprint(code_version, config, inputs)
     with lake.writer(ref, print_) as writer:

@@ -14,9 +14,11 @@ from typing import TypeVar
 import obstore
 from obstore.exceptions import (
     BaseError,
-    NotFoundError as ObjectNotFoundError,
     PermissionDeniedError,
     UnauthenticatedError,
+)
+from obstore.exceptions import (
+    NotFoundError as ObjectNotFoundError,
 )
 from obstore.store import ObjectStore as Bucket
 from obstore.store import from_url

@@ -55,14 +55,17 @@ class LocalStore:
 
     @property
     def root(self) -> str:
+        """The folder."""
         return str(self._root)
 
     def staging(self) -> Path:
+        """A folder on the same file system."""
         folder = self._root / ".staging"
         self._guard(lambda: folder.mkdir(parents=True, exist_ok=True))
         return folder
 
     def put(self, local: Path, path: str) -> None:
+        """Sync the file and rename it into place."""
         target = self._root / path
 
         def move() -> None:
@@ -74,24 +77,28 @@ class LocalStore:
         self._guard(move)
 
     def fetch(self, path: str) -> Path:
+        """The file itself."""
         target = self._root / path
         if not target.is_file():
             raise NotFoundError(f"{target} does not exist")
         return target
 
     def size(self, path: str) -> int | None:
+        """Bytes of a file; None where there is none."""
         try:
             return (self._root / path).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def read_bytes(self, path: str) -> bytes:
+        """The bytes of a file."""
         try:
             return (self._root / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{self._root / path} does not exist") from error
 
     def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a small file at once or not at all."""
         handle, name = tempfile.mkstemp(dir=self.staging())
         local = Path(name)
         try:
@@ -102,6 +109,7 @@ class LocalStore:
             local.unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[str]:
+        """Paths of all files under a prefix, sorted."""
         base = self._root / prefix
         if not base.is_dir():
             return
@@ -110,6 +118,7 @@ class LocalStore:
                 yield (Path(folder) / name).relative_to(self._root).as_posix()
 
     def delete(self, path: str) -> None:
+        """Remove a file, and the folders that are empty without it."""
         target = self._root / path
         target.unlink(missing_ok=True)
         for parent in target.parents:

@@ -52,7 +52,7 @@ def open_session(sample: int | None = None) -> Session:
     return Session(environment, project_from(environment))
 
 
-def parse_years(text: str | None, project: Project) -> tuple[int, ...]:
+def parse_years(text: str | None) -> tuple[int, ...]:
     """Years from `2016-2020,2023`; without text, every closed year. Raises `BadInputError`."""
     current = datetime.now(UTC).year
     if text is None:

@@ -3,7 +3,7 @@
 What belongs here: options, the table, the limits a check holds it to. What does not: the demo's inputs (`demo.py`).
 """
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -19,7 +19,7 @@ LEAST_IOU = 0.75
 LARGEST_ERROR = 0.10
 
 
-class WorldName(str, Enum):
+class WorldName(StrEnum):
     """The worlds there are."""
 
     demo = "demo"

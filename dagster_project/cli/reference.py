@@ -119,7 +119,7 @@ def list_entries() -> None:
     table = Table("name", "kind", "role", "features", "year", "licence", "checksum", "citation")
     for e in session.project.catalogue.entries:
         year = str(e.reference_year or "")
-        table.add_row(e.name, e.kind, e.role or "", f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
+        table.add_row(e.name, e.kind, e.role, f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
     console.print(table)
     _say_what_is_missing(session)
 
@@ -140,11 +140,12 @@ def _say_what_is_missing(session: Session) -> None:
 
 
 def _role(text: str | None) -> Role | None:
-    match text:
-        case None | "labels" | "outlines":
-            return text
-        case _:
-            raise BadInputError(f"--role: {text!r} is neither `labels` nor `outlines`")
+    roles: dict[str, Role] = {"labels": "labels", "outlines": "outlines"}
+    if text is None:
+        return None
+    if text not in roles:
+        raise BadInputError(f"--role: {text!r} is neither `labels` nor `outlines`")
+    return roles[text]
 
 
 def _columns(texts: list[str]) -> dict[str, str]:

@@ -5,7 +5,6 @@ What belongs here: options and what a person is told. What does not: what makes 
 
 import re
 from collections.abc import Sequence
-
 from pathlib import Path
 from typing import Annotated
 

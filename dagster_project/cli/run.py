@@ -33,7 +33,7 @@ def run(select: Select = None, regions: Regions = None, years: Years = None, sam
     session = open_session(sample)
     scope = Scope(
         parse_regions(regions, session.project),
-        parse_years(years, session.project),
+        parse_years(years),
         parse_selection(select, session.definitions()),
     )
     return summarise(execute(session, scope))

@@ -24,9 +24,7 @@ def status(
     """Show how much of the graph is made, current, or waiting."""
     session = open_session()
     project = session.project
-    scope = Scope(
-        parse_regions(regions, project), parse_years(years, project), parse_selection(select, session.definitions())
-    )
+    scope = Scope(parse_regions(regions, project), parse_years(years), parse_selection(select, session.definitions()))
     table = Table("asset", "partitions", "current", "outdated", "with gaps", "missing", title=project.lake.store.root)
     for recipe, step_list in _by_recipe(project, scope).items():
         counts = _count(project, recipe, step_list)

@@ -70,7 +70,7 @@ class _Build:
     failures: list[tuple[str, MinemapError]] = field(default_factory=list)
 
 
-def build_imagery(  # noqa: PLR0917 - the contract between the rooms
+def build_imagery(
     sites: gpd.GeoDataFrame,
     sources: Sequence[ImagerySource],
     season: Season,

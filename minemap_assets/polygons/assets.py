@@ -6,7 +6,6 @@ from minemap_assets.io_managers import Door, dep, open_door
 from minemap_assets.partitions import region_of_multi, region_year, window_of_years
 from minemap_assets.polygons import recipes
 from minemap_assets.polygons.checks import POLYGON_CHECKS, RAW_CHECKS
-from minemap_assets.polygons.schemas import MINING_POLYGONS, RAW_POLYGONS
 
 DOORS = (
     Door(

@@ -80,7 +80,8 @@ class World:
     @property
     def revision(self) -> str:
         """Changes when the world's description changes."""
-        outlines = [shapely.to_wkt(p.geometry, rounding_precision=2) for p in (*self.countries, *self.regions)]
+        shapes = [c.geometry for c in self.countries] + [r.geometry for r in self.regions]
+        outlines = [shapely.to_wkt(shape, rounding_precision=2) for shape in shapes]
         parts = (self.seed, self.years, self.reference_year, self.rivers, self.towns, self.mines, outlines)
         return f"{noise_key(*parts):08x}"
 

@@ -108,7 +108,8 @@ def project(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Comman
 def test_polygons_lie_inside_the_scene_and_in_china(project: CommandLine, test_data: Path) -> None:
     scene = gpd.read_file(test_data / "oscd-sentinel2-l1c" / "beihai" / "beihai.geojson").union_all()
     for year in ("2016", "2017"):
-        polygons = gpd.read_parquet(project.home / "polygons" / "mining_polygons" / "beihai" / year / "mining_polygons.parquet")
+        folder = project.home / "polygons" / "mining_polygons" / "beihai" / year
+        polygons = gpd.read_parquet(folder / "mining_polygons.parquet")
         assert len(polygons) > 0, year
         assert set(polygons["country_iso3"]) == {"CHN"}
         assert polygons.geometry.within(scene.buffer(1e-9)).all()
@@ -131,9 +132,7 @@ def test_held_out_groups_are_reported_beside_the_best_threshold(project: Command
 
 
 def test_groups_are_never_divided_between_splits(project: CommandLine, test_data: Path) -> None:
-    chips = pd.read_parquet(
-        project.home / "chips" / "training_chips" / "sentinel-2-l1c" / "brazil" / "index.parquet"
-    )
+    chips = pd.read_parquet(project.home / "chips" / "training_chips" / "sentinel-2-l1c" / "brazil" / "index.parquet")
     assert set(chips["split"]) == {"train", "validation", "test"}
     assert chips.groupby("split_group")["split"].nunique().max() == 1
     groups = pd.read_csv(test_data / "tailings-seg-s2-brazil" / "groups.csv")

@@ -28,7 +28,7 @@ def read_roots(store: Store) -> dict[str, str]:
 
 
 def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
-    """Keep an archive's index; True where it took the place of an earlier one. Raises `BadInputError` for a bad name."""
+    """Keep an archive's index; True where it took the place of an earlier one. Raises `BadInputError`."""
     if not _NAME.fullmatch(name):
         raise BadInputError(f"{name!r} cannot name an archive; use lower-case letters, digits, hyphens and underscores")
     roots = read_roots(store)

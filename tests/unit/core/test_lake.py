@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from minemap_assets.errors import BadInputError, NotFoundError, PermanentError
 from minemap_assets.lake import Lake, Missing, Outcome, PartitionRef, PartitionWriter, build_partition, digest
 
@@ -153,7 +154,7 @@ def test_a_lake_of_a_newer_version_is_refused_with_advice(lake: Lake) -> None:
     path = Path(lake.store.root) / REF.prefix / "manifest.json"
     raw = json.loads(path.read_text())
     path.write_text(json.dumps(raw | {"layout": 99}))
-    with pytest.raises(PermanentError, match="newer minemap.*update"):
+    with pytest.raises(PermanentError, match=r"newer minemap.*update"):
         lake.open(REF)
 
 
@@ -185,7 +186,7 @@ with lake.writer(PartitionRef("imagery", "imagery", ("alder", "2019")), "p"):
 """
 
 
-def test_a_killed_writer_leaves_no_lock(lake: Lake, tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_lock(lake: Lake) -> None:
     command = [sys.executable, "-c", HOLD, lake.store.root, str(lake.state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -206,7 +207,7 @@ def test_a_read_only_lake_is_one_clear_sentence(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     lake = Lake.local(blocked, tmp_path / "state")
-    with pytest.raises((BadInputError, PermanentError), match="could not be written to|cannot be written to"):
+    with pytest.raises((BadInputError, PermanentError), match=r"could not be written to|cannot be written to"):
         make(lake, write("a.txt", "one"))
 
 

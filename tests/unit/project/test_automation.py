@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
 from dagster_project.resources import project_from
