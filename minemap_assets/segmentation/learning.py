@@ -25,6 +25,10 @@ from minemap_assets.segmentation.training_ground import ChipLibrary, Ground
 STORED_HALF = 127
 """Probability one half on the stored scale."""
 
+AS_GOOD = 0.005
+"""Of two scores no further apart the later step's is taken: a few validation chips cannot tell them apart, and later
+weights have settled more."""
+
 
 @dataclass(frozen=True)
 class LogRow:
@@ -39,7 +43,7 @@ class LogRow:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The best network (in evaluation mode), the step it comes from, its mIoU, and the whole log."""
+    """The chosen network (in evaluation mode), the step it comes from, its mIoU, and the whole log."""
 
     network: MineSegformer
     best_step: int
@@ -76,7 +80,7 @@ def train(
     config: SegmentationConfig,
     progress: Callable[[int, int], None],
 ) -> Trained:
-    """Train for `config.steps` steps; keep the weights with the highest mIoU on whole validation chips."""
+    """Train for `config.steps` steps; keep the last weights whose mIoU on whole validation chips is as good as any."""
     device = choose_device(config.device)
     network = build_network(config, len(ground.bands)).to(device)
     optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, betas=(0.9, 0.999))
@@ -84,6 +88,7 @@ def train(
     sampler = CropSampler(library, ground.of("train"), normalisation, config)
     log: list[LogRow] = []
     best: Trained | None = None
+    highest = 0.0
     for step in range(1, config.steps + 1):
         used_rate = float(schedule.get_last_lr()[0])
         loss = _step(network, optimizer, sampler, step, config)
@@ -91,7 +96,8 @@ def train(
         score = _Score(math.nan, math.nan)
         if step % config.validate_every == 0 or step == config.steps:
             score = _validate(network, ground, library, normalisation, config)
-            if best is None or _worth(score.miou) > _worth(best.validation_miou):
+            highest = max(highest, score.miou)
+            if best is None or score.miou >= highest - AS_GOOD:
                 best = Trained(copy.deepcopy(network), step, score.miou, ())
         log.append(LogRow(step, loss, used_rate, score.iou, score.miou))
         progress(step, config.steps)
