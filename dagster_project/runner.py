@@ -20,6 +20,9 @@ from minemap_assets.segmentation.recipes import PROMOTED_MODEL
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
+INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
 class State(Enum):
     """How a partition came out."""
 
@@ -118,6 +121,7 @@ class Runner:
             raise_on_error=False,
             tags={"minemap/stage": step.stage.title},
         )
+        _raise_if_interrupted(outcome.all_events)
         reasons = dict(_failures(outcome.all_events))
         results = []
         for recipe in wanted:
@@ -146,6 +150,17 @@ def dagster_key(step: Step) -> str | None:
     from minemap_assets.partitions import partition_key
 
     return partition_key(step.keys)
+
+
+def _raise_if_interrupted(events: Iterable[dg.DagsterEvent]) -> None:
+    """Dagster records Ctrl-C as a step's failure; here it ends the whole command."""
+    for event in events:
+        if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+            while error is not None:
+                if error.cls_name in INTERRUPTS:
+                    raise KeyboardInterrupt
+                error = error.cause
 
 
 def _failures(events: Iterable[dg.DagsterEvent]) -> Iterable[tuple[str, str]]:

@@ -8,6 +8,7 @@ import warnings
 
 import click
 import typer
+from dotenv import load_dotenv
 
 from dagster_project.cli.archive import archive_app
 from dagster_project.cli.context import errors
@@ -39,6 +40,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line."""
     warnings.filterwarnings("ignore", category=UserWarning)
+    load_dotenv(".env")
     try:
         code = app(standalone_mode=False)
     except click.exceptions.Abort:

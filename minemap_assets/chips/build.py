@@ -97,9 +97,10 @@ def _build(
 ) -> Outcome:
     every = list(iter_sites(sites))
     product = imagery.product
-    splits = split_groups((s.split_group for s in every), config.seed, config.validation_share, config.test_share)
+    weights = _group_weights(every, config)
+    splits = split_groups(weights, config.seed, config.validation_share, config.test_share)
     tally = _Tally()
-    upper = sum(len(tiles(s.grid, config.size, config.overlap)) for s in every)
+    upper = sum(weights.values())
     store = ChipStore.create(writer.path(CHIPS), product, config.bands, config.size, upper, labelled=labels is not None)
     pictured = set(imagery.index["site_id"])
     for done, site in enumerate(every):
@@ -114,6 +115,15 @@ def _build(
     write_geoparquet(_frame(tally.rows, labelled=labels is not None), writer.path(INDEX))
     writer.add(INDEX)
     return Outcome(_summary(tally, product, len(every)), tally.missing)
+
+
+def _group_weights(sites: Sequence[Site], config: ChipsConfig) -> dict[str, int]:
+    """Chips of each split group if every site had an image, so that no product changes the split."""
+    weights: dict[str, int] = {}
+    for site in sites:
+        count = len(tiles(site.grid, config.size, config.overlap))
+        weights[site.split_group] = weights.get(site.split_group, 0) + count
+    return weights
 
 
 def cut_site(site: Site, imagery: "ImagerySet", config: ChipsConfig, tally: _Tally) -> Iterator[Cut]:

@@ -21,9 +21,10 @@ class SegmentationConfig(BaseModel):
     Network: `hidden_sizes`, `depths` and `heads` of the four stages; `decoder_width`; `strides` of the patch
     embeddings (logits come at a resolution of input / strides[0]).
     Training: a fixed number of `steps`; `crop` and `batch_size` in pixels and crops; `mine_share` of the crops are
-    placed on a mine pixel; `validate_every` steps the model is scored on at most `validation_chips` whole chips and
-    the last one that is as good as any is kept. Augmentation: `gain` and `offset` are the spread of a factor and of a shift (reflectance) a
-    band, `brightness` that of one factor for all bands, `noise` the standard deviation a pixel (reflectance).
+    placed on a mine pixel; every `validate_every` steps the model is scored on at most `validation_chips` whole chips,
+    and the last one that is as good as any is kept. Augmentation: `gain` and `offset` are the spread of a factor and of
+    a shift (reflectance) a band, `brightness` that of one factor for all bands, `noise` the standard deviation a pixel
+    (reflectance).
     Prediction: `operating_point` is a name or the user's own threshold in (0, 1); `batch_predict` chips at a time.
     `threads` of torch, on a CPU: one by default, because two threads of a small network wait for each other as soon as
     anything else runs on the machine (measured: five times slower in all), and the last digits hang on their number.

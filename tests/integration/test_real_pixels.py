@@ -121,7 +121,7 @@ def test_each_year_is_made_from_its_own_scene(project: CommandLine) -> None:
     for year, day in (("2016", "2016-12-09"), ("2017", "2018-03-09")):
         index = pd.read_parquet(project.home / "imagery" / "imagery" / "beihai" / year / "index.parquet")
         assert set(index["first_date"].astype(str)) == {day}
-        assert (index["clear_fraction"] > 0.9).all()
+        assert (index["clear_fraction"] > 0.7).all()  # the window reaches beyond the scene
 
 
 def test_held_out_groups_are_reported_beside_the_best_threshold(project: CommandLine) -> None:
