@@ -95,7 +95,7 @@ def metadata(
 ) -> dict[str, Any]:
     """A partition's facts as Dagster metadata."""
     manifest = partition.manifest
-    facts: dict[str, Any] = {name: _value(value) for name, value in manifest.summary.items()}
+    facts: dict[str, Any] = {name.replace("_", " "): _value(value) for name, value in manifest.summary.items()}
     facts["dagster/uri"] = f"{project.lake.store.root}/{manifest.ref.prefix}"
     if "rows" in manifest.summary:
         facts["dagster/row_count"] = manifest.summary["rows"]
@@ -126,6 +126,10 @@ def _value(value: Any) -> Any:
         columns = list(value[0])
         rows = ["| " + " | ".join(str(v.get(c, "")) for c in columns) + " |" for v in value]
         return dg.MetadataValue.md("\n".join(["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|", *rows]))
+    if isinstance(value, list) and all(isinstance(v, str | int | float) for v in value):
+        return ", ".join(str(v) for v in value) or "none"
+    if isinstance(value, dict) and all(isinstance(v, str | int | float) for v in value.values()):
+        return ", ".join(f"{name}: {v}" for name, v in value.items()) or "none"
     if isinstance(value, dict | list):
         return dg.MetadataValue.json(value)
     return "none" if value is None else value

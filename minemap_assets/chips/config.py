@@ -23,9 +23,7 @@ class ChipsConfig(BaseModel):
         if self.overlap % 2 or self.overlap > self.size // 2:
             raise ValueError(f"overlap must be even and at most half of size, not {self.overlap}")
         if self.validation_share + self.test_share > 0.6:
-            raise ValueError(
-                "validation_share and test_share together leave too little to train on; 0.6 is the most"
-            )
+            raise ValueError("validation_share and test_share together leave too little to train on; 0.6 is the most")
         if not self.bands or len(set(self.bands)) != len(self.bands):
             raise ValueError("bands must name at least one band, each once")
         return self

@@ -22,6 +22,7 @@ from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.countries import Borders, CountryName, country_names, largest_share
 from minemap_assets.polygons.holes import fill_holes
 from minemap_assets.polygons.merge import Merged, absorb, merge_sites
+from minemap_assets.polygons.preview import PREVIEW, polygon_sheet
 from minemap_assets.polygons.raw import SiteCell, observe_year, site_cells, vectorise_year
 from minemap_assets.polygons.schemas import (
     MINING_POLYGONS,
@@ -99,6 +100,8 @@ def build_mining_polygons(
     ):
         write_table(frame, spec, writer.path(spec.file))
         writer.add(spec.file)
+    writer.path(PREVIEW).write_bytes(polygon_sheet(polygons["geometry"].to_numpy(), cells))
+    writer.add(PREVIEW)
     return Outcome(_summary(polygons, panel, candidates, verdict, status))
 
 

@@ -23,6 +23,7 @@ from minemap_assets.lake import Missing, Outcome, Partition, PartitionWriter
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.degrees import to_wgs84
 from minemap_assets.polygons.outlines import outline
+from minemap_assets.polygons.preview import PREVIEW, polygon_sheet
 from minemap_assets.polygons.schemas import RAW_POLYGONS, conform, empty_table, write_table
 from minemap_assets.reference.regions import Region
 from minemap_assets.sites.windows import ownership, site_grid
@@ -114,10 +115,13 @@ def build_raw_polygons(
 
     Sites without a readable mask are reported as missing.
     """
-    found = vectorise_year(region, year, site_cells(sites), masks, config, progress=progress)
+    cells = site_cells(sites)
+    found = vectorise_year(region, year, cells, masks, config, progress=progress)
     path = writer.path(RAW_POLYGONS.file)
     rows = write_table(found.frame, RAW_POLYGONS, path)
     writer.add(RAW_POLYGONS.file)
+    writer.path(PREVIEW).write_bytes(polygon_sheet(found.frame["geometry"].to_numpy(), cells))
+    writer.add(PREVIEW)
     seen = [share for share in found.observed.values() if share > 0.0]
     summary = {
         "rows": rows,

@@ -66,7 +66,7 @@ def _build_mining(kitchen: Kitchen) -> Outcome:
 RAW_POLYGONS = Recipe(
     ROOM,
     "raw_polygons",
-    "1",
+    "2",
     _build_raw,
     needs=lambda _, keys: [_masks(keys[0], int(keys[1])), PartitionRef("sites", "sites", keys[:1])],
     config=_config,
@@ -74,7 +74,7 @@ RAW_POLYGONS = Recipe(
 MINING_POLYGONS = Recipe(
     ROOM,
     "mining_polygons",
-    "1",
+    "2",
     _build_mining,
     needs=lambda _, keys: [
         PartitionRef(ROOM, "raw_polygons", keys),
