@@ -40,5 +40,9 @@ class PermanentError(MinemapError):
     """Asking again will fail again, and the input is not at fault."""
 
 
+class StorageError(PermanentError):
+    """The lake, or this machine's disk, takes nothing more: no other partition could be written either."""
+
+
 class BadInputError(MinemapError):
     """What a person gave is wrong: the text says what, where, and what to do."""

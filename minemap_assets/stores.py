@@ -6,13 +6,18 @@ objects there are and what they mean (`lake.py`).
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from minemap_assets.errors import BadInputError, NotFoundError, PermanentError
+from minemap_assets.errors import MinemapError, NotFoundError, StorageError
+from minemap_assets.workspaces import workspace
+
+
+_ATTEMPTS = 5
 
 
 class Store(Protocol):
@@ -23,7 +28,7 @@ class Store(Protocol):
         """Where the store lies, for messages."""
 
     def staging(self) -> Path:
-        """A folder from which `put` is cheap; the caller removes what it makes there."""
+        """A folder of workspaces (`workspaces.py`) from which `put` is cheap."""
 
     def put(self, local: Path, path: str) -> None:
         """Move a local file to `path`."""
@@ -34,6 +39,9 @@ class Store(Protocol):
     def size(self, path: str) -> int | None:
         """Bytes of an object; None where there is none."""
 
+    def sizes(self, prefix: str) -> Mapping[str, int]:
+        """Bytes of all objects in the folder `prefix`, by path, sorted."""
+
     def read_bytes(self, path: str) -> bytes:
         """Raises `NotFoundError`."""
 
@@ -41,7 +49,7 @@ class Store(Protocol):
         """Write a small object."""
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Paths of all objects under a prefix, sorted."""
+        """Paths of all objects in the folder `prefix`, sorted."""
 
     def delete(self, path: str) -> None:
         """Remove an object; nothing happens where there is none."""
@@ -61,20 +69,25 @@ class LocalStore:
     def staging(self) -> Path:
         """A folder on the same file system."""
         folder = self._root / ".staging"
-        self._guard(lambda: folder.mkdir(parents=True, exist_ok=True))
+        with storage_errors(self._root):
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def put(self, local: Path, path: str) -> None:
         """Sync the file and rename it into place."""
         target = self._root / path
-
-        def move() -> None:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors(self._root):
             with local.open("rb+") as handle:
                 os.fsync(handle.fileno())
-            local.replace(target)
-
-        self._guard(move)
+            for attempt in range(_ATTEMPTS):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    local.replace(target)
+                    break
+                except FileNotFoundError:
+                    # another process may remove the folder as long as it is empty
+                    if attempt == _ATTEMPTS - 1:
+                        raise
 
     def fetch(self, path: str) -> Path:
         """The file itself."""
@@ -90,6 +103,11 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of all files below a folder, by path, sorted."""
+        found = {path: self.size(path) for path in self.list(prefix)}
+        return {path: size for path, size in found.items() if size is not None}
+
     def read_bytes(self, path: str) -> bytes:
         """The bytes of a file."""
         try:
@@ -99,17 +117,14 @@ class LocalStore:
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a small file at once or not at all."""
-        handle, name = tempfile.mkstemp(dir=self.staging())
-        local = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as target:
-                target.write(data)
+        folder = self.staging()
+        with storage_errors(self._root), workspace(folder, f"bytes-{os.getpid()}-{secrets.token_hex(4)}") as scratch:
+            local = scratch / "bytes"
+            local.write_bytes(data)
             self.put(local, path)
-        finally:
-            local.unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Paths of all files under a prefix, sorted."""
+        """Paths of all files below a folder, sorted."""
         base = self._root / prefix
         if not base.is_dir():
             return
@@ -120,7 +135,8 @@ class LocalStore:
     def delete(self, path: str) -> None:
         """Remove a file, and the folders that are empty without it."""
         target = self._root / path
-        target.unlink(missing_ok=True)
+        with storage_errors(self._root):
+            target.unlink(missing_ok=True)
         for parent in target.parents:
             if parent == self._root:
                 break
@@ -129,21 +145,59 @@ class LocalStore:
             except OSError:
                 break
 
-    def _guard(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except PermissionError as error:
-            raise BadInputError(
-                f"{self._root} cannot be written to; choose another folder with MINEMAP_HOME or change its permissions"
-            ) from error
-        except OSError as error:
-            raise PermanentError(_explain(error, self._root)) from error
+
+@contextmanager
+def storage_errors(folder: Path, variable: str = "MINEMAP_HOME") -> Iterator[None]:
+    """Turn a full or locked disk under `folder` into a `StorageError`, whatever library met it.
+
+    `variable` names the setting that a person may change. Every other error goes through as it is.
+    """
+    try:
+        yield
+    except MinemapError:
+        raise
+    except Exception as error:
+        sentence = explain(error, folder, variable)
+        if sentence is None:
+            raise
+        raise StorageError(sentence) from error
 
 
-def _explain(error: OSError, root: Path) -> str:
-    if error.errno == errno.ENOSPC:
-        free = shutil.disk_usage(root).free // 1_000_000 if root.exists() else 0
-        return f"the disk that holds {root} is full ({free} MB free); free space there and run the same command again"
-    if error.errno == errno.EROFS:
-        return f"{root} is on a read-only file system; choose another folder with MINEMAP_HOME"
-    return f"{root} could not be written to: {error}"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_SPACE = ("no space left on device", "os error 28", "disk is full", "disk full")
+"""What libraries write that do not hand on the system's error number."""
+_LOCKED = (errno.EACCES, errno.EPERM)
+_NO_ROOM = 65_536
+"""Free bytes below which a failed write of any kind is put down to a full disk."""
+
+
+def explain(error: BaseException, folder: Path, variable: str = "MINEMAP_HOME") -> str | None:
+    """One sentence for an error in which a disk refuses a write; None for any other error."""
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    for link in _chain(error):
+        number = link.errno if isinstance(link, OSError) else None
+        if number in _FULL or any(words in str(link).lower() for words in _NO_SPACE):
+            return _full(folder, there)
+        if number == errno.EROFS:
+            return f"{folder} is on a read-only file system; choose another folder with {variable}"
+        if number in _LOCKED and isinstance(link, OSError) and _concerns(link, folder):
+            return f"{folder} cannot be written to; choose another folder with {variable} or change its permissions"
+        if isinstance(link, NotADirectoryError | FileExistsError) and not there.is_dir():
+            return f"{folder} could not be written to: {there} is a file; choose another folder with {variable}"
+    return _full(folder, there) if shutil.disk_usage(there).free < _NO_ROOM else None
+
+
+def _full(folder: Path, there: Path) -> str:
+    free = shutil.disk_usage(there).free // 1_000_000
+    return f"the disk that holds {folder} is full ({free} MB free); free space there and run the same command again"
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    return error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(folder)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__

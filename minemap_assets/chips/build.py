@@ -97,10 +97,9 @@ def _build(
 ) -> Outcome:
     every = list(iter_sites(sites))
     product = imagery.product
-    weights = _group_weights(every, config)
-    splits = split_groups(weights, config.seed, config.validation_share, config.test_share)
+    splits = split_groups(_group_weights(every, labels), config.seed, config.validation_share, config.test_share)
     tally = _Tally()
-    upper = sum(weights.values())
+    upper = sum(len(tiles(site.grid, config.size, config.overlap)) for site in every)
     store = ChipStore.create(writer.path(CHIPS), product, config.bands, config.size, upper, labelled=labels is not None)
     pictured = set(imagery.index["site_id"])
     for done, site in enumerate(every):
@@ -117,12 +116,20 @@ def _build(
     return Outcome(_summary(tally, product, len(every)), tally.missing)
 
 
-def _group_weights(sites: Sequence[Site], config: ChipsConfig) -> dict[str, int]:
-    """Chips of each split group if every site had an image, so that no product changes the split."""
+BACKGROUND_WEIGHT = 0.02
+"""What a pixel that is no mine weighs in a split, beside one that is."""
+
+
+def _group_weights(sites: Sequence[Site], labels: LabelSource | None) -> dict[str, int]:
+    """Size of each split group: mostly its mining ground, so that one huge mine cannot take a small split alone.
+
+    Labels are counted whether or not an image shows them, so that no product changes the split.
+    """
     weights: dict[str, int] = {}
     for site in sites:
-        count = len(tiles(site.grid, config.size, config.overlap))
-        weights[site.split_group] = weights.get(site.split_group, 0) + count
+        mine = int(labels.rasterize(site.grid).sum()) if labels is not None else 0
+        pixels = int(site.grid.shape[0] * site.grid.shape[1])
+        weights[site.split_group] = weights.get(site.split_group, 0) + mine + round(BACKGROUND_WEIGHT * pixels)
     return weights
 
 

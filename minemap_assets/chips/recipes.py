@@ -42,7 +42,7 @@ CHIPS = Recipe(
 TRAINING_CHIPS = Recipe(
     ROOM,
     "training_chips",
-    "1",
+    "2",
     _build_training_chips,
     needs=lambda _, keys: [
         PartitionRef("imagery", "reference_imagery", keys),

@@ -64,7 +64,7 @@ def _build_reference_masks(kitchen: Kitchen) -> Outcome:
 SEGMENTATION_MODEL = Recipe(
     ROOM,
     "segmentation_model",
-    "1",
+    "2",
     _build_model,
     needs=_training_chips,
     config=lambda project, _: project.settings.segmentation.training_settings(),

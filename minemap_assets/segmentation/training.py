@@ -59,8 +59,7 @@ def train_model(
         normalisation = {p: _measure(ground, library, p, config) for p in ground.products}
         trained = train(ground, library, normalisation, config, progress)
         products = {
-            p: _product_card(trained.network, ground.held_out(p), library, normalisation[p], config)
-            for p in ground.products
+            p: _product_card(trained.network, ground, p, library, normalisation[p], config) for p in ground.products
         }
     card = ModelCard(
         bands=ground.bands,
@@ -89,7 +88,8 @@ def _measure(ground: Ground, library: ChipLibrary, product: str, config: Segment
 
 def _product_card(
     network: "MineSegformer",
-    held_out: Sequence[ChipRef],
+    ground: Ground,
+    product: str,
     library: ChipLibrary,
     normalisation: Normalisation,
     config: SegmentationConfig,
@@ -97,11 +97,13 @@ def _product_card(
     from minemap_assets.segmentation.scoring import Scorer, evenly
 
     scorer = Scorer(network, library, normalisation, config.batch_predict)
-    refs = evenly(held_out, config.calibration_chips)
+    refs = evenly(ground.held_out(product), config.calibration_chips)
+    trained_on = [r for r in evenly(ground.of("train", product), config.calibration_chips) if r not in refs]
     sample = scorer.sample(refs)
     calibration = fit(sample.margin, sample.mine)
     histogram = scorer.histogram(refs, calibration)
-    points = operating_points(histogram) if histogram.has_mine else {"match_area": 0.5, "max_miou": 0.5}
+    reference = histogram + scorer.histogram(trained_on, calibration)
+    points = operating_points(histogram, reference) if histogram.has_mine else {"match_area": 0.5, "max_miou": 0.5}
     return ProductCard(
         normalisation=normalisation,
         calibration=calibration,

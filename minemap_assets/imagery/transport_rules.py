@@ -1,0 +1,130 @@
+"""Rules of the one client discipline: how fast, how often, how long to wait, and what an answer means.
+
+What belongs here: pure rules and the token bucket. What does not: sending requests (`transport.py`).
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from minemap_assets.errors import (
+    AuthenticationError,
+    MinemapError,
+    NotFoundError,
+    PermanentError,
+    QuotaError,
+    RetryableError,
+)
+
+REFUSED = frozenset({401, 403})
+"""Statuses after which a fresh signature is tried once."""
+
+_GONE = frozenset({404, 410})
+_LATER = frozenset({408, 425, 429})
+_NEVER = frozenset({501, 505})
+
+
+@dataclass(frozen=True)
+class Discipline:
+    """How a source may be asked.
+
+    `rate` is requests a second on average and `burst` how many may come at once; `concurrency` requests run at a
+    time. A request is sent at most `attempts` times; before the n-th repetition a random time between 0 and
+    `backoff` x 2^(n-1) seconds passes (full jitter), never more than `longest_wait`. `timeout` is the longest silence
+    and `deadline` the longest time of one attempt, both in seconds.
+    """
+
+    rate: float = 10.0
+    burst: int = 10
+    concurrency: int = 8
+    attempts: int = 6
+    timeout: float = 30.0
+    deadline: float = 600.0
+    backoff: float = 1.0
+    longest_wait: float = 60.0
+
+
+@dataclass(frozen=True)
+class Nature:
+    """Time and chance; tests put their own in place. `clock` is monotonic seconds, `now` the time of day in UTC."""
+
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    chance: Callable[[], float] = random.random
+
+
+class TokenBucket:
+    """Lets `rate` callers a second through, up to `burst` at once. Safe from several threads, fair by arrival."""
+
+    def __init__(self, rate: float, burst: int = 1, nature: Nature | None = None) -> None:
+        if rate <= 0 or burst < 1:
+            raise ValueError(f"a token bucket needs a positive rate and burst, not {rate} and {burst}")
+        self._nature = nature or Nature()
+        self._interval = 1.0 / rate
+        self._slack = (burst - 1) * self._interval
+        self._lock = threading.Lock()
+        self._next = self._nature.clock() - self._slack
+        self._closed_until = self._nature.clock()
+
+    def take(self) -> float:
+        """Wait for a turn; returns the seconds waited."""
+        with self._lock:
+            now = self._nature.clock()
+            turn = max(self._next, now - self._slack)
+            self._next = turn + self._interval
+            wait = max(0.0, turn - now)
+        waited = wait
+        if wait > 0:
+            self._nature.sleep(wait)
+        while (closed := self._closed_until - self._nature.clock()) > 0:
+            self._nature.sleep(closed)
+            waited += closed
+        return waited
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody through for that long (what a server asks for with Retry-After)."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, self._nature.clock() + seconds)
+
+
+def jitter(discipline: Discipline, repetition: int, nature: Nature) -> float:
+    """Seconds before the n-th repetition, counted from 1: anything up to an exponentially growing bound."""
+    return nature.chance() * min(discipline.longest_wait, discipline.backoff * 2.0 ** (repetition - 1))
+
+
+def retry_after(value: str | None, nature: Nature) -> float | None:
+    """Seconds that a Retry-After header asks for (a number or a date, RFC 9110 section 10.2.3); None without one."""
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - nature.now()).total_seconds())
+
+
+def error_for_status(status: int, where: str) -> MinemapError | None:
+    """What an HTTP status means; None for success. `where` names the server or file in the text."""
+    if 200 <= status < 300:
+        return None
+    if status in REFUSED:
+        return AuthenticationError(f"{where} refuses access (HTTP {status}); check the credentials")
+    if status == 402:
+        return QuotaError(f"{where} says that the account's allowance is used up (HTTP 402)")
+    if status in _GONE:
+        return NotFoundError(f"{where} does not exist (HTTP {status})")
+    if status in _LATER or (status >= 500 and status not in _NEVER):
+        return RetryableError(f"{where} cannot be read now (HTTP {status})")
+    return PermanentError(f"{where} does not accept the request (HTTP {status})")

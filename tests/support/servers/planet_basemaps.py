@@ -1,0 +1,423 @@
+"""A stand-in for Planet's basemaps service on loopback, run as a process of its own.
+
+What belongs here: the routes that a client of quads needs, with keys, paging, signed download addresses that expire,
+ranges, entity tags, and failures on demand. What does not: making quads (`planet_quads.py` beside the tests).
+
+`--root` holds `mosaics.json` (a list of records: id, name, first_acquired, last_acquired, bbox, quad_pixels, and
+optionally series, interval, datatype, coordinate_system, quad_download), the quads as `<mosaic id>/<x-y>.tif`, and
+optionally `scenes.json` ({mosaic id: {quad: [scene properties with an id]}}). Prints its port. The API key decides what
+kind of account is asking; see `Account`.
+"""
+
+import argparse
+import hashlib
+import json
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+RESOLUTION = 40_075_016.685578488 / (2048 * 4096)
+"""Pixel size of a NICFI quad in EPSG:3857, metres."""
+
+SECRET = b"signing secret of the stand-in"
+
+
+class Account(StrEnum):
+    """API keys the server knows; any other is wrong."""
+
+    GOOD = "PLAKgood0123456789"
+    EXPIRED = "PLAKexpired0123456789"
+    EMPTY = "PLAKempty0123456789"
+    SPENT = "PLAKspent0123456789"
+    NO_SCENES = "PLAKnoscenes0123456789"
+    FORBIDDEN = "PLAKforbidden0123456789"
+
+
+class Fault(StrEnum):
+    """Ways in which a request may fail."""
+
+    BUSY_LATER = "busy-later"
+    BUSY = "busy"
+    ERROR = "error"
+    UNAVAILABLE = "unavailable"
+    STALL = "stall"
+    RESET = "reset"
+    TRUNCATED = "truncated"
+    WRONG_LENGTH = "wrong-length"
+    EXPIRED_SIGNATURE = "expired-signature"
+    CORRUPT_BLOCK = "corrupt-block"
+
+
+EVERYWHERE = (
+    Fault.BUSY_LATER,
+    Fault.BUSY,
+    Fault.ERROR,
+    Fault.UNAVAILABLE,
+    Fault.STALL,
+    Fault.RESET,
+    Fault.TRUNCATED,
+    Fault.WRONG_LENGTH,
+)
+DOWNLOADS = (*EVERYWHERE, Fault.EXPIRED_SIGNATURE, Fault.CORRUPT_BLOCK)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the server was started with; `faults` is the share of requests that fail."""
+
+    root: Path
+    faults: float
+    seed: int
+    only: tuple[Fault, ...]
+    page_size: int
+    signature_s: float
+    stall_s: float
+
+
+class Service:
+    """What all requests share."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.mosaics: list[dict[str, Any]] = json.loads((options.root / "mosaics.json").read_text())
+        scenes = options.root / "scenes.json"
+        self.scenes: dict[str, dict[str, list[dict[str, Any]]]] = json.loads(scenes.read_text()) if scenes.exists() else {}
+        self.counts: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def fault(self, route: str, path: str) -> Fault | None:
+        """Whether this request fails, and how: decided by the seed, the path and how often it was asked."""
+        with self._lock:
+            self.counts[route] += 1
+            self._asked[path] += 1
+            nth = self._asked[path]
+        draw = hashlib.sha256(f"{self.options.seed}|{path}|{nth}".encode()).digest()
+        if int.from_bytes(draw[:4], "big") / 2**32 >= self.options.faults:
+            return None
+        kinds = DOWNLOADS if route == "download" else EVERYWHERE
+        kinds = tuple(kind for kind in kinds if not self.options.only or kind in self.options.only)
+        if not kinds:
+            return None
+        kind = kinds[draw[4] % len(kinds)]
+        with self._lock:
+            self.failed[kind.value] += 1
+        return kind
+
+    def quad_file(self, mosaic: str, quad: str) -> Path:
+        """Where a quad lies."""
+        return self.options.root / mosaic / f"{quad}.tif"
+
+    def sign(self, path: str, expires: int) -> str:
+        """Signature of a download address."""
+        return hashlib.sha256(SECRET + f"{path}|{expires}".encode()).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    service: Service
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        """Answer one request."""
+        url = urlsplit(self.path)
+        parts = [part for part in url.path.split("/") if part]
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        if parts == ["_stats"]:
+            self._json({"counts": dict(self.service.counts), "failed": dict(self.service.failed)})
+            return
+        route = _route(parts)
+        self._fault = self.service.fault(route, url.path)
+        if self._failed_at_once():
+            return
+        if route == "download":
+            self._download(parts, query, url.path)
+            return
+        account = self._account(query)
+        if account is not None:
+            self._answer(route, parts, query, account)
+
+    def _failed_at_once(self) -> bool:
+        match self._fault:
+            case Fault.BUSY_LATER:
+                self._json({"message": "slow down"}, 429, {"Retry-After": "1"})
+            case Fault.BUSY:
+                self._json({"message": "slow down"}, 429)
+            case Fault.ERROR:
+                self._json({"message": "internal error"}, 500)
+            case Fault.UNAVAILABLE:
+                self._json({"message": "unavailable"}, 503)
+            case Fault.RESET:
+                self._reset()
+            case Fault.EXPIRED_SIGNATURE:
+                self._bytes(b"<Error><Code>ExpiredToken</Code></Error>", 403, {"Content-Type": "application/xml"})
+            case _:
+                return False
+        return True
+
+    def _account(self, query: dict[str, str]) -> Account | None:
+        header = self.headers.get("Authorization", "")
+        key = header.removeprefix("api-key ") if header.startswith("api-key ") else query.get("api_key", "")
+        try:
+            account = Account(key)
+        except ValueError:
+            self._json({"message": "Please enter your API key, or email and password."}, 401)
+            return None
+        if account is Account.EXPIRED:
+            self._json({"message": f"The key {key} has expired."}, 401)
+            return None
+        return account
+
+    def _answer(self, route: str, parts: list[str], query: dict[str, str], account: Account) -> None:
+        service = self.service
+        mosaics = [] if account is Account.EMPTY else service.mosaics
+        mosaic = next((m for m in mosaics if len(parts) > 3 and m["id"] == parts[3]), None)
+        if route == "mosaics":
+            wanted = query.get("name__contains", "").lower()
+            names = [m for m in mosaics if wanted in m["name"].lower() and query.get("name__is", m["name"]) == m["name"]]
+            self._page("mosaics", [self._mosaic(m, account) for m in names], query)
+        elif route in ("series", "series-mosaics"):
+            self._series(route, parts, mosaics, query, account)
+        elif route == "scene":
+            self._scene(parts[-1], account)
+        elif mosaic is None:
+            self._json({"message": "Mosaic Not Found"}, 404)
+        elif route == "mosaic":
+            self._json(self._mosaic(mosaic, account))
+        elif route == "quads":
+            self._quads(mosaic, query, account)
+        elif not service.quad_file(mosaic["id"], parts[5]).exists():
+            self._json({"message": "Quad Not Found"}, 404)
+        elif route == "quad":
+            self._json(self._quad(mosaic["id"], parts[5], account))
+        elif route == "items":
+            scenes = service.scenes.get(mosaic["id"], {}).get(parts[5], [])
+            links = [{"link": f"{self._here}/data/v1/item-types/PSScene/items/{s['id']}"} for s in scenes]
+            self._json({"items": links, "_links": {"_self": f"{self._here}{self.path}"}})
+        else:
+            self._full(mosaic["id"], parts[5], account)
+
+    def _series(
+        self, route: str, parts: list[str], mosaics: list[dict[str, Any]], query: dict[str, str], account: Account
+    ) -> None:
+        names = sorted({m["series"] for m in mosaics if "series" in m})
+        if route == "series":
+            wanted = [n for n in names if query.get("name__is", n) == n]
+            self._page("series", [{"id": _series_id(n), "name": n} for n in wanted], query)
+            return
+        members = [m for m in mosaics if "series" in m and _series_id(m["series"]) == parts[3]]
+        self._page("mosaics", [self._mosaic(m, account) for m in members], query)
+
+    def _full(self, mosaic: str, quad: str, account: Account) -> None:
+        if account is Account.SPENT:
+            self._json({"message": "You have exceeded your download quota."}, 429)
+            return
+        if account is Account.FORBIDDEN:
+            self._json({"message": f"Key {account} may not download."}, 403)
+            return
+        path = f"/download/{mosaic}/{quad}.tif"
+        expires = round((time.time() + self.service.options.signature_s) * 1000)
+        query = urlencode({"expires": expires, "signature": self.service.sign(path, expires)})
+        self._bytes(b"", 302, {"Location": f"{self._here}{path}?{query}"})
+
+    def _download(self, parts: list[str], query: dict[str, str], path: str) -> None:
+        """The file itself: no key here, as real storage refuses a request that brings one besides the signature."""
+        expires = int(query.get("expires", "0"))
+        if "Authorization" in self.headers:
+            self._bytes(b"<Error><Code>InvalidArgument</Code></Error>", 400)
+            return
+        if query.get("signature") != self.service.sign(path, expires) or expires < time.time() * 1000:
+            self._bytes(b"<Error><Code>ExpiredToken</Code></Error>", 403)
+            return
+        data = (self.service.options.root / parts[1] / parts[2]).read_bytes()
+        tag = f'"{hashlib.md5(data).hexdigest()}"'
+        if self._fault is Fault.CORRUPT_BLOCK:
+            middle = len(data) // 2
+            data = data[: middle - 64] + bytes(128) + data[middle + 64 :]
+        if self._fault is Fault.WRONG_LENGTH:
+            data = data[: len(data) * 2 // 3]
+        headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Type": "image/tiff"}
+        if tag in self.headers.get("If-None-Match", ""):
+            self._bytes(b"", 304, headers)
+            return
+        wanted = self.headers.get("Range", "")
+        if wanted.startswith("bytes=") and self.headers.get("If-Range", tag) == tag:
+            start = int(wanted.removeprefix("bytes=").split("-")[0])
+            if start >= len(data):
+                self._bytes(b"", 416, headers | {"Content-Range": f"bytes */{len(data)}"})
+                return
+            span = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            self._bytes(data[start:], 206, headers | {"Content-Range": span})
+            return
+        self._bytes(data, 200, headers)
+
+    def _mosaic(self, record: dict[str, Any], account: Account) -> dict[str, Any]:
+        base = f"{self._here}/basemaps/v1/mosaics/{record['id']}"
+        pixels = record["quad_pixels"]
+        return {
+            "_links": {"_self": base, "quads": f"{base}/quads?api_key={account}&bbox={{lx}},{{ly}},{{ux}},{{uy}}"},
+            "id": record["id"],
+            "name": record["name"],
+            "interval": record.get("interval", "1 mon"),
+            "first_acquired": record["first_acquired"],
+            "last_acquired": record["last_acquired"],
+            "bbox": record["bbox"],
+            "coordinate_system": record.get("coordinate_system", "EPSG:3857"),
+            "datatype": record.get("datatype", "uint16"),
+            "grid": {"quad_size": pixels, "resolution": RESOLUTION},
+            "item_types": ["PSScene"],
+            "level": 15,
+            "product_type": "timelapse",
+            "quad_download": record.get("quad_download", True),
+        }
+
+    def _quads(self, mosaic: dict[str, Any], query: dict[str, str], account: Account) -> None:
+        west, south, east, north = (float(v) for v in query["bbox"].split(","))
+        found = []
+        for path in sorted((self.service.options.root / mosaic["id"]).glob("*.tif")):
+            quad = self._quad(mosaic["id"], path.stem, account)
+            left, bottom, right, top = quad["bbox"]
+            if left < east and right > west and bottom < north and top > south:
+                found.append({"id": quad["id"]} if query.get("minimal") == "true" else quad)
+        self._page("items", found, query)
+
+    def _quad(self, mosaic: str, quad: str, account: Account) -> dict[str, Any]:
+        base = f"{self._here}/basemaps/v1/mosaics/{mosaic}/quads/{quad}"
+        import rasterio
+        from rasterio.warp import transform_bounds
+
+        with rasterio.open(self.service.quad_file(mosaic, quad)) as source:
+            bounds = transform_bounds(source.crs, "EPSG:4326", *source.bounds)
+        links = {
+            "_self": f"{base}?api_key={account}",
+            "download": f"{base}/full?api_key={account}",
+            "items": f"{base}/items?api_key={account}",
+        }
+        return {"id": quad, "bbox": list(bounds), "percent_covered": 100, "_links": links}
+
+    def _scene(self, scene: str, account: Account) -> None:
+        if account is Account.NO_SCENES:
+            self._json({"message": "Your plan does not include the Data API."}, 403)
+            return
+        every = (s for quads in self.service.scenes.values() for scenes in quads.values() for s in scenes)
+        found = next((s for s in every if s["id"] == scene), None)
+        if found is None:
+            self._json({"message": "Item not found"}, 404)
+            return
+        self._json({"type": "Feature", "id": scene, "properties": {k: v for k, v in found.items() if k != "id"}})
+
+    def _page(self, key: str, items: list[dict[str, Any]], query: dict[str, str]) -> None:
+        page, size = int(query.get("_page", "1")), self.service.options.page_size
+        body: dict[str, Any] = {key: items[(page - 1) * size : page * size], "_links": {}}
+        if page * size < len(items):
+            further = urlencode(query | {"_page": str(page + 1)})
+            body["_links"]["_next"] = f"{self._here}{urlsplit(self.path).path}?{further}"
+        self._json(body)
+
+    @property
+    def _here(self) -> str:
+        host, port = self.server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def _json(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self._bytes(json.dumps(body).encode(), status, {"Content-Type": "application/json"} | (headers or {}))
+
+    def _bytes(self, body: bytes, status: int, headers: dict[str, str] | None = None) -> None:
+        fault = getattr(self, "_fault", None)
+        if fault is Fault.WRONG_LENGTH and "ETag" not in (headers or {}):
+            body = body[: len(body) * 2 // 3]
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        half = len(body) // 2
+        if fault is Fault.STALL:
+            self.wfile.write(body[:half])
+            time.sleep(self.service.options.stall_s)
+            self.close_connection = True
+        elif fault is Fault.TRUNCATED:
+            self.wfile.write(body[:half])
+            self.close_connection = True
+        else:
+            self.wfile.write(body)
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+
+def _series_id(name: str) -> str:
+    text = hashlib.md5(name.encode()).hexdigest()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _route(parts: list[str]) -> str:
+    match parts:
+        case ["download", _, _]:
+            return "download"
+        case ["basemaps", "v1", "series"]:
+            return "series"
+        case ["basemaps", "v1", "series", _, "mosaics"]:
+            return "series-mosaics"
+        case ["data", "v1", "item-types", _, "items", _]:
+            return "scene"
+        case ["basemaps", "v1", "mosaics"]:
+            return "mosaics"
+        case ["basemaps", "v1", "mosaics", _]:
+            return "mosaic"
+        case ["basemaps", "v1", "mosaics", _, "quads"]:
+            return "quads"
+        case ["basemaps", "v1", "mosaics", _, "quads", _]:
+            return "quad"
+        case ["basemaps", "v1", "mosaics", _, "quads", _, "items"]:
+            return "items"
+        case ["basemaps", "v1", "mosaics", _, "quads", _, "full"]:
+            return "full"
+        case _:
+            return "unknown"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--faults", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=Fault, action="append", default=[])
+    parser.add_argument("--page-size", type=int, default=50)
+    parser.add_argument("--signature-s", type=float, default=60.0)
+    parser.add_argument("--stall-s", type=float, default=2.0)
+    given = parser.parse_args()
+    options = Options(
+        given.root, given.faults, given.seed, tuple(given.only), given.page_size, given.signature_s, given.stall_s
+    )
+    handler = type("BoundHandler", (Handler,), {"service": Service(options)})
+    server = _Server(("127.0.0.1", 0), handler)
+    print(server.server_address[1], flush=True)  # noqa: T201
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
