@@ -40,7 +40,7 @@ class SegmentationConfig(BaseModel):
     drop_path: float = Field(0.0, ge=0.0, lt=1.0)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
 
-    steps: int = Field(600, ge=1)
+    steps: int = Field(800, ge=1)
     batch_size: int = Field(8, ge=1)
     crop: int = Field(160, ge=32)
     mine_share: float = Field(0.6, ge=0.0, le=1.0)

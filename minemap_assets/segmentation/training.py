@@ -21,7 +21,7 @@ from minemap_assets.segmentation.metrics import Confusion
 from minemap_assets.segmentation.normalisation import Normalisation, measure
 from minemap_assets.segmentation.operating_points import operating_points
 from minemap_assets.segmentation.scale import stored_threshold
-from minemap_assets.segmentation.training_ground import ChipLibrary, ChipRef, Ground, assemble
+from minemap_assets.segmentation.training_ground import ChipLibrary, Ground, assemble
 
 if TYPE_CHECKING:
     from minemap_assets.segmentation.learning import Trained

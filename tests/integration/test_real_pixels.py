@@ -40,10 +40,11 @@ bands = ["blue", "green", "red"]
 regions = ["brazil"]
 
 [segmentation]
-steps = 150
-crop = 96
+steps = 240
+crop = 128
 batch_size = 8
-validate_every = 75
+learning_rate = 5e-4
+validate_every = 80
 """
 
 

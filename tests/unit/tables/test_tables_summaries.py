@@ -42,6 +42,29 @@ def area(geometry) -> float:
     return float(areas_km2(gpd.GeoSeries([geometry], crs="EPSG:4326"))[0])
 
 
+def polygon_row(polygon_id, slug, year, iso3, area_km2, status, geometry) -> dict[str, object]:
+    return {
+        "polygon_id": polygon_id,
+        "site_ids": [],
+        "region": slug,
+        "year": year,
+        "country_iso3": iso3,
+        "country_name": "",
+        "continent": "",
+        "area_km2": area_km2,
+        "mean_probability": 0.9,
+        "operating_point": "match_area",
+        "temporal_rule": "intersect-2",
+        "status": status,
+        "product": "planet-nicfi",
+        "sources": ["archive"],
+        "acquisitions": [],
+        "clear_fraction": None,
+        "model_version": "v",
+        "geometry": geometry,
+    }
+
+
 def part(slug, bounds, polygons=(), sites=(), *, year=2019, made=True, status="final") -> RegionPart:
     """A region with polygons (boxes) and sites (id, longitude, latitude, observed share, area)."""
     region = Region(slug, slug, shapely.box(*bounds))
@@ -57,29 +80,7 @@ def part(slug, bounds, polygons=(), sites=(), *, year=2019, made=True, status="f
     ids = [f"{slug}-{n}" for n in range(len(shapes))]
     sizes = np.array([area(s) for s in shapes])
     biggest = split.sort_values("share").drop_duplicates("polygon", keep="last").set_index("polygon")["iso3"]
-    rows = [
-        {
-            "polygon_id": ids[n],
-            "site_ids": [],
-            "region": slug,
-            "year": year,
-            "country_iso3": biggest[n],
-            "country_name": "",
-            "continent": "",
-            "area_km2": sizes[n],
-            "mean_probability": 0.9,
-            "operating_point": "match_area",
-            "temporal_rule": "intersect-2",
-            "status": status,
-            "product": "planet-nicfi",
-            "sources": ["archive"],
-            "acquisitions": [],
-            "clear_fraction": None,
-            "model_version": "v",
-            "geometry": shapes[n],
-        }
-        for n in range(len(shapes))
-    ]
+    rows = [polygon_row(ids[n], slug, year, biggest[n], sizes[n], status, shapes[n]) for n in range(len(shapes))]
     areas = pd.DataFrame(
         {
             "polygon_id": [ids[p] for p in split["polygon"]],
