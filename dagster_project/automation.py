@@ -67,6 +67,8 @@ def conditions() -> dict[dg.AssetKey, Condition]:
         ("polygons", "raw_polygons"): yearly,
         MINING: _without_waiting_for(yearly, RAW_MASKS),
         **dict.fromkeys(YEARLY_TABLES, tables),
+        ("validation", "reference_validation"): _without_waiting_for(_eager(), ("tables", "polygons")),
+        ("validation", "source_continuity"): _without_waiting_for(_eager(), ("segmentation", "reference_masks")),
         ("tables", "database"): _without_waiting_for(_eager(), *YEARLY_TABLES),
     }
     return {dg.AssetKey(list(name)): condition for name, condition in named.items()}

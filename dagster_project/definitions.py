@@ -20,6 +20,7 @@ from minemap_assets.reference.assets import reference_assets
 from minemap_assets.segmentation.assets import segmentation_assets
 from minemap_assets.sites.assets import sites_assets
 from minemap_assets.tables.assets import tables_assets
+from minemap_assets.validation.assets import validation_assets
 
 
 def all_assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -33,6 +34,7 @@ def all_assets(project: Project) -> list[dg.AssetsDefinition]:
         *segmentation_assets(),
         *polygons_assets(),
         *tables_assets(),
+        *validation_assets(),
     ]
 
 

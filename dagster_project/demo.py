@@ -15,12 +15,15 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import EQUAL_AREA, read_geoparquet
 from minemap_assets.lake import PartitionRef
 from minemap_assets.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
-from minemap_assets.reference.catalogue import register
+from minemap_assets.reference.catalogue import CATALOGUE_PATH, register
 from minemap_assets.reference.regions import region_from_file, write_regions
 from minemap_assets.settings import SETTINGS_PATH
 from minemap_assets.simulation.world import World
 
 LICENCE = "CC0-1.0 (simulated)"
+
+INPUTS = (SETTINGS_PATH, REGIONS_PATH, CATALOGUE_PATH, PROMOTED_SITES_PATH)
+"""What the demo writes, and never over what another project has."""
 
 MARK = "# Settings of the demo"
 
@@ -76,19 +79,28 @@ class Agreement:
 def prepare(project: Project, world: World) -> None:
     """Write the demo's inputs into an empty lake; a demo's own lake is left as it is.
 
-    Raises `BadInputError` where the lake belongs to another project.
+    Raises `BadInputError` where the lake belongs to another project, or to the demo of another world.
     """
     store = project.lake.store
     more = MORE.get(world.name, "")
     settings = SETTINGS.format(mark=MARK, world=world.name, reference_year=world.reference_year, more=more)
-    if store.size(SETTINGS_PATH) is not None:
-        if store.read_bytes(SETTINGS_PATH).decode().startswith(MARK):
+    if store.size(SETTINGS_PATH) is not None and store.read_bytes(SETTINGS_PATH).startswith(MARK.encode()):
+        held = project.settings.sources.simulated.world
+        if held != world.name:
+            raise BadInputError(
+                f"{store.root} holds the demo of the world {held!r}; use --world {held}, or set MINEMAP_HOME and "
+                "MINEMAP_STATE to empty folders"
+            )
+        if store.size(REGIONS_PATH) is not None:
             return
+    elif found := [path for path in INPUTS if store.size(path) is not None]:
         raise BadInputError(
-            f"{store.root} holds another project; set MINEMAP_HOME and MINEMAP_STATE to empty folders for the demo"
+            f"{store.root} holds another project ({found[0]}); set MINEMAP_HOME and MINEMAP_STATE to empty folders for "
+            "the demo"
         )
     from minemap_assets.simulation.export import write_inputs
 
+    store.write_bytes(SETTINGS_PATH, settings.encode())
     with tempfile.TemporaryDirectory() as scratch:
         inputs = write_inputs(world, Path(scratch))
         register(store, inputs.broad, name="simulated_broad", kind="polygons", licence=LICENCE, role="outlines")
@@ -96,9 +108,8 @@ def prepare(project: Project, world: World) -> None:
         register(store, inputs.boundaries, name="country_boundaries", kind="boundaries", licence=LICENCE)
         register(store, inputs.points, name="validation_points", kind="points", licence=LICENCE)
         regions = [region_from_file(path, slug) for slug, path in sorted(inputs.regions.items())]
-        store.write_bytes(REGIONS_PATH, write_regions(regions))
         store.write_bytes(PROMOTED_SITES_PATH, inputs.promoted.read_bytes())
-    store.write_bytes(SETTINGS_PATH, settings.encode())
+        store.write_bytes(REGIONS_PATH, write_regions(regions))  # last: says that the others are there
 
 
 def compare(project: Project, world: World, years: tuple[int, ...]) -> list[Agreement]:

@@ -6,10 +6,11 @@ What belongs here: environment variables and their defaults. What does not: a pr
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.explain import explain
 
 
 class Environment(BaseSettings):
@@ -20,6 +21,13 @@ class Environment(BaseSettings):
     state: Path = Path("minemap-data/state")
     executor: Literal["in_process", "multiprocess"] = "in_process"
     sample: int | None = Field(None, ge=1)
+
+    @field_validator("home", "state", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if not str(value).strip():
+            raise ValueError("it is empty; give a folder, or unset it")
+        return value
 
     @property
     def dagster_home(self) -> Path:
@@ -32,6 +40,6 @@ def read_environment() -> Environment:
     try:
         return Environment()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "MINEMAP_" + "_".join(str(p) for p in first["loc"]).upper()
-        raise BadInputError(f"{name}: {first['msg']}") from error
+        name = str(error.errors()[0]["loc"][0])
+        sentence = explain(error, Environment).removeprefix(name).removeprefix(": ").strip()
+        raise BadInputError(f"MINEMAP_{name.upper()}: {sentence}".replace(": is ", " is ")) from error

@@ -24,6 +24,7 @@ from minemap_assets.segmentation.recipes import (
 )
 from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
 from minemap_assets.tables.recipes import DATABASE, TABLES
+from minemap_assets.validation.recipes import REFERENCE_VALIDATION, SOURCE_CONTINUITY
 
 
 class Dimensions(Enum):
@@ -72,6 +73,7 @@ def stages(project: Project) -> tuple[Stage, ...]:
     """All stages of a project's graph."""
     registered = {entry.name for entry in project.catalogue.entries}
     points = (VALIDATION_POINTS,) if VALIDATION_POINTS.asset in registered else ()
+    validated = (REFERENCE_VALIDATION,) if points else ()
     reference = (*(polygon_set(name) for name in project.polygon_sets()), COUNTRY_BOUNDARIES, *points)
     return (
         Stage("reference", Dimensions.NONE, reference),
@@ -85,6 +87,7 @@ def stages(project: Project) -> tuple[Stage, ...]:
         Stage("polygons", Dimensions.REGION_YEAR, (MINING_POLYGONS,)),
         Stage("tables", Dimensions.YEAR, tuple(TABLES.values())),
         Stage("database", Dimensions.NONE, (DATABASE,)),
+        Stage("validation", Dimensions.NONE, (SOURCE_CONTINUITY, *validated)),
     )
 
 

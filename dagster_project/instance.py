@@ -5,15 +5,18 @@ What belongs here: opening the instance and bringing its records up to what the 
 The lake is the truth: an instance that was lost, or is new on this machine, is told what exists; nothing is made.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterInstance
 
+from dagster_project.orphans import close_orphans
 from minemap_assets.lake import Partition, PartitionRef
 from minemap_assets.partitions import partition_key, region_partitions
 from minemap_assets.project import Project
+from minemap_assets.stores import storage_errors
 
 CONFIGURATION = """\
 # Dagster's configuration on this machine; see docs/architecture.md.
@@ -31,12 +34,17 @@ concurrency:
 
 
 def open_instance(home: Path) -> DagsterInstance:
-    """The instance in a folder, which is made where it does not exist."""
-    home.mkdir(parents=True, exist_ok=True)
-    configuration = home / "dagster.yaml"
-    if not configuration.exists():
-        configuration.write_text(CONFIGURATION)
-    return DagsterInstance.from_config(str(home))
+    """The instance in a folder, which is made where it does not exist; runs of killed processes are closed."""
+    with storage_errors(home, "MINEMAP_STATE"):
+        home.mkdir(parents=True, exist_ok=True)
+        configuration = home / "dagster.yaml"
+        if not configuration.exists():
+            whole = home / f".dagster-{os.getpid()}.yaml"
+            whole.write_text(CONFIGURATION)
+            whole.replace(configuration)
+        instance = DagsterInstance.from_config(str(home))
+        close_orphans(instance)
+    return instance
 
 
 def sync_regions(instance: DagsterInstance, project: Project) -> None:
@@ -55,7 +63,7 @@ def restore(instance: DagsterInstance, project: Project, refs: Iterable[Partitio
     count = 0
     for ref in refs:
         manifest = project.lake.manifest(ref)
-        if manifest is None:
+        if manifest is None or manifest.rejected:
             continue
         key, wanted = dg.AssetKey([ref.room, ref.asset]), partition_key(ref.keys)
         if key not in known:

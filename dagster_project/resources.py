@@ -21,7 +21,31 @@ def _archive(request: SourceRequest) -> ImagerySource:
     return open_archive(request.product, request.lake.store)
 
 
-SOURCES: dict[str, SourceFactory] = {"archive": _archive, "simulated": _simulated}
+def _earth_engine(request: SourceRequest) -> ImagerySource:
+    from minemap_assets.imagery.sources.earth_engine import open_earth_engine
+
+    return open_earth_engine(request.product, request.settings.sources.earth_engine)
+
+
+def _planet(request: SourceRequest) -> ImagerySource:
+    from minemap_assets.imagery.sources.planet import open_planet
+
+    return open_planet(request.product, request.settings.sources.planet_basemaps, request.lake.state)
+
+
+def _stac(request: SourceRequest) -> ImagerySource:
+    from minemap_assets.imagery.sources.stac import StacSource
+
+    return StacSource(request.product, request.settings.sources.stac, request.lake.state / "stac-cache")
+
+
+SOURCES: dict[str, SourceFactory] = {
+    "archive": _archive,
+    "earth-engine": _earth_engine,
+    "planet-basemaps": _planet,
+    "simulated": _simulated,
+    "stac": _stac,
+}
 """Every source by its name in `[imagery.sources]`."""
 
 

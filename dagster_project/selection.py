@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.explain import suggestion
 from minemap_assets.recipes import Recipe
 
 TRAINING = frozenset({"reference_imagery", "training_chips", "segmentation_model", "model_evaluation"})
@@ -39,14 +40,15 @@ def parse_selection(text: str | None, definitions: dg.Definitions) -> Selection:
     if text is None or text.strip() in ("", "*"):
         return Selection(frozenset(k.to_user_string() for k in keys))
     chosen: set[str] = set()
-    for token in (t.strip() for t in text.split(",")):
+    for token in (t.strip() for t in text.split(",") if t.strip()):
         name = token.strip("+")
         found = [k for k in keys if name in (k.path[-1], k.to_user_string())] or [k for k in keys if k.path[0] == name]
         if not found:
             rooms = sorted({k.path[0] for k in keys})
+            meant = suggestion(name, [*rooms, *(k.path[-1] for k in keys)])
             raise BadInputError(
-                f"--select: {name!r} is neither an asset nor a room; rooms are {', '.join(rooms)}, "
-                f"and `minemap status` lists the assets"
+                f"--select: {name!r} is neither an asset nor a room{meant}; rooms are {', '.join(rooms)}, "
+                "and `minemap status` lists the assets"
             )
         selection: dg.AssetSelection = dg.AssetSelection.assets(*found)
         if token.startswith("+"):
@@ -54,4 +56,6 @@ def parse_selection(text: str | None, definitions: dg.Definitions) -> Selection:
         if token.endswith("+"):
             selection = selection | dg.AssetSelection.assets(*found).downstream()
         chosen |= {k.to_user_string() for k in selection.resolve(graph)}
+    if not chosen:
+        raise BadInputError(f"--select: {text!r} names nothing; write assets or rooms, such as sites,imagery")
     return Selection(frozenset(chosen))

@@ -24,8 +24,8 @@ from minemap_assets.project import Project
 mpl.use("Agg")
 
 PICTURES = Path(__file__).parent / "pictures"
-ROOMS = ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables")
-COLOURS = ("#6b7280", "#0f766e", "#2563eb", "#7c3aed", "#b91c1c", "#c2410c", "#15803d")
+ROOMS = ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables", "validation")
+COLOURS = ("#6b7280", "#0f766e", "#2563eb", "#7c3aed", "#b91c1c", "#c2410c", "#15803d", "#a16207")
 OUTLINE = "#ffd400"
 
 

@@ -41,7 +41,7 @@ class PermanentError(MinemapError):
 
 
 class StorageError(PermanentError):
-    """The lake, or this machine's disk, takes nothing more: no other partition could be written either."""
+    """The lake or this machine's disk cannot be used as it is: no other partition would fare better."""
 
 
 class BadInputError(MinemapError):

@@ -22,6 +22,9 @@ OWNERS = ["team:mapping"]
 
 PREVIEW = "preview.png"
 
+MADE_NOW = "made now"
+"""Metadata entry: whether the run made the partition, or found it current."""
+
 
 @dataclass(frozen=True)
 class CheckOutcome:
@@ -61,12 +64,18 @@ def materialize(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
     """Make (or keep) the partition the context names, check it, and report it.
 
-    The partition stays in the lake when a check fails, for people to look at, but is not recorded as materialised: so
-    nothing downstream starts, in this run or by automation.
+    The partition stays in the lake when a check fails, for people to look at, but its manifest says so and it is not
+    recorded as materialised: so nothing downstream starts, in this run, a later one or by automation.
     """
     keys = lake_keys(context.partition_key if context.has_partition_key else None)
+    results: list[dg.AssetCheckResult] = []
+
+    def examine(partition: Partition) -> list[str]:
+        results[:] = [_evaluate(check, partition, project) for check in door.checks]
+        return [f"check {r.check_name} failed: {r.description}" for r in results if not r.passed]
+
     try:
-        manifest, made = door.recipe.make(project, keys)
+        manifest, made = door.recipe.make(project, keys, examine)
     except BadInputError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     except MinemapError as error:
@@ -74,12 +83,10 @@ def materialize(
     context.log.info("%s: %s", manifest.ref, "made" if made else "kept, nothing it depends on has changed")
     partition = Partition(project.lake.store, manifest)
     facts = metadata(project, partition, made, door.sentences)
-    results = [_evaluate(check, partition, project) for check in door.checks]
+    failed = list(manifest.rejected) if made else examine(partition)
     yield from results
-    failed = [r for r in results if not r.passed]
     if failed:
-        sentence = "; ".join(f"check {r.check_name} failed: {r.description}" for r in failed)
-        raise dg.Failure(sentence, metadata=facts)
+        raise dg.Failure("; ".join(failed), metadata=facts)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(manifest.content))
 
 
@@ -99,7 +106,7 @@ def metadata(
     facts["dagster/uri"] = f"{project.lake.store.root}/{manifest.ref.prefix}"
     if "rows" in manifest.summary:
         facts["dagster/row_count"] = manifest.summary["rows"]
-    facts["made now"] = made
+    facts[MADE_NOW] = made
     facts["recipe version"] = manifest.code_version
     facts["fingerprint"] = manifest.fingerprint[:12]
     facts["bytes"] = sum(f.bytes for f in manifest.files)

@@ -1,139 +1,65 @@
 """The lake: the one module that decides every path, and the rules by which a partition becomes visible.
 
-What belongs here: partition references, manifests, fingerprints, publishing and reading. What does not: what the files
-hold, and where the bytes lie (`stores.py`).
+What belongs here: publishing and reading. What does not: what a manifest says (`manifests.py`), what the files hold,
+and where the bytes lie (`stores.py`).
 
 Layout: `<room>/<asset>/<key>/<key>/` holds the files of one asset partition and its `manifest.json`, which is written
 last. Files that are made one by one (a raster a site) carry their own fingerprint in their name, so that an
-interrupted partition goes on where it stopped. What no manifest names is removed after the next commit.
-`inputs/` holds what people write: settings, regions, registered reference files.
+interrupted partition goes on where it stopped; files with plain names change place in the moment of the commit. What no
+manifest names is removed after the next commit. `inputs/` holds what people write: settings, regions, registered
+reference files. `lake.json` says which layout the lake has.
 """
 
-import fcntl
-import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from minemap_assets.errors import BadInputError, NotFoundError, PermanentError
+from minemap_assets.errors import BadInputError, NotFoundError, StorageError
+from minemap_assets.manifests import (
+    LAYOUT_VERSION,
+    Manifest,
+    Missing,
+    Outcome,
+    PartitionRef,
+    StoredFile,
+    digest,
+    file_sha256,
+    fingerprint,
+)
 from minemap_assets.stores import LocalStore, Store
+from minemap_assets.workspaces import HeldError, workspace
 
-LAYOUT_VERSION = 1
-"""Raised when an older minemap could not read what this one writes."""
+__all__ = [
+    "Examine",
+    "Lake",
+    "Manifest",
+    "Missing",
+    "Outcome",
+    "Partition",
+    "PartitionRef",
+    "PartitionWriter",
+    "build_partition",
+    "digest",
+    "file_sha256",
+    "fingerprint",
+]
 
 MANIFEST = "manifest.json"
+MARKER = "lake.json"
 INPUTS = "inputs"
 
 
-@dataclass(frozen=True, order=True)
-class PartitionRef:
-    """Names one partition of one asset; `keys` is empty for an asset without partitions."""
-
-    room: str
-    asset: str
-    keys: tuple[str, ...] = ()
-
-    @property
-    def prefix(self) -> str:
-        """Folder of the partition inside the lake."""
-        return "/".join((self.room, self.asset, *self.keys))
-
-    def __str__(self) -> str:
-        return f"{self.asset}[{'|'.join(self.keys)}]" if self.keys else self.asset
-
-
-class StoredFile(BaseModel):
-    """One file of a partition: its logical name, where it lies below the partition's folder, and its checksum."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    path: str
-    bytes: int
-    sha256: str
-
-
-class Missing(BaseModel):
-    """Something a partition should hold and does not: which item, and one sentence why.
-
-    `retry` is False where asking again gives the same answer as long as the inputs stay as they are (no source covers
-    the site); everything else is tried again on the next run.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    item: str
-    reason: str
-    retry: bool = True
-
-
-class Manifest(BaseModel):
-    """What one asset partition holds, made from what, by which code. `missing` is retried on the next run."""
-
-    model_config = ConfigDict(frozen=True)
-    layout: int = LAYOUT_VERSION
-    room: str
-    asset: str
-    keys: tuple[str, ...]
-    fingerprint: str
-    code_version: str
-    inputs: dict[str, str]
-    files: tuple[StoredFile, ...]
-    missing: tuple[Missing, ...] = ()
-    summary: dict[str, Any] = {}
-
-    @property
-    def ref(self) -> PartitionRef:
-        """The partition this manifest describes."""
-        return PartitionRef(self.room, self.asset, self.keys)
-
-    @property
-    def complete(self) -> bool:
-        """True where nothing that is missing is worth another try."""
-        return not any(m.retry for m in self.missing)
-
-    @property
-    def content(self) -> str:
-        """Hash of names and bytes of all files: equal where two partitions hold the same."""
-        return digest([[f.name, f.sha256] for f in self.files])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a build says of its partition: facts for people (JSON values) and what could not be done."""
-
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    missing: Sequence[Missing] = ()
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of a JSON value in canonical form."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def fingerprint(code_version: str, config: Any, inputs: Mapping[str, str]) -> str:
-    """What a partition depends on, as one hash. `config` is any JSON value or pydantic model."""
-    plain = config.model_dump(mode="json") if isinstance(config, BaseModel) else config
-    return digest({"code": code_version, "config": plain, "inputs": dict(inputs)})
-
-
 class Partition:
-    """Read access to a published partition."""
+    """Read access to a published partition, or to one about to be, whose `staged` files are not in the store yet."""
 
-    def __init__(self, store: Store, manifest: Manifest) -> None:
+    def __init__(self, store: Store, manifest: Manifest, staged: Mapping[str, Path] | None = None) -> None:
         self._store = store
+        self._staged = staged or {}
         self.manifest = manifest
 
     def names(self) -> tuple[str, ...]:
@@ -142,6 +68,8 @@ class Partition:
 
     def file(self, name: str) -> Path:
         """A local path of one file. Raises `NotFoundError`."""
+        if name in self._staged:
+            return self._staged[name]
         for stored in self.manifest.files:
             if stored.name == name:
                 return self._store.fetch(f"{self.manifest.ref.prefix}/{stored.path}")
@@ -165,6 +93,7 @@ class PartitionWriter:
     ) -> None:
         self._store = store
         self._files: dict[str, StoredFile] = {}
+        self._plain: dict[str, Path] = {}
         self._known = {f.path: f.sha256 for f in known.files} if known is not None else {}
         self._staging = staging
         self.ref = ref
@@ -177,10 +106,11 @@ class PartitionWriter:
         return target
 
     def add(self, name: str, *, item: str | None = None) -> None:
-        """Publish the staged file or folder `name`.
+        """Take over the staged file or folder `name`.
 
-        With `item`, the fingerprint of this one file, its published name carries it and a later run may `reuse` it.
-        Folders always carry the partition's fingerprint.
+        With `item`, the fingerprint of this one file, it is published at once under a name that carries it, and a later
+        run may `reuse` it. Folders are published under the partition's fingerprint. Other files wait for the commit, so
+        that until then the old partition stays as its manifest describes it.
         """
         staged = self._staging / name
         if staged.is_dir():
@@ -189,8 +119,11 @@ class PartitionWriter:
                 inner = path.relative_to(staged).as_posix()
                 self._publish(path, f"{name}/{inner}", f"{root}/{inner}")
             shutil.rmtree(staged)
+        elif item:
+            self._publish(staged, name, _marked(name, item))
         else:
-            self._publish(staged, name, _marked(name, item) if item else name)
+            self._plain[name] = staged
+            self._files[name] = _describe(staged, name, name)
 
     def reuse(self, name: str, item: str) -> Path | None:
         """Adopt a file published by an earlier run under the same fingerprint; None where there is none.
@@ -212,18 +145,23 @@ class PartitionWriter:
     def drop(self, name: str) -> None:
         """Forget a file that was adopted or added; it is removed after the commit."""
         self._files.pop(name, None)
+        self._plain.pop(name, None)
 
     def published(self, name: str) -> Path:
         """Local path of a file that this writer added."""
+        if name in self._plain:
+            return self._plain[name]
         return self._store.fetch(f"{self.ref.prefix}/{self._files[name].path}")
 
     def _publish(self, local: Path, name: str, path: str) -> None:
-        stored = StoredFile(name=name, path=path, bytes=local.stat().st_size, sha256=file_sha256(local))
+        stored = _describe(local, name, path)
         self._store.put(local, f"{self.ref.prefix}/{path}")
         self._files[name] = stored
 
-    def commit(self, code_version: str, inputs: Mapping[str, str], outcome: Outcome) -> Manifest:
-        """Write the manifest, then remove what it does not name."""
+    def commit(
+        self, code_version: str, inputs: Mapping[str, str], outcome: Outcome, examine: "Examine | None" = None
+    ) -> Manifest:
+        """Examine what was made, publish it with its manifest, then remove what the manifest does not name."""
         manifest = Manifest(
             room=self.ref.room,
             asset=self.ref.asset,
@@ -235,13 +173,34 @@ class PartitionWriter:
             missing=tuple(outcome.missing),
             summary=json.loads(json.dumps(dict(outcome.summary), sort_keys=True)),
         )
-        text = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True)
-        self._store.write_bytes(f"{self.ref.prefix}/{MANIFEST}", text.encode())
+        if examine is not None:
+            rejected = tuple(examine(Partition(self._store, manifest, self._plain)))
+            manifest = manifest.model_copy(update={"rejected": rejected})
+        self._replace(manifest)
         named = {f"{self.ref.prefix}/{f.path}" for f in manifest.files} | {f"{self.ref.prefix}/{MANIFEST}"}
         for path in list(self._store.list(self.ref.prefix)):
             if path not in named:
                 self._store.delete(path)
         return manifest
+
+    def _replace(self, manifest: Manifest) -> None:
+        """Put files with plain names and the manifest in the place of the old ones.
+
+        An old manifest goes first where it would name other bytes than the ones that lie there: so no reader, and no
+        run after a crash, takes a mixture for whole. By then every byte of the new partition is written.
+        """
+        local, place = self.path(MANIFEST), f"{self.ref.prefix}/{MANIFEST}"
+        local.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True))
+        stored = [self._files[name] for name in sorted(self._plain)]
+        if any(self._known.get(f.path, f.sha256) != f.sha256 for f in stored):
+            self._store.delete(place)
+        for file in stored:
+            self._store.put(self._plain[file.name], f"{self.ref.prefix}/{file.path}")
+        self._store.put(local, place)
+
+
+Examine = Callable[[Partition], Sequence[str]]
+"""Says in one sentence each which checks a partition fails; called before it is published."""
 
 
 class Lake:
@@ -250,6 +209,7 @@ class Lake:
     def __init__(self, store: Store, state: Path) -> None:
         self.store = store
         self.state = state
+        self._marked = False
 
     @classmethod
     def local(cls, home: Path, state: Path) -> "Lake":
@@ -267,21 +227,40 @@ class Lake:
         return cls(ObjectStore(home, state / "lake-cache"), state)
 
     def manifest(self, ref: PartitionRef) -> Manifest | None:
-        """The partition's manifest; None where it was never published. Raises `PermanentError` for a newer layout."""
+        """The partition's manifest; None where it was never published. Raises `StorageError` for a newer layout."""
         try:
             data = self.store.read_bytes(f"{ref.prefix}/{MANIFEST}")
         except NotFoundError:
             return None
         try:
             raw = json.loads(data)
-            if raw.get("layout", 0) > LAYOUT_VERSION:
-                raise PermanentError(
-                    f"the lake at {self.store.root} was written by a newer minemap (layout {raw['layout']}, this one "
-                    f"reads up to {LAYOUT_VERSION}); update minemap"
-                )
+            self._refuse_newer(raw)
             return Manifest.model_validate(raw)
         except (json.JSONDecodeError, ValidationError):
             return None
+
+    def check(self) -> int:
+        """Layout of the lake, 0 for a new one. Raises `StorageError` where a newer minemap wrote it."""
+        try:
+            raw = json.loads(self.store.read_bytes(MARKER))
+        except (NotFoundError, json.JSONDecodeError):
+            return 0
+        return self._refuse_newer(raw)
+
+    def _refuse_newer(self, raw: Any) -> int:
+        layout = raw.get("layout", 0) if isinstance(raw, dict) else 0
+        if layout > LAYOUT_VERSION:
+            raise StorageError(
+                f"the lake at {self.store.root} was written by a newer minemap (layout {layout}, this one reads up to "
+                f"{LAYOUT_VERSION}); update minemap"
+            )
+        return int(layout)
+
+    def _mark(self) -> None:
+        """Say in the lake which layout it has, once."""
+        if not self._marked and self.check() < LAYOUT_VERSION:
+            self.store.write_bytes(MARKER, json.dumps({"layout": LAYOUT_VERSION}).encode())
+        self._marked = True
 
     def open(self, ref: PartitionRef) -> Partition:
         """Read access. Raises `NotFoundError` where the partition was never published."""
@@ -297,9 +276,10 @@ class Lake:
 
     def is_whole(self, manifest: Manifest, *, checksums: bool = True) -> bool:
         """True where every file is there with its size and, unless told otherwise, its checksum."""
+        sizes = self.store.sizes(manifest.ref.prefix)
         for stored in manifest.files:
             path = f"{manifest.ref.prefix}/{stored.path}"
-            if self.store.size(path) != stored.bytes:
+            if sizes.get(path) != stored.bytes:
                 return False
             if checksums and file_sha256(self.store.fetch(path)) != stored.sha256:
                 return False
@@ -316,26 +296,20 @@ class Lake:
 
     @contextmanager
     def writer(self, ref: PartitionRef, print_: str) -> Iterator[PartitionWriter]:
-        """Exclusive write access to a partition. Raises `BadInputError` while another run holds it."""
-        with self._lock(ref):
-            staging = Path(tempfile.mkdtemp(dir=self.store.staging(), prefix=f"{ref.asset}-"))
-            try:
-                yield PartitionWriter(self.store, ref, print_, staging, self.manifest(ref))
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+        """Exclusive write access to a partition.
 
-    @contextmanager
-    def _lock(self, ref: PartitionRef) -> Iterator[None]:
-        path = self.state / "locks" / f"{ref.prefix.replace('/', '~')}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as handle:
+        Raises `BadInputError` while another run holds it, and `StorageError` where the disk takes nothing more.
+        """
+        folder = self.store.staging()
+        with self.store.writing(), ExitStack() as stack:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                staging = stack.enter_context(workspace(folder, ref.prefix.replace("/", "~")))
+            except HeldError as error:
                 raise BadInputError(
                     f"another run is writing {ref} now; wait for it to end and run this again"
                 ) from error
-            yield
+            self._mark()
+            yield PartitionWriter(self.store, ref, print_, staging, self.manifest(ref))
 
 
 def build_partition(
@@ -347,11 +321,12 @@ def build_partition(
     inputs: Mapping[str, str],
     build: Callable[[PartitionWriter], Outcome],
     intact: bool = True,
+    examine: Examine | None = None,
 ) -> tuple[Manifest, bool]:
     """Make a partition, or keep it where it is whole and nothing it depends on has changed.
 
     `intact` is False where something it keeps outside the lake is gone. Returns the manifest and whether it was made
-    now. A partition with items worth a retry is made again.
+    now. A partition with items worth a retry, or that `examine` rejected, is made again.
     """
     print_ = fingerprint(code_version, config, inputs)
     with lake.writer(ref, print_) as writer:
@@ -360,9 +335,13 @@ def build_partition(
         if known is not None and current and intact and lake.is_whole(known):
             return known, False
         outcome = build(writer)
-        return writer.commit(code_version, inputs, outcome), True
+        return writer.commit(code_version, inputs, outcome, examine), True
 
 
 def _marked(name: str, mark: str) -> str:
     path = PurePosixPath(name)
     return path.with_name(f"{path.stem}-{mark[:12]}{path.suffix}").as_posix()
+
+
+def _describe(local: Path, name: str, path: str) -> StoredFile:
+    return StoredFile(name=name, path=path, bytes=local.stat().st_size, sha256=file_sha256(local))

@@ -1,15 +1,18 @@
 """A lake's bytes in an object store such as S3, with whole objects cached on this machine.
 
-What belongs here: the operations of `stores.Store` over `obstore`. What does not: credentials, which `obstore` takes
-from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and the like).
+What belongs here: the operations of `stores.Store` over `obstore`. What does not: credentials and addresses, which
+`obstore` takes from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and the like).
 
 An object appears at once or not at all, so a put is a publication. Reading goes through local copies, because rasters,
 Zarr and Parquet are opened as files; a copy is kept as long as the object's ETag stays the same.
 """
 
+import fcntl
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import obstore
 from obstore.exceptions import (
@@ -20,12 +23,18 @@ from obstore.exceptions import (
 from obstore.exceptions import (
     NotFoundError as ObjectNotFoundError,
 )
+from obstore.store import ClientConfig, RetryConfig, from_url
 from obstore.store import ObjectStore as Bucket
-from obstore.store import from_url
 
-from minemap_assets.errors import AuthenticationError, NotFoundError, RetryableError
+from minemap_assets.errors import AuthenticationError, BadInputError, NotFoundError, RetryableError
+from minemap_assets.stores import storage_errors
+from minemap_assets.workspaces import workspace
 
 Value = TypeVar("Value")
+
+# An address that a person gives as http:// (a server in the own network) is meant so.
+CLIENT: ClientConfig = {"allow_http": True, "connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=5)}
+RETRIES: RetryConfig = {"max_retries": 6, "retry_timeout": timedelta(minutes=1)}
 
 
 class ObjectStore:
@@ -34,7 +43,7 @@ class ObjectStore:
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url.rstrip("/")
         self._folder = folder
-        self._bucket: Bucket = from_url(self._url)
+        self._bucket: Bucket = from_url(self._url, client_options=CLIENT, retry_config=RETRIES)
 
     @property
     def root(self) -> str:
@@ -44,30 +53,37 @@ class ObjectStore:
     def staging(self) -> Path:
         """A local folder for files on their way."""
         folder = self._folder / "staging"
-        folder.mkdir(parents=True, exist_ok=True)
+        with self.writing():
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def writing(self) -> AbstractContextManager[None]:
+        """Errors of this machine's disk as one sentence."""
+        return storage_errors(self._folder, "MINEMAP_STATE")
+
     def put(self, local: Path, path: str) -> None:
-        """Upload a file and remove it here."""
-        self._ask(path, lambda: obstore.put(self._bucket, path, local))
-        local.unlink()
+        """Upload a file, and keep it here as the object's copy."""
+        tag = self._write(path, lambda: obstore.put(self._bucket, path, local))["e_tag"] or ""
+        with self._copy(path) as (copy, note):
+            _exchange(copy, note, local, tag)
 
     def fetch(self, path: str) -> Path:
         """The local copy, fetched anew where the object changed."""
         tag = self._ask(path, lambda: obstore.head(self._bucket, path))["e_tag"] or ""
-        copy, note = self._folder / "files" / path, self._folder / "tags" / f"{path}.tag"
-        if copy.is_file() and note.is_file() and note.read_text() == tag:
+        with self._copy(path) as (copy, note):
+            if not copy.is_file() or _noted(note) != tag:
+                with workspace(self.staging()) as scratch:
+                    part = scratch / "object"
+                    tag = self._ask(path, lambda: self._download(path, part))
+                    _exchange(copy, note, part, tag)
             return copy
-        for target in (copy, note):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        note.unlink(missing_ok=True)
-        part = copy.with_name(f"{copy.name}.part")
-        with part.open("wb") as handle:
-            for chunk in self._ask(path, lambda: obstore.get(self._bucket, path)).stream():
+
+    def _download(self, path: str, target: Path) -> str:
+        found = obstore.get(self._bucket, path)
+        with target.open("wb") as handle:
+            for chunk in found.stream():
                 handle.write(chunk)
-        part.replace(copy)
-        note.write_text(tag)
-        return copy
+        return found.meta["e_tag"] or ""
 
     def size(self, path: str) -> int | None:
         """Bytes of an object; None where there is none."""
@@ -76,20 +92,26 @@ class ObjectStore:
         except NotFoundError:
             return None
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of all objects below a folder, by path, sorted."""
+
+        def pages() -> dict[str, int]:
+            listed = obstore.list(self._bucket, prefix=prefix)
+            return {str(item["path"]): int(item["size"]) for page in listed for item in page}
+
+        return dict(sorted(self._ask(prefix, pages).items()))
+
     def read_bytes(self, path: str) -> bytes:
         """The object's bytes."""
-        return bytes(self._ask(path, lambda: obstore.get(self._bucket, path)).bytes())
+        return self._ask(path, lambda: bytes(obstore.get(self._bucket, path).bytes()))
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a small object."""
-        self._ask(path, lambda: obstore.put(self._bucket, path, data))
+        self._write(path, lambda: obstore.put(self._bucket, path, data))
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Paths of all objects under a prefix, sorted."""
-        found: list[str] = []
-        for page in obstore.list(self._bucket, prefix=prefix):
-            found.extend(str(item["path"]) for item in page)
-        yield from sorted(found)
+        """Paths of all objects below a folder, sorted."""
+        yield from self.sizes(prefix)
 
     def delete(self, path: str) -> None:
         """Remove an object and its local copy."""
@@ -99,6 +121,25 @@ class ObjectStore:
             return
         (self._folder / "files" / path).unlink(missing_ok=True)
         (self._folder / "tags" / f"{path}.tag").unlink(missing_ok=True)
+
+    @contextmanager
+    def _copy(self, path: str) -> Iterator[tuple[Path, IO[str]]]:
+        """Place of the local copy and the note of its ETag, for one process at a time."""
+        copy, note = self._folder / "files" / path, self._folder / "tags" / f"{path}.tag"
+        with self.writing():
+            for target in (copy, note):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            with note.open("a+") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield copy, handle
+
+    def _write(self, path: str, request: Callable[[], Value]) -> Value:
+        try:
+            return self._ask(path, request)
+        except NotFoundError as error:
+            raise BadInputError(
+                f"{self._url} cannot be written to: there is no such bucket; make it, or correct MINEMAP_HOME"
+            ) from error
 
     def _ask(self, path: str, request: Callable[[], Value]) -> Value:
         where = f"{self._url}/{path}"
@@ -112,3 +153,16 @@ class ObjectStore:
             ) from error
         except BaseError as error:
             raise RetryableError(f"{where} could not be reached: {str(error).splitlines()[0]}") from error
+
+
+def _noted(note: IO[str]) -> str:
+    note.seek(0)
+    return note.read()
+
+
+def _exchange(copy: Path, note: IO[str], local: Path, tag: str) -> None:
+    """Put `local` in the copy's place. No tag stands beside a copy it does not belong to, whenever this ends."""
+    note.truncate(0)
+    local.replace(copy)
+    note.write(tag)
+    note.flush()

@@ -11,12 +11,14 @@ from pathlib import Path
 import geopandas as gpd
 
 from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.explain import suggestion
 from minemap_assets.imagery.config import ProductPeriod
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake import Lake
 from minemap_assets.reference.catalogue import Catalogue, ReferenceEntry, read_catalogue
 from minemap_assets.reference.regions import Region, read_regions
+from minemap_assets.reference.vector_files import is_empty_collection, read_vector
 from minemap_assets.settings import SETTINGS_PATH, Settings, parse_settings
 
 REGIONS_PATH = "inputs/regions.geojson"
@@ -64,10 +66,16 @@ class Project:
 
     @property
     def settings(self) -> Settings:
-        """Settings from the lake's TOML file; the defaults where there is none. `sample` limits sites in a pilot."""
+        """Settings from the lake's TOML file; the defaults where there is none. `sample` limits sites in a pilot.
+
+        Raises `BadInputError` naming the file and the entry that is wrong.
+        """
         data = self._input(SETTINGS_PATH)
         where = f"{self.lake.store.root}/{SETTINGS_PATH}"
-        settings = Settings() if data is None else parse_settings(data.decode(), where)
+        settings = Settings() if data is None else parse_settings(data, where)
+        for product, names in settings.imagery.sources.items():
+            for name in names:
+                self._check_source(name, f"{where}: [imagery.sources] {product}")
         if self.sample is None:
             return settings
         return settings.model_copy(update={"sites": settings.sites.model_copy(update={"sample": self.sample})})
@@ -87,7 +95,10 @@ class Project:
         regions = self.regions
         if slug not in regions:
             known = ", ".join(sorted(regions)) or "none yet"
-            raise BadInputError(f"unknown region {slug!r} (regions: {known}); add it with `minemap regions add`")
+            raise BadInputError(
+                f"unknown region {slug!r}{suggestion(slug, regions)}; the regions are {known}, and "
+                f"`minemap regions add` adds one"
+            )
         return regions[slug]
 
     @property
@@ -106,15 +117,19 @@ class Project:
             if entry.name == name:
                 return entry
         raise BadInputError(
-            f"the reference file {name!r} is not registered; register one with `minemap reference add {name} FILE`"
+            f"the reference file {name!r} is not registered; register one with `minemap reference add {name} FILE "
+            "--licence LICENCE`"
         )
 
     def promoted_sites(self) -> gpd.GeoDataFrame | None:
-        """Outlines a person promoted to sites (EPSG:4326); None where there is no such file."""
+        """Outlines a person promoted to sites (EPSG:4326); None where there are none.
+
+        Raises `BadInputError` where the file cannot be read.
+        """
         data = self._input(PROMOTED_SITES_PATH)
-        if data is None:
+        if data is None or is_empty_collection(data):
             return None
-        return gpd.read_file(self.lake.store.fetch(PROMOTED_SITES_PATH)).to_crs("EPSG:4326")
+        return read_vector(self.lake.store.fetch(PROMOTED_SITES_PATH))
 
     def reference_year(self, region: Region) -> int:
         """The year whose labels train the model."""
@@ -131,8 +146,22 @@ class Project:
         return self.settings.imagery.product_for(year, periods)
 
     def training_regions(self) -> tuple[str, ...]:
-        """Regions whose labels enter training."""
-        return self.settings.training.regions or tuple(self.active_regions())
+        """Regions whose labels enter training. Raises `BadInputError` where the settings name one that is not there."""
+        chosen = self.settings.training.regions
+        regions = self.regions
+        for slug in chosen:
+            if slug not in regions:
+                known = ", ".join(regions) or "none yet"
+                raise BadInputError(
+                    f"{SETTINGS_PATH}: training.regions names {slug!r}, which is no region"
+                    f"{suggestion(slug, regions)}; the regions are {known}"
+                )
+            if regions[slug].retired:
+                raise BadInputError(
+                    f"{SETTINGS_PATH}: training.regions names {slug!r}, which is retired; take it out, or bring it "
+                    f"back with `minemap regions restore {slug}`"
+                )
+        return chosen or tuple(self.active_regions())
 
     def training_products(self) -> tuple[str, ...]:
         """Products whose pixels enter training."""
@@ -145,10 +174,14 @@ class Project:
         names = settings.imagery.sources.get(product, ())
         if not names:
             raise BadInputError(f"no source is set for {product}; name one in {SETTINGS_PATH} under [imagery.sources]")
-        unknown = [n for n in names if n not in self._factories]
-        if unknown:
-            raise BadInputError(f"unknown source {unknown[0]!r} for {product}; there are {', '.join(self._factories)}")
         return tuple(self._factories[n](SourceRequest(product, settings, self.lake)) for n in names)
+
+    def _check_source(self, name: str, where: str) -> None:
+        if name not in self._factories:
+            known = ", ".join(sorted(self._factories))
+            raise BadInputError(
+                f"{where}: unknown source {name!r}{suggestion(name, self._factories)}; the sources are {known}"
+            )
 
 
 def open_project(home: str, state: Path, factories: Mapping[str, SourceFactory]) -> Project:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.errors import BadInputError, MinemapError, NotFoundError, StorageError
 from minemap_assets.lake import (
+    Examine,
     Manifest,
     Outcome,
     Partition,
@@ -86,7 +87,10 @@ class Recipe:
         return PartitionRef(self.room, self.asset, keys)
 
     def inputs(self, project: Project, keys: Keys) -> dict[PartitionRef, Partition]:
-        """All existing inputs. Raises `BadInputError` where a needed one was never made."""
+        """All existing inputs that passed their checks.
+
+        Raises `BadInputError` where a needed one was never made or failed a check.
+        """
         found: dict[PartitionRef, Partition] = {}
         for ref in self.needs(project, keys):
             partition = project.lake.find(ref)
@@ -95,27 +99,35 @@ class Recipe:
                     f"{self.ref(keys)} needs {ref}, which has not been made; "
                     f"make it with `minemap run --select {ref.asset}`{_where(ref)}"
                 )
+            if partition.manifest.rejected:
+                raise BadInputError(f"{self.ref(keys)} needs {ref}, of which {partition.manifest.rejected[0]}")
             found[ref] = partition
         for ref in self.reads(project, keys):
             partition = project.lake.find(ref)
-            if partition is not None:
+            if partition is not None and not partition.manifest.rejected:
                 found[ref] = partition
         return found
 
     def is_current(self, project: Project, keys: Keys) -> bool:
-        """True where the partition is whole, misses nothing, and everything it depends on is unchanged."""
+        """True where the partition is whole, misses nothing, and everything it depends on is known and unchanged."""
         manifest = project.lake.manifest(self.ref(keys))
         if manifest is None or not manifest.complete or not self.intact(project, keys):
             return False
         try:
             inputs = _contents(self.inputs(project, keys))
-        except BadInputError:
+            print_ = fingerprint(self.version, self.config(project, keys), inputs)
+        except StorageError:
+            raise
+        except MinemapError:
+            # making it says what is wrong
             return False
-        print_ = fingerprint(self.version, self.config(project, keys), inputs)
         return print_ == manifest.fingerprint and project.lake.is_whole(manifest, checksums=False)
 
-    def make(self, project: Project, keys: Keys) -> tuple[Manifest, bool]:
-        """Make the partition unless it is current; returns its manifest and whether it was made now."""
+    def make(self, project: Project, keys: Keys, examine: Examine | None = None) -> tuple[Manifest, bool]:
+        """Make the partition unless it is current; returns its manifest and whether it was made now.
+
+        What `examine` finds wrong with it is written in its manifest.
+        """
         inputs = self.inputs(project, keys)
 
         def build(writer: PartitionWriter) -> Outcome:
@@ -129,6 +141,7 @@ class Recipe:
             inputs=_contents(inputs),
             build=build,
             intact=self.intact(project, keys),
+            examine=examine,
         )
 
 

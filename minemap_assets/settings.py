@@ -7,11 +7,16 @@ What belongs here: gathering the rooms' settings and reading the file. What does
 import tomllib
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.errors import BadInputError
+from minemap_assets.explain import explain
 from minemap_assets.imagery.config import ImageryConfig
+from minemap_assets.imagery.products import PRODUCTS
+from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
+from minemap_assets.imagery.sources.planet_config import PlanetConfig
+from minemap_assets.imagery.sources.stac_config import StacConfig
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.sites.config import SitesConfig
@@ -34,6 +39,14 @@ class TrainingConfig(BaseModel):
     regions: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
 
+    @field_validator("products")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in PRODUCTS]
+        if unknown:
+            raise ValueError(f"unknown product {unknown[0]!r}; the products are {', '.join(PRODUCTS)}")
+        return value
+
 
 class SimulatedConfig(BaseModel):
     """Which simulated world the source `simulated` renders."""
@@ -46,7 +59,10 @@ class SourcesConfig(BaseModel):
     """Settings of single sources."""
 
     model_config = Strict
+    planet_basemaps: PlanetConfig = PlanetConfig()
+    earth_engine: EarthEngineConfig = EarthEngineConfig()
     simulated: SimulatedConfig = SimulatedConfig()
+    stac: StacConfig = StacConfig()
 
 
 class Settings(BaseModel):
@@ -63,20 +79,23 @@ class Settings(BaseModel):
     polygons: PolygonsConfig = Field(default_factory=PolygonsConfig)
 
 
-def parse_settings(text: str, where: str = SETTINGS_PATH) -> Settings:
-    """Settings from TOML. Raises `BadInputError` naming the first wrong entry."""
+def parse_settings(text: str | bytes, where: str = SETTINGS_PATH) -> Settings:
+    """Settings from TOML. Raises `BadInputError` naming the file, the first wrong entry and what is valid there."""
     try:
-        raw = tomllib.loads(text)
+        raw = tomllib.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{where} is not text in UTF-8; save it in that encoding") from error
     except tomllib.TOMLDecodeError as error:
-        raise BadInputError(f"{where} is not valid TOML: {error}") from error
+        raise BadInputError(
+            f"{where} is not valid TOML: {error}; a setting is written as name = value under its [section], text in "
+            "quotes"
+        ) from error
     if raw.get("preset") == "parity":
         raw = _layered(PARITY, raw)
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"])
-        raise BadInputError(f"{where}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise BadInputError(f"{where}: {explain(error, Settings)}") from error
 
 
 def _layered(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

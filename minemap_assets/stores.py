@@ -6,16 +6,14 @@ objects there are and what they mean (`lake.py`).
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from minemap_assets.errors import MinemapError, NotFoundError, StorageError
 from minemap_assets.workspaces import workspace
-
 
 _ATTEMPTS = 5
 
@@ -29,6 +27,9 @@ class Store(Protocol):
 
     def staging(self) -> Path:
         """A folder of workspaces (`workspaces.py`) from which `put` is cheap."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Around all work in `staging`: a disk that takes nothing more becomes a `StorageError`."""
 
     def put(self, local: Path, path: str) -> None:
         """Move a local file to `path`."""
@@ -69,14 +70,18 @@ class LocalStore:
     def staging(self) -> Path:
         """A folder on the same file system."""
         folder = self._root / ".staging"
-        with storage_errors(self._root):
+        with self.writing():
             folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Errors of this folder's disk as one sentence."""
+        return storage_errors(self._root)
 
     def put(self, local: Path, path: str) -> None:
         """Sync the file and rename it into place."""
         target = self._root / path
-        with storage_errors(self._root):
+        with self.writing():
             with local.open("rb+") as handle:
                 os.fsync(handle.fileno())
             for attempt in range(_ATTEMPTS):
@@ -118,7 +123,7 @@ class LocalStore:
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a small file at once or not at all."""
         folder = self.staging()
-        with storage_errors(self._root), workspace(folder, f"bytes-{os.getpid()}-{secrets.token_hex(4)}") as scratch:
+        with self.writing(), workspace(folder) as scratch:
             local = scratch / "bytes"
             local.write_bytes(data)
             self.put(local, path)
@@ -135,7 +140,7 @@ class LocalStore:
     def delete(self, path: str) -> None:
         """Remove a file, and the folders that are empty without it."""
         target = self._root / path
-        with storage_errors(self._root):
+        with self.writing():
             target.unlink(missing_ok=True)
         for parent in target.parents:
             if parent == self._root:
@@ -154,7 +159,7 @@ def storage_errors(folder: Path, variable: str = "MINEMAP_HOME") -> Iterator[Non
     """
     try:
         yield
-    except MinemapError:
+    except StorageError:
         raise
     except Exception as error:
         sentence = explain(error, folder, variable)
@@ -166,6 +171,7 @@ def storage_errors(folder: Path, variable: str = "MINEMAP_HOME") -> Iterator[Non
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_SPACE = ("no space left on device", "os error 28", "disk is full", "disk full")
 """What libraries write that do not hand on the system's error number."""
+_READ_ONLY = ("read-only file system", "readonly database")
 _LOCKED = (errno.EACCES, errno.EPERM)
 _NO_ROOM = 65_536
 """Free bytes below which a failed write of any kind is put down to a full disk."""
@@ -178,13 +184,14 @@ def explain(error: BaseException, folder: Path, variable: str = "MINEMAP_HOME") 
         number = link.errno if isinstance(link, OSError) else None
         if number in _FULL or any(words in str(link).lower() for words in _NO_SPACE):
             return _full(folder, there)
-        if number == errno.EROFS:
+        if number == errno.EROFS or any(words in str(link).lower() for words in _READ_ONLY):
             return f"{folder} is on a read-only file system; choose another folder with {variable}"
         if number in _LOCKED and isinstance(link, OSError) and _concerns(link, folder):
             return f"{folder} cannot be written to; choose another folder with {variable} or change its permissions"
         if isinstance(link, NotADirectoryError | FileExistsError) and not there.is_dir():
             return f"{folder} could not be written to: {there} is a file; choose another folder with {variable}"
-    return _full(folder, there) if shutil.disk_usage(there).free < _NO_ROOM else None
+    no_room = not isinstance(error, MinemapError) and shutil.disk_usage(there).free < _NO_ROOM
+    return _full(folder, there) if no_room else None
 
 
 def _full(folder: Path, there: Path) -> str:

@@ -8,6 +8,7 @@ ends. What lies there without a holder was left behind, and the next to come rem
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,11 +68,13 @@ def is_held(lock: Path) -> bool:
 
 
 @contextmanager
-def workspace(folder: Path, name: str) -> Iterator[Path]:
+def workspace(folder: Path, name: str | None = None) -> Iterator[Path]:
     """An empty folder `name` inside `folder`, removed at the end. Raises `HeldError` while another one holds it.
 
-    Clears what dead processes left in `folder`, which holds workspaces only.
+    Without a name it has one that nobody else asks for. Clears what dead processes left in `folder`, which is for
+    workspaces only.
     """
+    name = name or f"{os.getpid()}-{secrets.token_hex(4)}"
     clear(folder)
     with hold(folder / f"{name}{LOCK}"):
         path = folder / name

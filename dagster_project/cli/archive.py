@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dagster_project.cli.context import console, errors, open_session
+from dagster_project.cli.context import complain, console, counted, open_session
 from minemap_assets.errors import BadInputError
 
 archive_app = typer.Typer(help="Folders of GeoTIFF files that serve as an imagery source.", no_args_is_help=True)
@@ -39,7 +39,7 @@ def add(
     redistributable: Annotated[bool, typer.Option(help="Whether the terms allow passing pixels on.")] = False,
 ) -> None:
     """Index a folder of images; files that cannot be used are named and left out."""
-    from minemap_assets.imagery.sources.archive_catalogue import add_archive
+    from minemap_assets.imagery.sources.archive_catalogue import add_archive, check_archive_name
     from minemap_assets.imagery.sources.archive_index import ArchiveRules, index_archive
 
     session = open_session()
@@ -54,7 +54,8 @@ def add(
         terms=terms,
         redistributable=redistributable,
     )
-    listed = files.read_text().split() if files is not None else None
+    check_archive_name(name)
+    listed = _listed(files) if files is not None else None
     report = index_archive(
         place,
         name=name,
@@ -65,13 +66,13 @@ def add(
         masks=str(masks.absolute()) if masks is not None else None,
     )
     for refusal in report.refused:
-        errors.print(f"[yellow]left out[/] {refusal.path}: {refusal.reason}", soft_wrap=True)
+        complain(f"{refusal.path}: {refusal.reason}", word="left out ", colour="yellow")
     if report.images == 0:
-        raise BadInputError(f"{root} holds no image that can be used; the reasons stand above")
+        raise BadInputError(f"{root} holds no image that can be used; the reason for every file stands above")
     replaced = add_archive(session.project.lake.store, name, place, report.features)
     console.print(
-        f"{'Replaced' if replaced else 'Added'} archive {name}: {report.images} images of {product}, "
-        f"{len(report.refused)} files left out."
+        f"{'Replaced' if replaced else 'Added'} archive {name}: {counted(report.images, 'image')} of "
+        f"{product}, {counted(len(report.refused), 'file')} left out."
     )
 
 
@@ -81,12 +82,27 @@ def list_archives() -> None:
     from minemap_assets.imagery.sources.archive_catalogue import read_archives
 
     session = open_session()
+    archives = read_archives(session.project.lake.store)
+    if not archives:
+        console.print("No archive yet; `minemap archive add NAME FOLDER --product PRODUCT` adds one.")
+        return
     table = Table("archive", "images", "products", "from", "until", "place")
-    for archive in read_archives(session.project.lake.store):
+    for archive in archives:
         days = sorted(i.start for i in archive.images), sorted(i.end for i in archive.images)
         products = ", ".join(sorted({i.product for i in archive.images}))
         table.add_row(archive.name, str(len(archive.images)), products, str(days[0][0]), str(days[1][-1]), archive.root)
     console.print(table)
+
+
+def _listed(files: Path) -> list[str]:
+    """Relative paths from a text file. Raises `BadInputError`."""
+    try:
+        listed = [line.strip() for line in files.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"--files: {files} cannot be read as text; give a file with one path a line") from error
+    if not listed:
+        raise BadInputError(f"--files: {files} is empty; write one path a line")
+    return listed
 
 
 def _dates(texts: list[str]) -> dict[str, str] | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterInstance
 from rich.console import Console
+from rich.markup import escape
 
 from dagster_project.environment import Environment, read_environment
 from minemap_assets.errors import BadInputError
@@ -17,6 +18,16 @@ from minemap_assets.project import FIRST_YEAR, Project
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+
+def complain(sentence: str, *, word: str = "Error: ", colour: str = "red") -> None:
+    """Say one sentence on the error stream; square brackets in it are no markup."""
+    errors.print(f"[{colour}]{word}[/]{escape(sentence)}", soft_wrap=True)
+
+
+def note(sentence: str) -> None:
+    """Say on the error stream what a person should know though nothing failed."""
+    complain(sentence, word="Note: ", colour="yellow")
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,9 @@ def open_session(sample: int | None = None) -> Session:
     if sample is not None:
         environment = environment.model_copy(update={"sample": sample})
         os.environ["MINEMAP_SAMPLE"] = str(sample)
-    return Session(environment, project_from(environment))
+    project = project_from(environment)
+    project.lake.check()
+    return Session(environment, project)
 
 
 def parse_years(text: str | None) -> tuple[int, ...]:
@@ -58,16 +71,20 @@ def parse_years(text: str | None) -> tuple[int, ...]:
     if text is None:
         return tuple(range(FIRST_YEAR, current))
     years: set[int] = set()
-    for part in text.split(","):
-        ends = part.strip().split("-")
+    parts = [part.strip() for part in text.replace("\u2013", "-").split(",") if part.strip()]
+    for part in parts:
+        ends = [end.strip() for end in part.split("-")]
         if not all(e.isdigit() and len(e) == 4 for e in ends) or len(ends) > 2:
-            raise BadInputError(f"--years: {part.strip()!r} is not a year or a range; write 2019 or 2016-2024")
+            raise BadInputError(f"--years: {part!r} is not a year or a range; write 2019 or 2016-2024")
+        if int(ends[0]) > int(ends[-1]):
+            raise BadInputError(f"--years: {part!r} runs backwards; write the earlier year first, as in 2016-2024")
         years |= set(range(int(ends[0]), int(ends[-1]) + 1))
     for year in sorted(years):
         if not FIRST_YEAR <= year <= current:
-            raise BadInputError(f"--years: {year} has no partition; years run from {FIRST_YEAR} to {current}")
+            why = f"there is no imagery of {year}" if year < FIRST_YEAR else f"{year} has not begun"
+            raise BadInputError(f"--years: {why}; years run from {FIRST_YEAR} to {current}")
     if not years:
-        raise BadInputError(f"--years: {text!r} holds no year; write the earlier year first, as in 2016-2024")
+        raise BadInputError(f"--years: {text!r} names no year; write 2019 or 2016-2024")
     return tuple(sorted(years))
 
 
@@ -76,16 +93,22 @@ def parse_regions(text: str | None, project: Project) -> tuple[str, ...]:
     active = project.active_regions()
     if text is None:
         if not active:
-            raise BadInputError("this project has no region yet; add one with `minemap regions add SLUG FILE`")
+            raise BadInputError(
+                f"the project at {project.lake.store.root} has no region yet; add one with "
+                "`minemap regions add SLUG FILE`, or choose another project with MINEMAP_HOME"
+            )
         return tuple(active)
     slugs = tuple(sorted({part.strip() for part in text.split(",") if part.strip()}))
+    if not slugs:
+        raise BadInputError(
+            f"--regions: {text!r} names no region; write slugs such as {', '.join(active) or 'my-area'}"
+        )
     for slug in slugs:
         if project.region(slug).retired:
             raise BadInputError(f"region {slug!r} is retired; bring it back with `minemap regions restore {slug}`")
     return slugs
 
 
-def bar(done: float, width: int = 12) -> str:
-    """A small text bar for a share between 0 and 1."""
-    filled = round(max(0.0, min(1.0, done)) * width)
-    return "█" * filled + "·" * (width - filled)
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -3,16 +3,23 @@
 What belongs here: putting commands together. What does not: what any of them does.
 """
 
+import os
+import signal
 import sys
+import tempfile
+import traceback
 import warnings
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
-import click
 import typer
 from dotenv import load_dotenv
 
 from dagster_project.cli.archive import archive_app
-from dagster_project.cli.context import errors
+from dagster_project.cli.context import complain
 from dagster_project.cli.demo import demo
+from dagster_project.cli.init import init
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
 from dagster_project.cli.run import promote, run
@@ -21,9 +28,15 @@ from dagster_project.cli.status import status
 from dagster_project.cli.ui import ui
 from minemap_assets.errors import BadInputError, MinemapError
 
+NAME = "minemap"
+
 app = typer.Typer(
-    help="Map mining areas from satellite imagery, year by year.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Map mining areas from satellite imagery, year by year. `minemap init` starts a project, `minemap demo` shows "
+    "one on simulated images. Every command takes --help.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
+app.command()(init)
 app.command()(demo)
 app.add_typer(regions_app, name="regions")
 app.add_typer(reference_app, name="reference")
@@ -34,30 +47,95 @@ app.command()(promote)
 app.command()(status)
 app.command()(ui)
 
+FAILED = 1
+WRONG_INPUT = 2
+UNEXPECTED = 70
 INTERRUPTED = 130
+
+DEBUG = "MINEMAP_DEBUG"
+"""The environment variable that, set to anything, shows where an error comes from."""
+
+JARGON = {
+    "Value error, ": "",
+    ", unable to parse string as an integer": "",
+    ", unable to parse string as a number": "",
+    "Input should be a valid integer": "it has to be a whole number",
+    "Input should be a valid number": "it has to be a number",
+    "Input should be greater than or equal to": "it has to be at least",
+    "Input should be less than or equal to": "it has to be at most",
+    "Input should be": "it has to be",
+}
+"""What the option parser says, and what it means; in the order of replacing."""
+
+UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""Root of the errors of the option parser, which comes with click or with typer, depending on its version."""
+
+
+def _terminated(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command line."""
     warnings.filterwarnings("ignore", category=UserWarning)
-    load_dotenv(".env")
+    signal.signal(signal.SIGTERM, _terminated)
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Abort:
+        _load_environment()
+        code = app(prog_name=NAME, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        complain("stopped", word="")
         sys.exit(INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BadInputError as error:
-        errors.print(f"[red]Error:[/] {error}", soft_wrap=True)
-        sys.exit(2)
-    except MinemapError as error:
-        errors.print(f"[red]Error:[/] {error}", soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("Stopped.")
-        sys.exit(INTERRUPTED)
+    except Exception as error:
+        sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _load_environment() -> None:
+    """Add what the file .env of this folder says to the environment, which comes first."""
+    try:
+        load_dotenv(".env")
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{Path('.env').absolute()} is not text in UTF-8; save it in that encoding") from error
+    except OSError as error:
+        raise BadInputError(f"{Path('.env').absolute()} cannot be read ({error.strerror})") from error
+
+
+def _explain(error: Exception) -> int:
+    """Say what went wrong, and return the exit code."""
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    if isinstance(error, UsageError):
+        return _explain_usage(error)
+    if isinstance(error, MinemapError):
+        complain(str(error))
+        return WRONG_INPUT if isinstance(error, BadInputError) else FAILED
+    lines = str(error).strip().splitlines()
+    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    complain(f"minemap met something it does not expect ({said}); {_keep_traceback(error)}")
+    return UNEXPECTED
+
+
+def _explain_usage(error: Any) -> int:
+    """Errors of options and arguments; their classes are private to typer, so they are told by what they can do."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return int(error.exit_code)
+    message = str(error.format_message()).rstrip(". \n")
+    for jargon, plain in JARGON.items():
+        message = message.replace(jargon, plain)
+    command = error.ctx.command_path if getattr(error, "ctx", None) is not None else NAME
+    complain(f"{command}: {message[:1].lower()}{message[1:]}; `{command} --help` shows what it takes")
+    return int(error.exit_code)
+
+
+def _keep_traceback(error: Exception) -> str:
+    """Where the traceback is to be found."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="minemap-", suffix=".log", delete=False) as log:
+            traceback.print_exception(error, file=log)
+    except OSError:
+        return f"set {DEBUG}=1 to see where"
+    return f"where it happened stands in {log.name}"
 
 
 if __name__ == "__main__":

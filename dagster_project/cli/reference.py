@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dagster_project.cli.context import Session, console, errors, open_session
+from dagster_project.cli.context import Session, complain, console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.reference.catalogue import Kind, Role, register, withdraw
 
@@ -93,7 +93,7 @@ def add_masks(
         images=images,
     )
     for refused in outlined.refused:
-        errors.print(f"[yellow]left out[/] {refused.item}: {refused.reason}", soft_wrap=True)
+        complain(f"{refused.item}: {refused.reason}", word="left out ", colour="yellow")
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / f"{name}.parquet"
         write_geoparquet(outlined.frame, path)
@@ -116,6 +116,9 @@ def add_masks(
 def list_entries() -> None:
     """Show what is registered."""
     session = open_session()
+    if not session.project.catalogue.entries:
+        console.print("No reference file yet; `minemap reference add NAME FILE --licence LICENCE` registers one.")
+        return
     table = Table("name", "kind", "role", "features", "year", "licence", "checksum", "citation")
     for e in session.project.catalogue.entries:
         year = str(e.reference_year or "")

@@ -11,12 +11,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import Session, console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.project import REGIONS_PATH
 from minemap_assets.reference.region_changes import (
     RegionChange,
+    add_pieces,
     add_region,
     rename_region,
     replace_region,
@@ -40,16 +42,23 @@ Product = Annotated[
 ReferenceYear = Annotated[int | None, typer.Option(help="The year its ground truth describes.")]
 Layer = Annotated[str | None, typer.Option(help="Layer of the file.")]
 Crs = Annotated[str | None, typer.Option(help="CRS of a file that does not say.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Put this in the place of the region of that name.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Edit the region of that name: put this boundary in its place.")
+]
+
+Split = Annotated[bool, typer.Option("--split", help="Cut a region that is too large into several.")]
+
+PROJECT_RULE = "default"
+"""What a season or product is set to, to go back to the project's."""
 
 _PERIOD = re.compile(r"(?P<product>\S+)(?:\s+from\s+(?P<first>\d{4}))?(?:\s+until\s+(?P<until>\d{4}))?")
 
 
 def parse_season(text: str | None) -> tuple[int, int] | None:
     """First and last month. Raises `BadInputError`."""
-    if text is None:
+    if text is None or text == PROJECT_RULE:
         return None
-    parts = text.split("-")
+    parts = text.replace("\u2013", "-").split("-")
     if len(parts) != 2 or not all(p.isdigit() and 1 <= int(p) <= 12 for p in parts):
         raise BadInputError(f"--season: {text!r} is not two months; write 6-11, or 12-3 across New Year")
     return int(parts[0]), int(parts[1])
@@ -58,10 +67,12 @@ def parse_season(text: str | None) -> tuple[int, int] | None:
 def parse_periods(texts: Sequence[str]) -> tuple[dict[str, object], ...]:
     """Product periods such as `planet-nicfi until 2024`. Raises `BadInputError`."""
     periods = []
-    for text in texts:
+    for text in (t for t in texts if t != PROJECT_RULE):
         match = _PERIOD.fullmatch(text.strip())
         if match is None:
-            raise BadInputError(f"--product: {text!r} is not understood; write 'planet-nicfi until 2024'")
+            raise BadInputError(
+                f"--product: {text!r} is not understood; write 'planet-nicfi until 2024' or 'sentinel-2-l2a from 2025'"
+            )
         known_product(match["product"])
         ends = {"from": match["first"], "until": match["until"]}
         periods.append({"product": match["product"], **{k: int(v) for k, v in ends.items() if v}})
@@ -79,27 +90,38 @@ def add(
     layer: Layer = None,
     crs: Crs = None,
     replace_known: Replace = False,
+    split: Split = False,
 ) -> None:
-    """Add a region, or replace one with an edited boundary."""
+    """Add a region, or edit one with --replace: what is not given stays, `--season default` is the project's again."""
     session = open_session()
+    known = session.project.regions
+    before = known.get(slug) if replace_known else None
     region = region_from_file(
         file,
         slug,
-        title=title,
-        season=parse_season(season),
-        products=parse_periods(product or ()),
-        reference_year=reference_year,
+        title=title or (before.title if before else None),
+        season=before.season if before and season is None else parse_season(season),
+        products=before.products if before and not product else parse_periods(product or ()),
+        reference_year=before.reference_year if before and reference_year is None else reference_year,
         layer=layer,
         crs=crs,
     )
-    known = session.project.regions
-    _save(session, replace_region(known, region) if replace_known else add_region(known, region))
+    if replace_known:
+        change = replace_region(known, region)
+    elif split:
+        change = add_pieces(known, region)
+    else:
+        change = add_region(known, region)
+    _save(session, change)
 
 
 @regions_app.command("list")
 def list_regions() -> None:
     """Show all regions."""
     session = open_session()
+    if not session.project.regions:
+        say_next_steps(session.project)
+        return
     table = Table("region", "title", "km2", "season", "products", "state")
     for region in session.project.regions.values():
         state = "retired" if region.retired else "active"

@@ -4,20 +4,33 @@ What belongs here: options, the progress display and the closing summary. What d
 (`runner.py`).
 """
 
-import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from dagster_project.cli.context import Session, console, errors, open_session, parse_regions, parse_years
-from dagster_project.graph import Scope, Step
+from dagster_project.cli.advice import check_pilot, site_notes
+from dagster_project.cli.context import (
+    Session,
+    complain,
+    console,
+    errors,
+    note,
+    open_session,
+    parse_regions,
+    parse_years,
+)
+from dagster_project.cli.interrupts import interruptible
+from dagster_project.graph import Scope, Step, steps
 from dagster_project.runner import Report, Result, Runner, State
 from dagster_project.selection import parse_selection
+from minemap_assets.errors import BadInputError, StorageError
+from minemap_assets.lake import PartitionRef
+from minemap_assets.segmentation.recipes import SEGMENTATION_MODEL
 
 Select = Annotated[
     str | None,
@@ -36,38 +49,60 @@ def run(select: Select = None, regions: Regions = None, years: Years = None, sam
         parse_years(years),
         parse_selection(select, session.definitions()),
     )
-    return summarise(execute(session, scope))
+    if sample is not None:
+        check_pilot(session.project, scope.regions)
+    report = execute(session, scope)
+    for sentence in site_notes(session.project, scope.regions):
+        note(sentence)
+    return summarise(report)
 
 
 def promote() -> int:
     """Put the newest trained model in use; masks are made with it from the next run on."""
     session = open_session()
+    if session.project.lake.manifest(SEGMENTATION_MODEL.ref(())) is None:
+        raise BadInputError(
+            "there is no trained model to put in use; train one with `minemap run --select +segmentation_model`"
+        )
     scope = Scope((), (), parse_selection("promoted_model", session.definitions()))
     return summarise(execute(session, scope, promote=True))
 
 
 def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
-    """Run a scope and show how it goes. Ctrl-C ends it after saying what is done and what is left."""
+    """Run a scope and show how it goes; where it stops before its end, say what is done and what is left."""
     runner = Runner(session.definitions(), session.project, session.instance())
-    total = runner.total(scope)
+    planned = [ref for step in steps(session.project, scope) for ref in step.refs]
     report = Report()
-    with _display(total) as (tell, item), _interruptible():
+
+    def last_words() -> None:
+        console.show_cursor()
+        errors.print(f"\n{_left(planned, report)}", soft_wrap=True)
+
+    with _display(len(planned)) as (tell, item), interruptible(last_words) as interruption:
         session.project.progress = item
 
         def told(step: Step, results: Sequence[Result]) -> None:
             report.results.extend(results)
             tell(step, results)
+            interruption.check()
 
         try:
             runner.run(scope, promote=promote, told=told)
-        except KeyboardInterrupt:
-            left = total - len(report.results)
-            errors.print(
-                f"\nStopped: {len(report.results)} of {total} asset partitions are done, {left} are left; "
-                "the same command goes on from here."
-            )
+        except (KeyboardInterrupt, StorageError):
+            last_words()
             raise
     return report
+
+
+def _left(planned: Sequence[PartitionRef], report: Report) -> str:
+    """What is done and what is left, in one sentence each."""
+    done = {r.ref for r in report.results if r.state in (State.MADE, State.KEPT)}
+    left = [ref for ref in planned if ref not in done]
+    counts = ", ".join(f"{asset} ({n})" for asset, n in Counter(ref.asset for ref in left).items())
+    return (
+        f"Stopped with {len(done)} of {len(planned)} asset partitions done and {len(left)} left; the same command goes "
+        f"on from here.\nLeft: {counts or 'nothing'}."
+    )
 
 
 Tell = Callable[[Step, Sequence[Result]], None]
@@ -91,7 +126,7 @@ def _display(total: int) -> Iterator[tuple[Tell, Item]]:
             progress.update(task, advance=len(results), description=f"{step.stage.title} {where}")
             for result in results:
                 if result.state is State.FAILED:
-                    progress.console.print(f"[red]failed[/] {result.ref}: {result.reason}", soft_wrap=True)
+                    progress.console.print(f"[red]failed[/] {escape(f'{result.ref}: {result.reason}')}", soft_wrap=True)
             if not console.is_terminal:
                 done = int(progress.tasks[task].completed)
                 states = ", ".join(f"{r.ref.asset} {r.state.value}" for r in results)
@@ -103,21 +138,6 @@ def _display(total: int) -> Iterator[tuple[Tell, Item]]:
         yield tell, item
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Make Ctrl-C and SIGTERM end the work at the next Python instruction."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def summarise(report: Report) -> int:
     """Say what a run came to; the exit code is 0 where nothing failed."""
     console.print(
@@ -126,8 +146,8 @@ def summarise(report: Report) -> int:
     )
     if not report.failures:
         return 0
-    table = Table("partition", "why", title="Failed (the same command tries them again)")
     for result in report.failures:
-        table.add_row(str(result.ref), result.reason)
-    console.print(table)
+        complain(f"{result.ref}: {result.reason}")
+    if len(report.results) > 1:
+        complain("what failed is tried again by the same command, and all that is made stays", word="")
     return 1

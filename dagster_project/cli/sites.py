@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.context import console, open_session
+from dagster_project.cli.advice import say_next_steps
+from dagster_project.cli.context import console, counted, open_session
 from minemap_assets.project import PROMOTED_SITES_PATH
 
 sites_app = typer.Typer(help="Sites that a person adds.", no_args_is_help=True)
@@ -19,13 +20,20 @@ def promote(
     file: Annotated[Path, typer.Argument(help="Any vector file with an outline or box around each mine.")],
     note: Annotated[str, typer.Option(help="Why, and by whom.")] = "",
     layer: Annotated[str | None, typer.Option(help="Layer of the file.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of a file that does not say, such as EPSG:4326.")] = None,
 ) -> None:
     """Add outlines as sites: they are mapped every year, but do not train the model."""
     from minemap_assets.sites.promotion import promote as add_outlines
 
     session = open_session()
-    added = add_outlines(session.project.lake.store, PROMOTED_SITES_PATH, file, note, layer=layer)
-    console.print(f"{added} new outlines; the next run makes sites of those that no known site covers.")
+    added = add_outlines(session.project.lake.store, PROMOTED_SITES_PATH, file, note, layer=layer, crs=crs)
+    if not added:
+        console.print("Every outline was there already; nothing changes.")
+        return
+    console.print(
+        f"{counted(added, 'new outline')}; the next run makes sites of those that lie in a region and "
+        "meet no known mine."
+    )
 
 
 @sites_app.command("list")
@@ -35,6 +43,8 @@ def list_sites() -> None:
     from minemap_assets.lake import PartitionRef
 
     session = open_session()
+    if not session.project.active_regions():
+        say_next_steps(session.project)
     for slug in session.project.active_regions():
         partition = session.project.lake.find(PartitionRef("sites", "sites", (slug,)))
         if partition is None:

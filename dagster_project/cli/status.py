@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, open_session, parse_regions, parse_years
 from dagster_project.graph import Scope, Step, steps
 from dagster_project.selection import parse_selection
@@ -24,6 +25,9 @@ def status(
     """Show how much of the graph is made, current, or waiting."""
     session = open_session()
     project = session.project
+    if regions is None and not project.active_regions():
+        say_next_steps(project)
+        return
     scope = Scope(parse_regions(regions, project), parse_years(years), parse_selection(select, session.definitions()))
     table = Table("asset", "partitions", "current", "outdated", "with gaps", "missing", title=project.lake.store.root)
     for recipe, step_list in _by_recipe(project, scope).items():
@@ -49,7 +53,7 @@ def _count(project: Project, recipe: Recipe, step_list: list[Step]) -> tuple[int
             missing += 1
         elif recipe.is_current(project, step.keys):
             current += 1
-        elif manifest.missing:
+        elif manifest.missing or manifest.rejected:
             gaps += 1
         else:
             outdated += 1

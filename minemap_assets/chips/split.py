@@ -27,12 +27,13 @@ def split_groups(weights: Mapping[str, int], seed: int, validation_share: float,
     """The split of every group, each one whole; `weights` are the groups' sizes in chips.
 
     Of three or more groups no split with a share above zero stays empty. Two groups make train and validation, one is
-    train.
+    train; none make none.
     """
     places = {name: position(name, seed) for name in sorted(weights)}
     if len(places) < 3:
         ordered = sorted(places, key=lambda name: (places[name], name))
-        return dict(zip(ordered, ("validation", "train") if len(ordered) == 2 else ("train",), strict=True))
+        pair: tuple[Split, Split] = ("validation", "train")
+        return dict(zip(ordered, pair[2 - len(ordered) :], strict=True))
     shares: dict[Split, float] = {"test": test_share, "validation": validation_share}
     centres: dict[Split, float] = {"test": test_share / 2, "validation": test_share + validation_share / 2}
     chosen: dict[str, Split] = {}

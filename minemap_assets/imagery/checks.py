@@ -15,7 +15,7 @@ def _covers_sites(partition: Partition, project: Project) -> CheckOutcome:
     passed = not poor and not missing
     sentence = (
         f"{len(index) - len(poor)} of {len(index) + len(missing) + len(uncovered)} sites are at least {limit:.0%} clear"
-        + (f"; too little clear land: {', '.join(poor[:5])}" if poor else "")
+        + (f"; too cloudy: {', '.join(poor[:5])} ([imagery] min_clear_fraction sets the limit)" if poor else "")
         + (f"; failed: {', '.join(missing[:5])} (tried again on the next run)" if missing else "")
         + (f"; not covered by any source: {', '.join(uncovered[:5])}" if uncovered else "")
     )

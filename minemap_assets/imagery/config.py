@@ -1,11 +1,14 @@
 """Settings of the imagery room: which product serves a year, and which sources may serve a product."""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import PRODUCTS, product
 
 Strict = ConfigDict(frozen=True, extra="forbid")
+
+FIRST_IMAGES = 2015
+"""The year of the first images of every product: Sentinel-2A was launched in June, the first basemap is of December."""
 
 
 class ProductPeriod(BaseModel):
@@ -15,6 +18,12 @@ class ProductPeriod(BaseModel):
     product: str
     first: int | None = Field(None, alias="from")
     until: int | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ProductPeriod":
+        if self.first is not None and self.until is not None and self.first > self.until:
+            raise ValueError(f"{self.product} from {self.first} until {self.until} holds no year; swap the years")
+        return self
 
     def covers(self, year: int) -> bool:
         """True where the period holds that year."""
@@ -28,26 +37,34 @@ def _default_rule() -> tuple[ProductPeriod, ...]:
     )
 
 
+DEFAULT_SOURCES: dict[str, tuple[str, ...]] = dict.fromkeys(PRODUCTS, ("archive",))
+
+_SENTINEL2 = ("blue", "green", "red", "nir", "swir16", "swir22")
+
+DEFAULT_BANDS: dict[str, tuple[str, ...]] = {
+    "planet-nicfi": ("blue", "green", "red", "nir"),
+    "sentinel-2-l2a": _SENTINEL2,
+    "sentinel-2-l1c": _SENTINEL2,
+}
+
+
 class ImageryConfig(BaseModel):
     """The product rule (the first period that covers a year wins), the sources of each product in the order they may
-    stand in for each other, and the bands that are stored.
+    stand in for each other, and the bands that are stored; a product that is not named keeps its default.
     """
 
     model_config = Strict
     products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)
-    sources: dict[str, tuple[str, ...]] = {
-        "planet-nicfi": ("archive",),
-        "sentinel-2-l2a": ("archive",),
-        "sentinel-2-l1c": ("archive",),
-    }
-    bands: dict[str, tuple[str, ...]] = {
-        "planet-nicfi": ("blue", "green", "red", "nir"),
-        "sentinel-2-l2a": ("blue", "green", "red", "nir", "swir16", "swir22"),
-        "sentinel-2-l1c": ("blue", "green", "red", "nir", "swir16", "swir22"),
-    }
-    reference_year: int = 2019
+    sources: dict[str, tuple[str, ...]] = DEFAULT_SOURCES
+    bands: dict[str, tuple[str, ...]] = DEFAULT_BANDS
+    reference_year: int = Field(2019, ge=FIRST_IMAGES)
     reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
+
+    @field_validator("sources", "bands", mode="after")
+    @classmethod
+    def _over_defaults(cls, value: dict[str, tuple[str, ...]], info: ValidationInfo) -> dict[str, tuple[str, ...]]:
+        return (DEFAULT_SOURCES if info.field_name == "sources" else DEFAULT_BANDS) | value
 
     @model_validator(mode="after")
     def _known(self) -> "ImageryConfig":
@@ -56,7 +73,9 @@ class ImageryConfig(BaseModel):
             raise ValueError(f"unknown product {name!r}; the products are {', '.join(PRODUCTS)}")
         for name, bands in self.bands.items():
             unknown = [b for b in bands if b not in PRODUCTS[name].bands]
-            if unknown or not bands:
+            if not bands:
+                raise ValueError(f"bands names none for {name}; it has {', '.join(PRODUCTS[name].bands)}")
+            if unknown:
                 raise ValueError(f"{name} has no band {', '.join(unknown)}; it has {', '.join(PRODUCTS[name].bands)}")
         return self
 

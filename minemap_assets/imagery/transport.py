@@ -40,8 +40,9 @@ __all__ = ["Client", "Counters", "Discipline", "Downloaded", "Nature", "Reply", 
 
 T = TypeVar("T")
 
-Sign = Callable[[str, bool], str]
-"""Turns an address into the one that is really asked for; True asks for a fresh signature after a refusal."""
+Sign = Callable[[str, str | None], str]
+"""Turns an address into the one that is really asked for. The second argument is None, or the signed address that was
+refused (401, 403): then another signature is wanted."""
 
 Check = Callable[[bytes], None]
 """Raises `MinemapError` where a body is not what it should be; `RetryableError` has it fetched again."""
@@ -223,19 +224,20 @@ class Client:
         An attempt raises `FailedAttemptError`. Only for what is built on top of the client; sources use the methods
         above.
         """
-        fresh = renewed = False
+        refused: str | None = None
+        renewed = False
         for number in range(1, self.discipline.attempts + 1):
             if number > 1:
                 self._count(retries=1)
-            asked = self._sign(url, fresh) if self._sign is not None else url
-            fresh = False
+            asked = self._sign(url, refused) if self._sign is not None else url
+            refused = None
             try:
                 with self._slots:
                     self._count(waited=self._bucket.take())
                     return attempt(asked)
             except FailedAttemptError as failed:
                 if failed.status in REFUSED and self._sign is not None and not renewed:
-                    fresh = renewed = True
+                    refused, renewed = asked, True
                     continue
                 if not isinstance(failed.error, RetryableError) or number == self.discipline.attempts:
                     raise _final(failed.error, number) from failed.__cause__

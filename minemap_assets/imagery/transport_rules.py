@@ -102,10 +102,8 @@ def retry_after(value: str | None, nature: Nature) -> float | None:
     if value is None:
         return None
     text = value.strip()
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

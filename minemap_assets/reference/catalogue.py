@@ -11,7 +11,6 @@ uncompressed zip archive with fixed dates (`<stem>.shp.zip`), the same bytes for
 import json
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.lake import file_sha256
 from minemap_assets.reference.vector_files import read_vector
 from minemap_assets.stores import Store
+from minemap_assets.workspaces import workspace
 
 Kind = Literal["polygons", "boundaries", "points"]
 Role = Literal["labels", "outlines"]
@@ -186,8 +186,8 @@ def register(
     if role is not None and kind != "polygons":
         raise BadInputError(f"{name} is a file of {kind}, which has no role; leave the role out")
     features = _checked_features(source, kind, layer, crs, columns or {})
-    with tempfile.TemporaryDirectory(dir=store.staging()) as folder:
-        local = _single_file(source, Path(folder))
+    with store.writing(), workspace(store.staging()) as folder:
+        local = _single_file(source, folder)
         checksum = file_sha256(local)
         entry = ReferenceEntry(
             name=name,

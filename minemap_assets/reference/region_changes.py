@@ -7,6 +7,7 @@ lake). Nothing is ever deleted: partitions of a region outlive it.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import shapely
 
@@ -31,12 +32,34 @@ def add_region(regions: Mapping[str, Region], region: Region, *, max_area_km2: f
     check_area(region, max_area_km2)
     known = regions.get(region.slug)
     if known is not None:
-        advice = "restore it" if known.retired else "replace it"
-        raise BadInputError(f"there is a region {region.slug} already; {advice}, or choose another name")
+        if known.retired:
+            raise BadInputError(
+                f"there is a retired region {region.slug}; bring it back with `minemap regions restore {region.slug}`, "
+                "or choose another name"
+            )
+        raise BadInputError(
+            f"there is a region {region.slug} already; put this in its place with --replace, or choose another name"
+        )
     return _changed(
         regions,
         region,
         f"region {region.slug} ({region.area_km2:,.0f} km2) is new: its sites come first, then its years",
+    )
+
+
+def add_pieces(regions: Mapping[str, Region], region: Region, *, max_area_km2: float = MAX_AREA_KM2) -> RegionChange:
+    """Add a region in pieces within the limit, or whole where it is. Raises `BadInputError` where a slug is taken."""
+    check_region(region)
+    if region.area_km2 <= max_area_km2:
+        return add_region(regions, region, max_area_km2=max_area_km2)
+    changed = dict(regions)
+    pieces = split_region(region, max_area_km2)
+    for piece in pieces:
+        changed = add_region(changed, piece, max_area_km2=max_area_km2).regions
+    return RegionChange(
+        changed,
+        f"region {region.slug} ({region.area_km2:,.0f} km2) is new in {len(pieces)} pieces: "
+        f"{', '.join(piece.slug for piece in pieces)}",
     )
 
 
@@ -60,13 +83,18 @@ def replace_region(
         said.append("its season or products changed: the images of the years concerned are out of date")
     if known.reference_year != region.reference_year:
         said.append("its reference year changed: its reference images and training chips are out of date")
+    if known.retired and not region.retired:
+        said.append("it is active again")
     sentence = "; ".join(said) or "no pixel or polygon changes"
     return _changed(regions, region, f"region {region.slug}: {sentence}")
 
 
 def retire_region(regions: Mapping[str, Region], slug: str) -> RegionChange:
     """Stop making partitions of a region. Raises `BadInputError` for an unknown slug."""
-    region = replace(_known(regions, slug), retired=True)
+    known = _known(regions, slug)
+    if known.retired:
+        return _changed(regions, known, f"region {slug} is retired already; nothing changes")
+    region = replace(known, retired=True)
     return _changed(
         regions, region, f"region {slug} is retired: no new year is made, and all that was made of it stays readable"
     )
@@ -74,7 +102,10 @@ def retire_region(regions: Mapping[str, Region], slug: str) -> RegionChange:
 
 def restore_region(regions: Mapping[str, Region], slug: str) -> RegionChange:
     """Take a retired region up again. Raises `BadInputError` for an unknown slug."""
-    region = replace(_known(regions, slug), retired=False)
+    known = _known(regions, slug)
+    if not known.retired:
+        return _changed(regions, known, f"region {slug} is active already; nothing changes")
+    region = replace(known, retired=False)
     return _changed(regions, region, f"region {slug} is active again: years since then are missing until made")
 
 
@@ -85,6 +116,8 @@ def rename_region(regions: Mapping[str, Region], slug: str, new_slug: str) -> Re
     """
     validate_slug(new_slug)
     known = _known(regions, slug)
+    if known.retired:
+        raise BadInputError(f"region {slug} is retired; restore it before renaming it")
     if new_slug in regions:
         raise BadInputError(f"there is a region {new_slug} already; choose another name")
     changed = dict(regions)
@@ -106,7 +139,7 @@ def check_area(region: Region, max_area_km2: float = MAX_AREA_KM2) -> None:
     named = ", ".join(pieces if len(pieces) <= 6 else [*pieces[:3], "...", pieces[-1]])
     raise BadInputError(
         f"region {region.slug} covers {area:,.0f} km2, more than the limit of {max_area_km2:,.0f}; "
-        f"split it into {len(pieces)} regions ({named})"
+        f"split it into {len(pieces)} regions ({named}), which `minemap regions add` does with --split"
     )
 
 
@@ -146,7 +179,11 @@ def _cells(region: Region, side: int) -> tuple[Region, ...]:
 
 def _known(regions: Mapping[str, Region], slug: str) -> Region:
     if slug not in regions:
-        raise BadInputError(f"there is no region {slug}; the regions are {', '.join(sorted(regions)) or 'none yet'}")
+        if not regions:
+            raise BadInputError(f"there is no region {slug}, nor any other; add it with `minemap regions add`")
+        near = get_close_matches(slug, regions, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise BadInputError(f"there is no region {slug}{meant}; the regions are {', '.join(sorted(regions))}")
     return regions[slug]
 
 

@@ -25,6 +25,11 @@ REGIONS_PATH = "inputs/regions.geojson"
 MAX_AREA_KM2 = 3_000_000.0
 """A larger region is refused: its partitions would be too big to rerun."""
 
+FIRST_REFERENCE_YEAR = 2015
+"""No product has images of an earlier year."""
+
+_LAST_REFERENCE_YEAR = 2100
+
 _SLUG = re.compile(r"[a-z0-9_-]{1,60}")
 _PLACE = re.compile(r"(?P<what>[^\[]+)\[(?P<x>\S+) (?P<y>[^\s\]]+)")
 _PROPERTIES = {"slug", "title", "season", "products", "reference_year", "retired"}
@@ -90,6 +95,17 @@ def check_region(region: Region) -> Region:
                 f"region {region.slug} has a product period {json.dumps(period, sort_keys=True)}; "
                 "give product, and where wanted from and until"
             )
+        first, until = period.get("from"), period.get("until")
+        if first is not None and until is not None and int(first) > int(until):
+            raise BadInputError(
+                f"region {region.slug}: {period['product']} from {first} until {until} holds no year; swap the years"
+            )
+    year = region.reference_year
+    if year is not None and not FIRST_REFERENCE_YEAR <= int(year) <= _LAST_REFERENCE_YEAR:
+        raise BadInputError(
+            f"region {region.slug} has the reference year {year}, of which there are no images; give one from "
+            f"{FIRST_REFERENCE_YEAR} on"
+        )
     return region
 
 
@@ -125,7 +141,7 @@ def region_from_file(
 def read_regions(data: bytes) -> dict[str, Region]:
     """Regions by slug, sorted, from the bytes of the GeoJSON file. Raises `BadInputError` naming the fault."""
     try:
-        features = json.loads(data)["features"]
+        features = list(json.loads(data)["features"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{REGIONS_PATH} is not a GeoJSON FeatureCollection; restore an earlier version") from error
     regions: dict[str, Region] = {}

@@ -4,6 +4,7 @@ What belongs here: opening a file, choosing its layer, its CRS, whether its numb
 features stand for.
 """
 
+import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -33,6 +34,9 @@ _UNREADABLE = (
     OSError,
 )
 _PARQUET = (".parquet", ".geoparquet")
+_FOLDERS = (".gdb",)
+"""Formats that are folders."""
+
 _INSIDE_ZIP = (".shp", ".gpkg", ".geojson", ".fgb", ".gml", ".kml")
 _LONGITUDE = ("longitude", "lon", "lng", "x")
 _LATITUDE = ("latitude", "lat", "y")
@@ -50,6 +54,8 @@ def read_vector(
     """
     if not path.exists():
         raise BadInputError(f"{path} does not exist; give the path of a vector file")
+    if path.is_dir() and path.suffix.lower() not in _FOLDERS:
+        raise BadInputError(f"{path} is a folder; give one vector file in it")
     try:
         frame = _open(path, layer, known_layers)
     except _UNREADABLE as error:
@@ -64,6 +70,14 @@ def read_vector(
     return _in_degrees(frame, path, crs)
 
 
+def is_empty_collection(data: bytes) -> bool:
+    """True for a GeoJSON FeatureCollection without features, which `read_vector` refuses."""
+    try:
+        return bool(json.loads(data)["features"] == [])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def check_degrees(bounds: Sequence[float], where: str) -> None:
     """Refuse bounds (west, south, east, north) that cannot be degrees on one side of the antimeridian.
 
@@ -71,11 +85,13 @@ def check_degrees(bounds: Sequence[float], where: str) -> None:
     """
     west, south, east, north = bounds
     if not np.isfinite([west, south, east, north]).all():
-        raise BadInputError(f"{where} has coordinates that lie nowhere on Earth in its CRS; set the right CRS")
+        raise BadInputError(
+            f"{where} has coordinates that lie nowhere on Earth in its CRS; say the right one with --crs"
+        )
     spread = f"x {west:.10g} to {east:.10g}, y {south:.10g} to {north:.10g}"
     if min(south, -north) < -90 - _ROUNDING_DEGREES or min(west, -east) < -360 - _ROUNDING_DEGREES:
         raise BadInputError(
-            f"{where} is in another CRS than it says: {spread} are not degrees; set the right CRS and try again"
+            f"{where} is in another CRS than it says: {spread} are not degrees; say the right one with --crs"
         )
     if min(west, -east) < -180 - _ROUNDING_DEGREES:
         raise BadInputError(
@@ -111,7 +127,7 @@ def _open(path: Path, layer: str | None, known_layers: Sequence[str]) -> gpd.Geo
     if layer is None and len(layers) > 1:
         known = [name for name in layers if name in known_layers]
         if len(known) != 1:
-            raise BadInputError(f"{path} has the layers {', '.join(sorted(layers))}; say which one to read")
+            raise BadInputError(f"{path} has the layers {', '.join(sorted(layers))}; choose one with --layer")
         layer = known[0]
     if layer is not None and suffix != ".zip" and layer not in layers:
         raise BadInputError(f"{path} has no layer {layer!r}; it has {', '.join(sorted(layers)) or 'none'}")
@@ -151,7 +167,8 @@ def _in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.Geo
             raise BadInputError(f"{crs!r} is not a CRS; give one such as EPSG:4326") from error
     if frame.crs is None:
         raise BadInputError(
-            f"{path} does not say which CRS its coordinates are in; set it (EPSG:4326 for longitude and latitude)"
+            f"{path} does not say which CRS its coordinates are in; say it with --crs (EPSG:4326 for longitude and "
+            "latitude)"
         )
     frame = frame.set_geometry(shapely.force_2d(frame.geometry.array))
     try:
@@ -175,5 +192,5 @@ def _bounds(frame: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
 
 
 def _one_line(error: Exception) -> str:
-    text = str(error).strip().splitlines() or [type(error).__name__]
-    return text[0].rstrip(".")
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].split("; It might help", maxsplit=1)[0].rstrip(".")

@@ -8,6 +8,7 @@ so a mine that two regions share has the same id and the same grid in both; a ne
 the old one.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import geopandas as gpd
@@ -38,13 +39,15 @@ def build_sites(
     writer: PartitionWriter,
 ) -> Outcome:
     """Write `sites.parquet` (columns of `site_table`)."""
-    frame = site_table(ground_truth, promoted, region, config)
+    whole = site_table(ground_truth, promoted, region, config)
+    frame = _sampled(whole, config.sample)
     write_geoparquet(frame, writer.path(FILE))
     writer.add(FILE)
     pixels = frame["width"].to_numpy(dtype=np.int64)
     return Outcome(
         summary={
             "sites": len(frame),
+            "left_out_of_the_pilot": len(whole) - len(frame),
             "promoted": int((frame["origin"] == "promoted").sum()),
             "promoted_given": 0 if promoted is None else len(promoted),
             "split_groups": int(frame["split_group"].nunique()),
@@ -77,6 +80,14 @@ def site_table(
     groups = [str(g).split(GROUP_SEPARATOR) for g in known["group"]] + [[] for _ in added]
     origins = ["reference"] * len(reference) + ["promoted"] * len(added)
     return _table(outlines, origins, groups, region, config)
+
+
+def _sampled(frame: gpd.GeoDataFrame, sample: int | None) -> gpd.GeoDataFrame:
+    """The first sites by the hash of their id: spread over the region, and the same ones in every run."""
+    if sample is None or len(frame) <= sample:
+        return frame
+    chosen = sorted(frame["site_id"], key=lambda site: (hashlib.sha256(site.encode()).hexdigest(), site))[:sample]
+    return frame[frame["site_id"].isin(chosen)].reset_index(drop=True)
 
 
 def _table(

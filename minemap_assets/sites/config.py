@@ -1,6 +1,6 @@
 """Settings of the sites room."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -13,7 +13,8 @@ class SitesConfig(BaseModel):
 
     `large` says what happens to windows above `min_pixels` at 5 m: `tile` keeps 5 m and more pixels, `squeeze` keeps
     the pixels and coarsens them (the paper's rule, preset `parity`). Polygons holding a point of `known_bad`
-    (longitude, latitude) are dropped, and so is what is smaller than `min_area_m2`.
+    (longitude, latitude) are dropped, and so is what is smaller than `min_area_m2`. `sample` limits the sites of each
+    region for a pilot: a larger sample holds a smaller one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +23,15 @@ class SitesConfig(BaseModel):
     large: Literal["tile", "squeeze"] = "tile"
     known_bad: tuple[tuple[float, float], ...] = (BADLY_DRAWN,)
     min_area_m2: float = Field(500.0, ge=0.0)
+    sample: int | None = Field(None, ge=1)
+
+    def ground_truth_settings(self) -> dict[str, Any]:
+        """The settings that ground truth depends on, for its fingerprint."""
+        return self.model_dump(mode="json", exclude={"sample"})
+
+    def site_settings(self) -> dict[str, Any]:
+        """The settings that sites depend on, for their fingerprint."""
+        return self.model_dump(mode="json", exclude={"sample"} if self.sample is None else None)
 
     @field_validator("min_pixels")
     @classmethod

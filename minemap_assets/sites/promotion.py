@@ -18,12 +18,14 @@ from minemap_assets.stores import Store
 DIGITS = 8
 
 
-def promote(store: Store, path: str, source: Path, note: str, *, layer: str | None = None) -> int:
+def promote(
+    store: Store, path: str, source: Path, note: str, *, layer: str | None = None, crs: str | None = None
+) -> int:
     """Add the outlines of a vector file to the promoted ones at `path`; returns how many are new.
 
     An outline that is there already is left as it is. Raises `BadInputError` for a file without polygons.
     """
-    frame = read_vector(source, layer=layer)
+    frame = read_vector(source, layer=layer, crs=crs)
     outlines = [
         validate_geometry(geometry, f"feature {number} of {source}")
         for number, geometry in enumerate(frame.geometry, start=1)

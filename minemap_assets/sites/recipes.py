@@ -18,7 +18,7 @@ def _ground_truth_config(project: Project, keys: Keys) -> Any:
     return {
         "region": project.region(keys[0]).geometry.wkb_hex,
         "roles": {name: project.reference_entry(name).role for name in project.polygon_sets()},
-        "sites": project.settings.sites.model_dump(mode="json"),
+        "sites": project.settings.sites.ground_truth_settings(),
     }
 
 
@@ -41,7 +41,7 @@ def _sites_config(project: Project, keys: Keys) -> Any:
     promoted = project.lake.store.size(PROMOTED_SITES_PATH) is not None
     return {
         "region": project.region(keys[0]).geometry.wkb_hex,
-        "sites": project.settings.sites.model_dump(mode="json"),
+        "sites": project.settings.sites.site_settings(),
         "promoted": project.lake.store.read_bytes(PROMOTED_SITES_PATH).decode() if promoted else "",
     }
 

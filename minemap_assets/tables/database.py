@@ -7,7 +7,6 @@ reading it, and the next to open sees the new one.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.polygons.schemas import TableSpec
+from minemap_assets.stores import storage_errors
 from minemap_assets.tables.schemas import TABLES
+from minemap_assets.workspaces import workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,27 +78,33 @@ def build_database(
     `BadInputError` for a table no schema knows, `PermanentError` where a file does not fit its schema; the old file
     then stays as it was.
     """
-    import duckdb
-
     unknown = sorted(set(tables) - set(TABLES))
     if unknown:
         raise BadInputError(f"unknown table {unknown[0]!r}; the tables are {', '.join(TABLES)}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
-        fresh = Path(folder) / target.name
-        connection = duckdb.connect(str(fresh))
-        try:
-            rows = {name: _fill(connection, spec, tables.get(name, ())) for name, spec in TABLES.items()}
-            _inform(connection, facts or {})
-            for view in VIEWS:
-                connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
-                connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.comment)}")
-            connection.execute("CHECKPOINT")
-        except duckdb.Error as error:
-            raise PermanentError(f"the database could not be built: {error}") from error
-        finally:
-            connection.close()
-        fresh.replace(target)
+    scratch = target.parent / ".staging"
+    with storage_errors(target.parent, "MINEMAP_STATE"):
+        scratch.mkdir(parents=True, exist_ok=True)
+        with workspace(scratch) as folder:
+            rows = _make(tables, folder / target.name, facts or {})
+            (folder / target.name).replace(target)
+    return rows
+
+
+def _make(tables: Mapping[str, Sequence[Path]], fresh: Path, facts: Mapping[str, Any]) -> dict[str, int]:
+    import duckdb
+
+    connection = duckdb.connect(str(fresh))
+    try:
+        rows = {name: _fill(connection, spec, tables.get(name, ())) for name, spec in TABLES.items()}
+        _inform(connection, facts)
+        for view in VIEWS:
+            connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
+            connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.comment)}")
+        connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise PermanentError(f"the database could not be built: {error}") from error
+    finally:
+        connection.close()
     return rows
 
 

@@ -97,5 +97,5 @@ def test_a_partition_shows_its_picture_and_its_facts(page: Page, address: str, t
 
 def test_the_lineage_shows_every_room(page: Page, address: str) -> None:
     page.goto(f"{address}/asset-groups/")
-    for room in ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables"):
+    for room in ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables", "validation"):
         expect(page.get_by_text(room, exact=True).first).to_be_visible(timeout=PATIENCE)

@@ -4,84 +4,37 @@ pystac-client and odc-stac are the released ones; scenes are made from known tru
 """
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import date
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import AuthenticationError, NotCoveredError, NotEntitledError, RetryableError
+from minemap_assets.geo.grid import footprint_wgs84, to_columns
+from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.chain import SourceChain
+from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite
 from minemap_assets.imagery.sources.stac import StacProvenance, StacSource
-from minemap_assets.imagery.sources.stac_config import Collection, StacConfig
-from minemap_assets.imagery.sources.stac_services import Services
-from minemap_assets.imagery.transport import Nature
-from servers.processes import Unreliable, stac_api, unreliable
+from minemap_assets.lake import Lake, Outcome, PartitionRef, PartitionWriter, build_partition
 from servers.unreliable import KINDS
-from stac_world import BANDS, TILE, Shot, truth, write_catalogue, write_scene
+from stac_service import GROUND, World
+from stac_world import BANDS, TILE, Shot
 
 pytestmark = pytest.mark.integration
 
 SEASON = Season(2021, date(2021, 6, 1), date(2021, 9, 1))
 SITE = TILE[150:350, 250:450]
 """200 x 200 pixels of 10 m, across blocks and over the lake."""
-
-GROUND = truth()
-HASTY = Nature(sleep=lambda seconds: time.sleep(seconds * 0.01))
-"""Waits a hundredth of what it should."""
-
-
-class World:
-    """The three collections of the default, filled by a test, behind one server."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder = folder
-        self.root = folder / "files"
-        self.root.mkdir()
-        self.server: Unreliable = stack.enter_context(unreliable(self.root))
-        self._stack = stack
-        self._places = {
-            "earth-search/sentinel-2-c1-l2a": "earth-search",
-            "planetary-computer/sentinel-2-l2a": "planetary-computer",
-            "earth-search/sentinel-2-l2a": "earth-search",
-        }
-        self.collections = tuple(self._moved(c) for c in StacConfig().collections)
-
-    def _moved(self, collection: Collection) -> Collection:
-        url = self.server.url
-        tokens = f"{url}/tokens" if collection.tokens else ""
-        return collection.model_copy(update={"endpoint": f"{url}/{self._places[collection.name]}", "tokens": tokens})
-
-    def fill(self, *shots: Sequence[Shot], ground: Mapping[str, Any] = GROUND) -> None:
-        """Scenes of the first, second and third collection."""
-        files: dict[str, list[Path]] = {"earth-search": [], "planetary-computer": []}
-        for number, collection in enumerate(self.collections):
-            url = f"{self.server.url}/{'private' if collection.tokens else 'files'}"
-            wanted = shots[number] if number < len(shots) else ()
-            items = [write_scene(self.root, url, collection, shot, ground) for shot in wanted]
-            files[self._places[collection.name]] += write_catalogue(self.folder / "catalogue", collection, items)
-        upstream = {name: self._stack.enter_context(stac_api(paths)) for name, paths in files.items()}
-        self.server.set(upstream=upstream)
-
-    def config(self, **changes: Any) -> StacConfig:
-        values = {"collections": self.collections, "timeout": 1.0, "rate": 10_000.0, "burst": 100} | changes
-        return StacConfig(**values)
-
-    def source(self, cache: str = "cache", **changes: Any) -> StacSource:
-        config = self.config(**changes)
-        return StacSource("sentinel-2-l2a", config, self.folder / cache, Services(config, HASTY))
-
-    def asked(self, prefix: str = "/") -> list[dict[str, str]]:
-        return [entry for entry in self.server.log() if entry["path"].startswith(prefix)]
 
 
 @pytest.fixture
@@ -90,7 +43,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, stack)
 
 
-def days(*dates: str, **same: Any) -> list[Shot]:
+def days(*dates: str, **same: object) -> list[Shot]:
     return [Shot(day, drift=10 * (n - len(dates) // 2), **same) for n, day in enumerate(dates)]
 
 
@@ -143,8 +96,9 @@ def test_mixed_baselines_give_the_truth_in_every_collection(world: World, number
 
 
 def test_without_the_offset_the_median_would_be_biased(world: World) -> None:
-    """The test above can fail: the same scenes under a rule that ignores baselines are far off."""
-    world.fill([], MIXED[1])
+    """The test above can fail: scenes of mixed baselines under a rule that ignores them are far off."""
+    old = days("2021-06-05", "2021-06-25", "2021-07-15", **OLD)
+    world.fill([], [*old, *days("2021-08-05", "2021-08-25")])
     wrong = world.collections[1].model_copy(update={"offset": "always"})
     composite = world.source(collections=(wrong,)).read(SITE, SEASON, BANDS)
     assert np.abs(composite.pixels.astype(int) - expected())[FINE].max() > 100
@@ -206,22 +160,45 @@ def test_a_service_that_is_down_never_changes_the_pixels(world: World, place: st
         world.source().read(SITE, SEASON, BANDS)
     assert 8 <= len(world.asked(place)) <= 8 * 16  # nothing is asked more often than the attempts allow
     world.server.set(share=0.0)
-    assert len(world.source().read(SITE, SEASON, BANDS).provenance.acquisitions) == 3
+    assert len(world.source().read(SITE, SEASON, BANDS).provenance.acquisitions) == 4
 
 
-def test_every_fault_together_leaves_the_pixels_as_they_are(world: World) -> None:
+def test_every_fault_together_leaves_a_partition_as_it_is(world: World) -> None:
     world.fill(days("2021-08-05", "2021-08-25"), days("2021-06-10", "2021-06-30", "2021-07-20", **OLD))
-    calm = [world.source("calm").read(site, SEASON, BANDS) for site in sites()]
+    calm = build(world, "calm")
     needed = len(world.asked())
     world.server.set(share=0.2, seed=7)
-    source = world.source("stormy")
-    stormy = [source.read(site, SEASON, BANDS) for site in sites()]
+    stormy = build(world, "stormy")
     log = world.asked()
-    for one, other in zip(calm, stormy, strict=True):
-        assert (one.pixels == other.pixels).all()
-        assert one.provenance == other.provenance
+    assert stormy.outcome.missing == calm.outcome.missing == []
+    assert len(calm.index) == len(sites())
+    assert (stormy.index["sha256"] == calm.index["sha256"]).all()  # pixels, and every fact beside them
     assert {entry["fault"] for entry in log} == {"", *KINDS}
     assert needed < len(log) <= 2 * needed
+
+
+@dataclass(frozen=True)
+class Built:
+    """An imagery partition: what the build said, and the index of its files."""
+
+    outcome: Outcome
+    index: gpd.GeoDataFrame
+
+
+def build(world: World, name: str) -> Built:
+    """The partition of both sites, in a lake and with a cache of its own."""
+    lake = Lake.local(world.folder / name / "lake", world.folder / name / "state")
+    rows = [asdict(to_columns(site)) | {"site_id": f"m{n}"} for n, site in enumerate(sites())]
+    frame = gpd.GeoDataFrame(rows, geometry=[footprint_wgs84(site) for site in sites()], crs="EPSG:4326")
+    outcomes = []
+
+    def make(writer: PartitionWriter) -> Outcome:
+        outcomes.append(build_imagery(frame, [world.source(f"{name}-cache")], SEASON, BANDS, 0.5, writer, workers=2))
+        return outcomes[0]
+
+    ref = PartitionRef("imagery", "imagery", ("test", "2021"))
+    build_partition(lake, ref, code_version="1", config={}, inputs={}, build=make)
+    return Built(outcomes[0], open_imagery(lake.open(ref)).index)
 
 
 def sites() -> list[GeoBox]:
@@ -299,7 +276,9 @@ def test_plain_clients_see_the_same_pixels(world: World) -> None:
     found = pystac_client.Client.open(world.collections[0].endpoint).search(
         collections=["sentinel-2-c1-l2a"], bbox=(-180, -90, 180, 90), datetime="2021-06-01/2021-08-31", limit=2
     )
-    loaded = odc.stac.load(found.items(), bands=list(BANDS), geobox=SITE, groupby="time", resampling="bilinear")
+    loaded = odc.stac.load(
+        found.items(), bands=list(BANDS), geobox=SITE, groupby="time", resampling="bilinear", dtype="uint16"
+    )
     values = np.stack([loaded[band].values for band in BANDS], axis=1).astype(np.int64) - 1000
     composite = world.source().read(SITE, SEASON, BANDS)
     assert (composite.pixels == np.median(values, axis=0)).all()
@@ -331,14 +310,28 @@ def test_cloudy_scenes_are_not_read(world: World) -> None:
         world.source(max_cloud_cover=5.0).read(SITE, SEASON, BANDS)
 
 
-def test_availability_and_the_newest_scene(world: World) -> None:
-    from minemap_assets.geo.grid import footprint_wgs84
-
+def test_availability(world: World) -> None:
     world.fill(days("2021-06-05", "2021-07-02", "2021-07-30", "2021-08-20"))
     source = world.source()
     there = source.available(footprint_wgs84(SITE), SEASON)
     assert there.images == 4
     assert there.covered_share == pytest.approx(1.0)
+
+
+def test_the_newest_scene_tells_which_years_are_final(world: World) -> None:
+    world.fill(days("2021-06-05"))
+    latest = world.source().latest()
+    assert latest.newest == datetime(2021, 6, 5, tzinfo=UTC)
+    assert sorted(latest.revisions) == [*range(2015, 2022)]
+    assert latest.revisions[2020] == latest.revisions[2016] != latest.revisions[2021]
+
+
+def test_a_cache_without_room_gives_the_same_pixels(world: World) -> None:
+    world.fill(days("2021-06-05", "2021-06-25", "2021-07-15", "2021-08-05", "2021-08-25"))
+    roomy = world.source("roomy").read(SITE, SEASON, BANDS)
+    cramped = world.source("cramped", cache_bytes=0).read(SITE, SEASON, BANDS)
+    assert (roomy.pixels == cramped.pixels).all()
+    assert not [p for p in (world.folder / "cramped").glob("**/*") if p.is_file()]
 
 
 def test_level_1c_is_said_to_need_an_account(world: World) -> None:

@@ -19,18 +19,30 @@ _NAME = re.compile(r"[a-z0-9_-]{1,60}")
 
 
 def read_roots(store: Store) -> dict[str, str]:
-    """Folder or URL prefix of each archive, by name."""
+    """Folder or URL prefix of each archive, by name. Raises `BadInputError` where the file is damaged."""
     try:
         roots = json.loads(store.read_bytes(ROOTS_PATH))
+        return {str(name): str(root) for name, root in sorted(roots.items())}
     except NotFoundError:
         return {}
-    return {str(name): str(root) for name, root in sorted(roots.items())}
+    except (ValueError, AttributeError) as error:
+        raise BadInputError(
+            f"{store.root}/{ROOTS_PATH} cannot be read; restore an earlier version, or remove it and add the archives "
+            "again"
+        ) from error
+
+
+def check_archive_name(name: str) -> None:
+    """Raises `BadInputError` for a name that could not name a file."""
+    if not _NAME.fullmatch(name):
+        raise BadInputError(
+            f"{name!r} cannot name an archive; use 1 to 60 lower-case letters, digits, hyphens and underscores"
+        )
 
 
 def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
     """Keep an archive's index; True where it took the place of an earlier one. Raises `BadInputError`."""
-    if not _NAME.fullmatch(name):
-        raise BadInputError(f"{name!r} cannot name an archive; use lower-case letters, digits, hyphens and underscores")
+    check_archive_name(name)
     roots = read_roots(store)
     store.write_bytes(f"{FOLDER}/{name}.geojson", features)
     store.write_bytes(ROOTS_PATH, json.dumps(roots | {name: root}, indent=1, sort_keys=True).encode())
@@ -40,7 +52,16 @@ def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
 def read_archives(store: Store) -> tuple[ArchiveIndex, ...]:
     """All archives of a project, sorted by name."""
     roots = read_roots(store)
-    return tuple(read_index(name, root, store.read_bytes(f"{FOLDER}/{name}.geojson")) for name, root in roots.items())
+    return tuple(read_index(name, root, _index_of(name, store)) for name, root in roots.items())
+
+
+def _index_of(name: str, store: Store) -> bytes:
+    try:
+        return store.read_bytes(f"{FOLDER}/{name}.geojson")
+    except NotFoundError as error:
+        raise BadInputError(
+            f"{store.root}/{FOLDER}/{name}.geojson is gone; add the archive again with `minemap archive add {name}`"
+        ) from error
 
 
 def open_archive(product: str, store: Store) -> ArchiveSource:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon
@@ -43,7 +44,7 @@ class QuadId:
         return f"{self.x}-{self.y}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class QuadGrid:
     """A world of `side` x `side` quads."""
 
@@ -69,7 +70,10 @@ class QuadGrid:
         return self.touching_area(footprint_wgs84(grid))
 
     def touching_area(self, area: BaseGeometry) -> tuple[QuadId, ...]:
-        """Quads that share ground with an area in EPSG:4326; one that spans over 180 degrees crosses the antimeridian."""
+        """Quads that share ground with an area in EPSG:4326, sorted.
+
+        An area that spans more than 180 degrees is one that crosses the antimeridian.
+        """
         outline = _mercator(area)
         left, bottom, right, top = ((v + WORLD / 2.0) / self.metres for v in outline.bounds)
         rows = range(max(0, math.floor(bottom)), min(self.side, math.floor(top) + 1))
@@ -107,9 +111,7 @@ def _mercator(area: BaseGeometry) -> BaseGeometry:
     west, _, east, _ = area.bounds
     crosses = east - west > 180.0
 
-    def project(
-        points: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def project(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         longitude = np.where(crosses & (points[:, 0] < 0), points[:, 0] + 360.0, points[:, 0])
         latitude = np.radians(np.clip(points[:, 1], -89.9, 89.9))
         return np.column_stack([np.radians(longitude) * RADIUS, np.arctanh(np.sin(latitude)) * RADIUS])

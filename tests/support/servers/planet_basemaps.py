@@ -1,7 +1,8 @@
 """A stand-in for Planet's basemaps service on loopback, run as a process of its own.
 
 What belongs here: the routes that a client of quads needs, with keys, paging, signed download addresses that expire,
-ranges, entity tags, and failures on demand. What does not: making quads (`planet_quads.py` beside the tests).
+ranges, entity tags, and failures on demand. What does not: kinds of accounts and failures (`planet_faults.py`), and
+making quads (`planet_world.py`). Run it as `python -m servers.planet_basemaps` with `tests/support` on the path.
 
 `--root` holds `mosaics.json` (a list of records: id, name, first_acquired, last_acquired, bbox, quad_pixels, and
 optionally series, interval, datatype, coordinate_system, quad_download), the quads as `<mosaic id>/<x-y>.tif`, and
@@ -12,17 +13,24 @@ kind of account is asking; see `Account`.
 import argparse
 import hashlib
 import json
+import re
 import socket
 import struct
+import sys
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+import rasterio
+from rasterio.warp import transform_bounds
+
+from servers.planet_faults import DOWNLOADS, EVERYWHERE, Account, Fault
 
 RESOLUTION = 40_075_016.685578488 / (2048 * 4096)
 """Pixel size of a NICFI quad in EPSG:3857, metres."""
@@ -30,48 +38,24 @@ RESOLUTION = 40_075_016.685578488 / (2048 * 4096)
 SECRET = b"signing secret of the stand-in"
 
 
-class Account(StrEnum):
-    """API keys the server knows; any other is wrong."""
-
-    GOOD = "PLAKgood0123456789"
-    EXPIRED = "PLAKexpired0123456789"
-    EMPTY = "PLAKempty0123456789"
-    SPENT = "PLAKspent0123456789"
-    NO_SCENES = "PLAKnoscenes0123456789"
-    FORBIDDEN = "PLAKforbidden0123456789"
-
-
-class Fault(StrEnum):
-    """Ways in which a request may fail."""
-
-    BUSY_LATER = "busy-later"
-    BUSY = "busy"
-    ERROR = "error"
-    UNAVAILABLE = "unavailable"
-    STALL = "stall"
-    RESET = "reset"
-    TRUNCATED = "truncated"
-    WRONG_LENGTH = "wrong-length"
-    EXPIRED_SIGNATURE = "expired-signature"
-    CORRUPT_BLOCK = "corrupt-block"
-
-
-EVERYWHERE = (
-    Fault.BUSY_LATER,
-    Fault.BUSY,
-    Fault.ERROR,
-    Fault.UNAVAILABLE,
-    Fault.STALL,
-    Fault.RESET,
-    Fault.TRUNCATED,
-    Fault.WRONG_LENGTH,
-)
-DOWNLOADS = (*EVERYWHERE, Fault.EXPIRED_SIGNATURE, Fault.CORRUPT_BLOCK)
+ROUTES = {
+    "download": r"/download/[^/]+/[^/]+",
+    "series": r"/basemaps/v1/series/?",
+    "series-mosaics": r"/basemaps/v1/series/[^/]+/mosaics",
+    "search": r"/data/v1/quick-search",
+    "mosaics": r"/basemaps/v1/mosaics/?",
+    "mosaic": r"/basemaps/v1/mosaics/[^/]+",
+    "quads": r"/basemaps/v1/mosaics/[^/]+/quads",
+    "quad": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+",
+    "items": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+/items",
+    "full": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+/full",
+}
+"""Name of every route, by which requests are counted."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the server was started with; `faults` is the share of requests that fail."""
+    """What the server was started with; `faults` is the share of requests that fail, `tags` what an ETag is."""
 
     root: Path
     faults: float
@@ -80,6 +64,7 @@ class Options:
     page_size: int
     signature_s: float
     stall_s: float
+    tags: str
 
 
 class Service:
@@ -89,9 +74,11 @@ class Service:
         self.options = options
         self.mosaics: list[dict[str, Any]] = json.loads((options.root / "mosaics.json").read_text())
         scenes = options.root / "scenes.json"
-        self.scenes: dict[str, dict[str, list[dict[str, Any]]]] = json.loads(scenes.read_text()) if scenes.exists() else {}
+        read = json.loads(scenes.read_text()) if scenes.exists() else {}
+        self.scenes: dict[str, dict[str, list[dict[str, Any]]]] = read
         self.counts: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.bytes_sent = 0
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -104,8 +91,8 @@ class Service:
         draw = hashlib.sha256(f"{self.options.seed}|{path}|{nth}".encode()).digest()
         if int.from_bytes(draw[:4], "big") / 2**32 >= self.options.faults:
             return None
-        kinds = DOWNLOADS if route == "download" else EVERYWHERE
-        kinds = tuple(kind for kind in kinds if not self.options.only or kind in self.options.only)
+        possible = DOWNLOADS if route == "download" else EVERYWHERE
+        kinds = [kind for kind in possible if not self.options.only or kind in self.options.only]
         if not kinds:
             return None
         kind = kinds[draw[4] % len(kinds)]
@@ -131,15 +118,16 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer one request."""
         url = urlsplit(self.path)
         parts = [part for part in url.path.split("/") if part]
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         if parts == ["_stats"]:
-            self._json({"counts": dict(self.service.counts), "failed": dict(self.service.failed)})
+            service = self.service
+            self._json({"counts": service.counts, "failed": service.failed, "bytes": service.bytes_sent})
             return
-        route = _route(parts)
+        route = _route(url.path)
         self._fault = self.service.fault(route, url.path)
         if self._failed_at_once():
             return
@@ -149,6 +137,11 @@ class Handler(BaseHTTPRequestHandler):
         account = self._account(query)
         if account is not None:
             self._answer(route, parts, query, account)
+
+    def do_POST(self) -> None:
+        """Answer one question that is sent as JSON."""
+        self._question = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        self.do_GET()
 
     def _failed_at_once(self) -> bool:
         match self._fault:
@@ -187,12 +180,12 @@ class Handler(BaseHTTPRequestHandler):
         mosaic = next((m for m in mosaics if len(parts) > 3 and m["id"] == parts[3]), None)
         if route == "mosaics":
             wanted = query.get("name__contains", "").lower()
-            names = [m for m in mosaics if wanted in m["name"].lower() and query.get("name__is", m["name"]) == m["name"]]
-            self._page("mosaics", [self._mosaic(m, account) for m in names], query)
+            named = [m for m in mosaics if wanted in m["name"].lower()]
+            self._page("mosaics", [self._mosaic(m, account) for m in named], query)
         elif route in ("series", "series-mosaics"):
             self._series(route, parts, mosaics, query, account)
-        elif route == "scene":
-            self._scene(parts[-1], account)
+        elif route == "search":
+            self._search(account)
         elif mosaic is None:
             self._json({"message": "Mosaic Not Found"}, 404)
         elif route == "mosaic":
@@ -243,13 +236,16 @@ class Handler(BaseHTTPRequestHandler):
             self._bytes(b"<Error><Code>ExpiredToken</Code></Error>", 403)
             return
         data = (self.service.options.root / parts[1] / parts[2]).read_bytes()
-        tag = f'"{hashlib.md5(data).hexdigest()}"'
+        md5 = hashlib.md5(data)
+        tag = f'"{md5.hexdigest() if self.service.options.tags == "md5" else hashlib.sha256(data).hexdigest()[:32]}"'
         if self._fault is Fault.CORRUPT_BLOCK:
             middle = len(data) // 2
             data = data[: middle - 64] + bytes(128) + data[middle + 64 :]
         if self._fault is Fault.WRONG_LENGTH:
             data = data[: len(data) * 2 // 3]
         headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Type": "image/tiff"}
+        if self.service.options.tags == "google":
+            headers["x-goog-hash"] = f"crc32c=AAAAAA==,md5={b64encode(md5.digest()).decode()}"
         if tag in self.headers.get("If-None-Match", ""):
             self._bytes(b"", 304, headers)
             return
@@ -260,8 +256,10 @@ class Handler(BaseHTTPRequestHandler):
                 self._bytes(b"", 416, headers | {"Content-Range": f"bytes */{len(data)}"})
                 return
             span = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            self.service.bytes_sent += len(data) - start
             self._bytes(data[start:], 206, headers | {"Content-Range": span})
             return
+        self.service.bytes_sent += len(data)
         self._bytes(data, 200, headers)
 
     def _mosaic(self, record: dict[str, Any], account: Account) -> dict[str, Any]:
@@ -296,9 +294,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def _quad(self, mosaic: str, quad: str, account: Account) -> dict[str, Any]:
         base = f"{self._here}/basemaps/v1/mosaics/{mosaic}/quads/{quad}"
-        import rasterio
-        from rasterio.warp import transform_bounds
-
         with rasterio.open(self.service.quad_file(mosaic, quad)) as source:
             bounds = transform_bounds(source.crs, "EPSG:4326", *source.bounds)
         links = {
@@ -308,16 +303,15 @@ class Handler(BaseHTTPRequestHandler):
         }
         return {"id": quad, "bbox": list(bounds), "percent_covered": 100, "_links": links}
 
-    def _scene(self, scene: str, account: Account) -> None:
+    def _search(self, account: Account) -> None:
         if account is Account.NO_SCENES:
             self._json({"message": "Your plan does not include the Data API."}, 403)
             return
-        every = (s for quads in self.service.scenes.values() for scenes in quads.values() for s in scenes)
-        found = next((s for s in every if s["id"] == scene), None)
-        if found is None:
-            self._json({"message": "Item not found"}, 404)
-            return
-        self._json({"type": "Feature", "id": scene, "properties": {k: v for k, v in found.items() if k != "id"}})
+        wanted = set(self._question["filter"]["config"])
+        every = {s["id"]: s for quads in self.service.scenes.values() for scenes in quads.values() for s in scenes}
+        found = [every[scene] for scene in sorted(wanted & set(every))]
+        features = [{"id": s["id"], "properties": {k: v for k, v in s.items() if k != "id"}} for s in found]
+        self._json({"type": "FeatureCollection", "features": features, "_links": {}})
 
     def _page(self, key: str, items: list[dict[str, Any]], query: dict[str, str]) -> None:
         page, size = int(query.get("_page", "1")), self.service.options.page_size
@@ -329,8 +323,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def _here(self) -> str:
-        host, port = self.server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return f"http://{self.headers['Host']}"
 
     def _json(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self._bytes(json.dumps(body).encode(), status, {"Content-Type": "application/json"} | (headers or {}))
@@ -366,30 +359,8 @@ def _series_id(name: str) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _route(parts: list[str]) -> str:
-    match parts:
-        case ["download", _, _]:
-            return "download"
-        case ["basemaps", "v1", "series"]:
-            return "series"
-        case ["basemaps", "v1", "series", _, "mosaics"]:
-            return "series-mosaics"
-        case ["data", "v1", "item-types", _, "items", _]:
-            return "scene"
-        case ["basemaps", "v1", "mosaics"]:
-            return "mosaics"
-        case ["basemaps", "v1", "mosaics", _]:
-            return "mosaic"
-        case ["basemaps", "v1", "mosaics", _, "quads"]:
-            return "quads"
-        case ["basemaps", "v1", "mosaics", _, "quads", _]:
-            return "quad"
-        case ["basemaps", "v1", "mosaics", _, "quads", _, "items"]:
-            return "items"
-        case ["basemaps", "v1", "mosaics", _, "quads", _, "full"]:
-            return "full"
-        case _:
-            return "unknown"
+def _route(path: str) -> str:
+    return next((name for name, pattern in ROUTES.items() if re.fullmatch(pattern, path)), "unknown")
 
 
 class _Server(ThreadingHTTPServer):
@@ -409,13 +380,13 @@ def main() -> None:
     parser.add_argument("--page-size", type=int, default=50)
     parser.add_argument("--signature-s", type=float, default=60.0)
     parser.add_argument("--stall-s", type=float, default=2.0)
+    parser.add_argument("--tags", choices=("md5", "other", "google"), default="md5")
     given = parser.parse_args()
-    options = Options(
-        given.root, given.faults, given.seed, tuple(given.only), given.page_size, given.signature_s, given.stall_s
-    )
+    options = Options(**{**vars(given), "only": tuple(given.only)})
     handler = type("BoundHandler", (Handler,), {"service": Service(options)})
     server = _Server(("127.0.0.1", 0), handler)
-    print(server.server_address[1], flush=True)  # noqa: T201
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
     server.serve_forever()
 
 

@@ -27,7 +27,7 @@ ROOMS = (
 """In the order data flows."""
 
 SIMULATION_READS = ("geo", "reference", "sites", "imagery")
-BASE = frozenset({"errors", "stores", "object_store", "lake", "columns"})
+BASE = frozenset({"errors", "workspaces", "stores", "object_store", "manifests", "lake", "columns"})
 """Modules below every room."""
 
 DOORS = frozenset({"assets", "checks", "io_managers", "partitions"})

@@ -106,7 +106,7 @@ def test_new_imagery_of_one_region_and_year_asks_for_exactly_what_depends_on_it(
         | yearly("raw_polygons", "alder", 2025)
         | yearly("mining_polygons", "alder", 2023, 2024, 2025)
         | {(table, year) for table in TABLES for year in years}
-        | {("imagery_clarity", "2025"), ("database", None)}
+        | {("imagery_clarity", "2025"), ("database", None), ("reference_validation", None)}
     )
     assert asked == expected
 
@@ -126,4 +126,4 @@ def test_retraining_and_promotion_ask_for_nothing(automation: Automation, asset:
 def test_a_new_region_gets_its_ground_truth_and_sites_but_no_imagery(automation: Automation) -> None:
     automation.instance.add_dynamic_partitions("region", ["cedar"])
     asked = automation.settle()
-    assert asked == {("ground_truth", "cedar"), ("sites", "cedar")}
+    assert asked == {("ground_truth", "cedar"), ("sites", "cedar"), ("reference_validation", None)}

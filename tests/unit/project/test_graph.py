@@ -12,7 +12,7 @@ from dagster_project.graph import stages
 from dagster_project.resources import project_from
 from minemap_assets.project import Project
 
-ROOMS = ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables")
+ROOMS = ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables", "validation")
 FOLDER = Path(minemap_assets.__file__).parent
 
 
@@ -74,6 +74,8 @@ def test_the_graph_holds_the_assets_of_the_design(definitions: dg.Definitions) -
         "tables/region_summary",
         "tables/imagery_clarity",
         "tables/database",
+        "validation/reference_validation",
+        "validation/source_continuity",
     }
 
 

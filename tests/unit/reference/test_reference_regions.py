@@ -136,7 +136,7 @@ def test_layers_must_be_chosen(tmp_path):
 slugs = st.from_regex(r"\A[a-z0-9_-]{1,60}\Z")
 months = st.tuples(st.integers(1, 12), st.integers(1, 12))
 periods = st.lists(
-    st.fixed_dictionaries({"product": st.text(min_size=1)}, optional={"from": st.integers(2000, 2100)}), max_size=2
+    st.fixed_dictionaries({"product": st.text(min_size=1)}, optional={"from": st.integers(2015, 2100)}), max_size=2
 )
 
 
@@ -232,7 +232,7 @@ def test_nothing_is_ever_deleted():
     one = Region("a", "A", BOX)
     added = add_region({}, one)
     assert "sites come first" in added.sentence
-    with pytest.raises(BadInputError, match="already; replace it"):
+    with pytest.raises(BadInputError, match="already; put this in its place with --replace"):
         add_region(added.regions, one)
     wider = Region("a", "A", shapely.box(-60, -10, -58, -9))
     replaced = replace_region(added.regions, wider)
@@ -241,7 +241,7 @@ def test_nothing_is_ever_deleted():
     assert "boundary" not in replace_region(added.regions, Region("a", "B", BOX, season=(1, 2))).sentence
     retired = retire_region(replaced.regions, "a")
     assert retired.regions["a"].retired
-    with pytest.raises(BadInputError, match="restore it"):
+    with pytest.raises(BadInputError, match="regions restore a"):
         add_region(retired.regions, one)
     assert not restore_region(retired.regions, "a").regions["a"].retired
     renamed = rename_region(added.regions, "a", "b")

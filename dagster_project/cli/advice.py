@@ -1,0 +1,63 @@
+"""What a person should be told though nothing failed: what a project still lacks, and regions without sites.
+
+What belongs here: reading a project and putting that into sentences. What does not: any one command.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from dagster_project.cli.context import console, counted
+from minemap_assets.errors import BadInputError
+from minemap_assets.lake import PartitionRef
+from minemap_assets.project import Project
+
+SITES_WANTED = (
+    "register polygons that reach into it with `minemap reference add`, or add outlines with `minemap sites promote`"
+)
+
+
+def next_steps(project: Project) -> list[str]:
+    """What to do before `minemap run` has everything, in order; the last step is the run itself."""
+    registered = {entry.name for entry in project.catalogue.entries}
+    steps = []
+    if not project.active_regions():
+        steps.append("Say what to map: `minemap regions add SLUG FILE`, with any vector file of polygons.")
+    known = [name for name in project.polygon_sets() if name in registered]
+    lacking = ([] if known else ["NAME"]) + ([] if "country_boundaries" in registered else ["country_boundaries"])
+    if lacking:
+        what = {2: "known mines and country borders", 1: "country borders" if known else "known mines"}[len(lacking)]
+        adds = " and ".join(f"`minemap reference add {name} FILE --licence LICENCE`" for name in lacking)
+        steps.append(f"Register {what}: {adds}.")
+    return [
+        *steps,
+        "Name your images with `minemap archive add NAME FOLDER --product PRODUCT`, or another source under "
+        "[imagery.sources] of the settings; then `minemap run`.",
+    ]
+
+
+def say_next_steps(project: Project) -> None:
+    """Print the steps, numbered."""
+    active = len(project.active_regions())
+    has = f"has {counted(active, 'region')}" if active else "has no region yet"
+    console.print(f"The project at {project.lake.store.root} {has}. Next:", markup=False, soft_wrap=True)
+    for number, step in enumerate(next_steps(project), start=1):
+        console.print(f"  {number}. {step}", markup=False, soft_wrap=True)
+
+
+def site_notes(project: Project, regions: Iterable[str]) -> Iterator[str]:
+    """A sentence for each region whose sites are made and which has none."""
+    for slug in regions:
+        manifest = project.lake.manifest(PartitionRef("sites", "sites", (slug,)))
+        if manifest is not None and manifest.summary.get("sites") == 0:
+            yield f"region {slug} has no sites, so nothing is mapped there: no known mine lies in it; {SITES_WANTED}"
+
+
+def check_pilot(project: Project, regions: Iterable[str]) -> None:
+    """Refuse a pilot that would take away sites which are made. Raises `BadInputError`."""
+    for slug in regions:
+        manifest = project.lake.manifest(PartitionRef("sites", "sites", (slug,)))
+        made = 0 if manifest is None else int(manifest.summary.get("sites", 0))
+        if project.sample is not None and made > project.sample:
+            raise BadInputError(
+                f"--sample: region {slug} has {made} sites already, and a pilot on {project.sample} would take the "
+                "others away; leave --sample out, or run the pilot with another MINEMAP_HOME and MINEMAP_STATE"
+            )

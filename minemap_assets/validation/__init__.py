@@ -1,0 +1,1 @@
+"""Validation: how far the maps can be trusted, measured on points, on reference sets and between sources."""

@@ -1,0 +1,96 @@
+"""Sources with gaps: the tiny world seen through a source that lacks some of it.
+
+What belongs here: what is left out, and counting what is asked for. What does not: what follows from it (`test_*.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.errors import MinemapError, NotCoveredError
+from minemap_assets.imagery.seasons import Season
+from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest
+from minemap_assets.project import SourceFactory, SourceRequest
+from minemap_assets.simulation.source import SimulatedSource
+from tiny import WORLD
+
+Place = tuple[tuple[float, ...], int]
+"""A site's window (its bounds in metres) and a year: the same whatever the product's pixels."""
+
+
+def place(grid: GeoBox, year: int) -> Place:
+    bounds = grid.boundingbox
+    return tuple(float(v) for v in (bounds.left, bounds.bottom, bounds.right, bounds.top)), year
+
+
+@dataclass
+class Gaps:
+    """What the source lacks. `label` is part of its revision."""
+
+    label: str
+    uncovered: set[Place] = field(default_factory=set)
+    failing: dict[Place, MinemapError] = field(default_factory=dict)
+    unseen: dict[Place, slice] = field(default_factory=dict)
+    """Columns, as shares of the width in percent, of which nothing was observed."""
+    asked: list[Place] = field(default_factory=list)
+    """Every site and year that was read."""
+
+    def factories(self) -> Mapping[str, SourceFactory]:
+        """In the place of the simulated source."""
+
+        def opened(request: SourceRequest) -> ImagerySource:
+            return GappedSource(SimulatedSource(WORLD, request.product), self)
+
+        return {"simulated": opened}
+
+
+@dataclass(frozen=True, eq=False)
+class GappedSource:
+    """The simulated source with gaps."""
+
+    inner: SimulatedSource
+    gaps: Gaps
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def product(self) -> str:
+        return self.inner.product
+
+    @property
+    def revision(self) -> str:
+        return f"{self.inner.revision}-{self.gaps.label}" if self.gaps.label else self.inner.revision
+
+    def revision_for(self, grid: GeoBox, season: Season) -> str:
+        """That of the source without gaps wherever it has none."""
+        here = place(grid, season.year)
+        changed = here in self.gaps.uncovered or here in self.gaps.unseen
+        return self.revision if changed else self.inner.revision
+
+    def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
+        here = place(grid, season.year)
+        self.gaps.asked.append(here)
+        if here in self.gaps.failing:
+            raise self.gaps.failing[here]
+        if here in self.gaps.uncovered:
+            raise NotCoveredError("nobody has looked there")
+        whole = self.inner.read(grid, season, bands)
+        if here not in self.gaps.unseen:
+            return whole
+        share, width = self.gaps.unseen[here], grid.shape[1]
+        columns = slice(share.start * width // 100, share.stop * width // 100)
+        pixels, count = whole.pixels.copy(), whole.clear_count.copy()
+        pixels[:, :, columns] = 0
+        count[:, columns] = 0
+        return replace(whole, pixels=pixels, clear_count=np.asarray(count, dtype=np.uint16))
+
+    def available(self, area: BaseGeometry, season: Season) -> Availability:
+        return self.inner.available(area, season)
+
+    def latest(self) -> Latest:
+        return self.inner.latest()

@@ -1,0 +1,166 @@
+"""The tiny world in tests: a project on it, driven in this process or through the command line.
+
+What belongs here: running the chain and looking at what it made. What does not: what must be true of it (`test_*.py`).
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+
+from dagster_project.definitions import build_definitions
+from dagster_project.demo import prepare
+from dagster_project.environment import Environment
+from dagster_project.graph import Scope, stages
+from dagster_project.instance import open_instance, sync_regions
+from dagster_project.resources import SOURCES
+from dagster_project.runner import Report, Runner, State
+from dagster_project.selection import parse_selection
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.lake import Manifest, Partition, PartitionRef
+from minemap_assets.project import Project, SourceFactory, open_project
+from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.simulation.world import World, load_world
+
+WORLD: World = load_world("tiny")
+YEARS = tuple(WORLD.years)
+
+DEMO = ("demo", "--world", "tiny")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A project on the tiny world, in a folder (or with its lake elsewhere)."""
+
+    folder: Path
+    factories: Mapping[str, SourceFactory] = field(default_factory=lambda: SOURCES)
+    home: str = ""
+
+    @property
+    def environment(self) -> Environment:
+        return Environment(home=self.home or str(self.folder / "lake"), state=self.folder / "state")
+
+    @property
+    def project(self) -> Project:
+        return open_project(self.environment.home, self.environment.state, self.factories)
+
+    def prepared(self) -> "Chain":
+        """With the inputs of the demo."""
+        prepare(self.project, WORLD)
+        return self
+
+    def copied(self, folder: Path, factories: Mapping[str, SourceFactory] = SOURCES) -> "Chain":
+        """A copy to change at will."""
+        shutil.copytree(self.folder, folder)
+        return Chain(folder, factories)
+
+    def run(self, select: str | None = None, years: tuple[int, ...] = YEARS) -> Report:
+        project = self.project
+        definitions = build_definitions(self.environment, project)
+        with open_instance(self.environment.dagster_home) as instance:
+            sync_regions(instance, project)
+            scope = Scope(tuple(project.active_regions()), years, parse_selection(select, definitions))
+            return Runner(definitions, project, instance).run(scope)
+
+    def manifests(self) -> list[Manifest]:
+        """All partitions."""
+        project = self.project
+        recipes = [recipe for stage in stages(project) for recipe in stage.recipes]
+        return [m for r in recipes for m in project.lake.manifests(r.room, r.asset)]
+
+    def contents(self) -> dict[str, tuple[str, tuple[tuple[str, str], ...]]]:
+        """Content hash and inputs of every partition."""
+        return {str(m.ref): (m.content, tuple(sorted(m.inputs.items()))) for m in self.manifests()}
+
+    def open(self, room: str, asset: str, *keys: str) -> Partition:
+        return self.project.lake.open(PartitionRef(room, asset, keys))
+
+    def frame(self, room: str, asset: str, *keys: str, file: str = "index.parquet") -> gpd.GeoDataFrame:
+        return read_geoparquet(self.open(room, asset, *keys).file(file))
+
+    def table(self, name: str, year: int) -> pd.DataFrame:
+        return pd.read_parquet(self.open("tables", name, str(year)).file(f"{name}.parquet"))
+
+    def change(self, old: str, new: str) -> None:
+        """Replace a piece of the settings."""
+        store = self.project.lake.store
+        text = store.read_bytes(SETTINGS_PATH).decode()
+        assert old in text
+        store.write_bytes(SETTINGS_PATH, text.replace(old, new).encode())
+
+
+def assets(report: Report, state: State) -> set[str]:
+    """Names of the assets with partitions in a state."""
+    return {r.ref.asset for r in report.results if r.state is state}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command came to."""
+
+    code: int
+    text: str
+    seconds: float = 0.0
+
+    def said(self, state: str) -> list[str]:
+        """Asset partitions that the progress lines name as made, kept, failed or blocked, as `where: asset`."""
+        lines = [line.split("] ", 1)[1].split(": ", 1) for line in self.text.splitlines() if line.startswith("[")]
+        return [f"{where}: {a.split()[0]}" for where, states in lines for a in states.split(", ") if a.endswith(state)]
+
+
+class Command:
+    """The command line in a process of its own."""
+
+    def __init__(self, chain: Chain, *words: str, environment: Mapping[str, str] | None = None) -> None:
+        own = {"MINEMAP_HOME": chain.environment.home, "MINEMAP_STATE": str(chain.environment.state)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "dagster_project.cli.main", *words],
+            env=os.environ | own | dict(environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_for(self, happened: Callable[[], bool], patience: float = 120.0) -> bool:
+        """True as soon as something happened, False where the command ended before."""
+        end = time.monotonic() + patience
+        while self.runs:
+            if happened():
+                return True
+            assert time.monotonic() < end, "it did not happen"
+            time.sleep(0.003)
+        return False
+
+    def end(self, how: signal.Signals | None = None) -> Ended:
+        """Send a signal, or just wait."""
+        start = time.monotonic()
+        if how is not None:
+            self._process.send_signal(how)
+        text, _ = self._process.communicate()
+        return Ended(self._process.returncode, text, time.monotonic() - start)
+
+
+def command(chain: Chain, *words: str, environment: Mapping[str, str] | None = None) -> Ended:
+    """Run a command to its end."""
+    return Command(chain, *words, environment=environment).end()
+
+
+def at_work(chain: Chain) -> Sequence[str]:
+    """Partitions that are being made in a local lake, as `room~asset~keys`."""
+    try:
+        names = os.listdir(chain.folder / "lake" / ".staging")
+    except FileNotFoundError:
+        return []
+    return sorted(n for n in names if "~" in n and not n.endswith(".lock"))
