@@ -20,10 +20,12 @@ from dagster_project.cli.archive import archive_app
 from dagster_project.cli.context import complain
 from dagster_project.cli.demo import demo
 from dagster_project.cli.init import init
+from dagster_project.cli.plan import plan
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
 from dagster_project.cli.run import promote, run
 from dagster_project.cli.sites import sites_app
+from dagster_project.cli.sources import sources
 from dagster_project.cli.status import status
 from dagster_project.cli.ui import ui
 from minemap_assets.errors import BadInputError, MinemapError
@@ -42,6 +44,8 @@ app.add_typer(regions_app, name="regions")
 app.add_typer(reference_app, name="reference")
 app.add_typer(archive_app, name="archive")
 app.add_typer(sites_app, name="sites")
+app.command()(sources)
+app.command()(plan)
 app.command()(run)
 app.command()(promote)
 app.command()(status)

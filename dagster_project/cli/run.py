@@ -28,9 +28,11 @@ from dagster_project.cli.interrupts import interruptible
 from dagster_project.graph import Scope, Step, steps
 from dagster_project.runner import Report, Result, Runner, State
 from dagster_project.selection import parse_selection
+from dagster_project.spending import hold_to_budget
 from minemap_assets.errors import BadInputError, StorageError
 from minemap_assets.lake import PartitionRef
 from minemap_assets.segmentation.recipes import SEGMENTATION_MODEL
+from minemap_assets.sites.recipes import SITES
 
 Select = Annotated[
     str | None,
@@ -71,6 +73,7 @@ def promote() -> int:
 def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
     """Run a scope and show how it goes; where it stops before its end, say what is done and what is left."""
     runner = Runner(session.definitions(), session.project, session.instance())
+    hold_to_budget(session.project, scope)
     planned = [ref for step in steps(session.project, scope) for ref in step.refs]
     report = Report()
 
@@ -85,6 +88,8 @@ def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
             report.results.extend(results)
             tell(step, results)
             interruption.check()
+            if SITES in step.recipes:
+                hold_to_budget(session.project, scope)
 
         try:
             runner.run(scope, promote=promote, told=told)

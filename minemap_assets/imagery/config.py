@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.budget import BudgetConfig
 from minemap_assets.imagery.products import PRODUCTS, product
 
 Strict = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class ImageryConfig(BaseModel):
     reference_year: int = Field(2019, ge=FIRST_IMAGES)
     reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
+    budget: BudgetConfig = BudgetConfig()
 
     @field_validator("sources", "bands", mode="after")
     @classmethod

@@ -163,6 +163,16 @@ def test_a_service_that_is_down_never_changes_the_pixels(world: World, place: st
     assert len(world.source().read(SITE, SEASON, BANDS).provenance.acquisitions) == 4
 
 
+def test_damaged_blocks_are_noticed_though_gdal_decodes_them(world: World) -> None:
+    world.fill(days("2021-06-05", "2021-06-25", "2021-07-15", "2021-08-05", "2021-08-25"))
+    calm = world.source("calm").read(SITE, SEASON, BANDS)
+    world.server.set(share=0.4, kinds=["corrupt block"], seed=2)
+    stormy = world.source("stormy", attempts=12).read(SITE, SEASON, BANDS)
+    assert sum(bool(entry["fault"]) for entry in world.asked()) > 10
+    assert (stormy.pixels == calm.pixels).all()
+
+
+@pytest.mark.slow
 def test_every_fault_together_leaves_a_partition_as_it_is(world: World) -> None:
     world.fill(days("2021-08-05", "2021-08-25"), days("2021-06-10", "2021-06-30", "2021-07-20", **OLD))
     calm = build(world, "calm")

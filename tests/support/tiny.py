@@ -159,8 +159,5 @@ def command(chain: Chain, *words: str, environment: Mapping[str, str] | None = N
 
 def at_work(chain: Chain) -> Sequence[str]:
     """Partitions that are being made in a local lake, as `room~asset~keys`."""
-    try:
-        names = os.listdir(chain.folder / "lake" / ".staging")
-    except FileNotFoundError:
-        return []
-    return sorted(n for n in names if "~" in n and not n.endswith(".lock"))
+    folder = chain.folder / "lake" / ".staging"
+    return sorted(p.name for p in folder.glob("*~*") if p.suffix != ".lock")

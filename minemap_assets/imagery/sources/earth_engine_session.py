@@ -95,7 +95,7 @@ class Session:
 
     def _identity(self) -> tuple[Any, ...]:
         settings = tuple(getattr(self._config, name) for name in _CONNECTING)
-        self._key = (*settings, fingerprint(self._config), id(self._nature))
+        self._key = (*settings, fingerprint(self._config), self._nature)
         return self._key
 
     def _initialise(self) -> None:

@@ -250,7 +250,6 @@ class _Layer:
         """Rows and columns of the file that a reader touches; None where it lies elsewhere."""
         from odc.geo.converters import rio_geobox
         from odc.geo.overlap import compute_reproject_roi
-
         from rasterio.errors import RasterioError
 
         try:

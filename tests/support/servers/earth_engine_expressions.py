@@ -129,7 +129,7 @@ def _reduced(given: Arguments) -> Image:
         there = planes.mask.any(axis=0, keepdims=True)
         empty, function = (np.inf, np.min) if reducer == "min" else (-np.inf, np.max)
         values = function(np.where(planes.mask, planes.values, empty), axis=0, keepdims=True)
-        return Planes((reducer,), np.where(there, values, 0.0), there)
+        return Planes((reducer,), np.where(there, values, 0.0), np.asarray(there))
 
     return _image(given["image"]).changed(how)
 

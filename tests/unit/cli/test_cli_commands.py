@@ -1,4 +1,4 @@
-"""Mistakes with commands, options, the environment and other inputs: one sentence each, and an exit code that says so."""
+"""Mistakes with commands, options, the environment and files: one sentence each, and an exit code that says so."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from shapely.geometry import LineString, Point, box
 
 from dagster_project.cli.main import UNEXPECTED
-from minemap_assets.lake import Lake, PartitionRef
+from minemap_assets.lake import Lake, Outcome, PartitionRef
 from terminal import Terminal
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -78,14 +78,16 @@ def test_wrong_words(minemap: Terminal, words: tuple[str, ...], sentence: str) -
         ("--select", ",", "names nothing"),
     ],
 )
-@pytest.mark.parametrize("command", ["run", "status"])
-def test_a_scope_that_is_not_understood(
-    project: Terminal, command: str, option: str, value: str, sentence: str
-) -> None:
+def test_a_scope_that_is_not_understood(project: Terminal, option: str, value: str, sentence: str) -> None:
     before = project.files()
-    answer = project(command, option, value)
+    answer = project("run", option, value)
     assert (answer.code, sentence in answer.sentence) == (2, True), answer.err
     assert project.files() == before
+
+
+def test_status_reads_a_scope_as_run_does(project: Terminal) -> None:
+    for option, value in (("--years", "2015"), ("--regions", "aera"), ("--select", "polygon")):
+        assert project("status", option, value).sentence == project("run", option, value).sentence
 
 
 def test_an_empty_folder_is_no_mistake_but_says_what_to_do(minemap: Terminal) -> None:
@@ -121,7 +123,6 @@ def test_a_wrong_variable_is_named(minemap: Terminal, variable: str, value: str,
     minemap.setenv(**{variable: value})
     answer = minemap("status")
     assert (answer.code, sentence in answer.sentence) == (2, True), answer.err
-    minemap.setenv(**{variable: value})
     assert not minemap.files()
 
 
@@ -293,8 +294,6 @@ def test_a_port_in_use(minemap: Terminal) -> None:
 def test_a_pilot_never_takes_sites_away(project: Terminal) -> None:
     lake = Lake.at(str(project.lake), project.folder / "minemap-data" / "state")
     with lake.writer(PartitionRef("sites", "sites", ("area",)), "x") as writer:
-        from minemap_assets.lake import Outcome
-
         writer.commit("1", {}, Outcome({"sites": 12}))
     answer = project("run", "--sample", "3")
     assert answer.code == 2
@@ -313,5 +312,4 @@ def test_what_nobody_expected_is_one_sentence_and_a_log(
     log = Path(answer.sentence.rsplit(" ", 1)[1])
     assert "Traceback" in log.read_text()
     project.setenv(MINEMAP_DEBUG="1")
-    with pytest.raises(AssertionError, match="Traceback"):
-        project("status")
+    assert "Traceback" in project("status").err

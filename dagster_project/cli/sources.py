@@ -1,0 +1,53 @@
+"""`minemap sources`: which imagery sources work here, and on what terms.
+
+What belongs here: options and one line a source. What does not: asking them (`minemap_assets/source_reports.py`).
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from dagster_project.cli.context import console, open_session
+from dagster_project.cli.deadline import within
+from minemap_assets.errors import BadInputError
+from minemap_assets.explain import suggestion
+from minemap_assets.source_reports import PROBES, Answer, SourceReport, report_source
+
+
+def sources(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these sources. Default: all.")] = None,
+    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a source's answer.")] = 15.0,
+) -> None:
+    """Say of each source whether it works here, what it covers, its limits and its terms of use; one line each."""
+    project = open_session().project
+    chosen = tuple(dict.fromkeys(names)) if names else tuple(PROBES)
+    for name in chosen:
+        if name not in PROBES:
+            raise BadInputError(
+                f"unknown source {name!r}{suggestion(name, PROBES)}; the sources are {', '.join(PROBES)}"
+            )
+
+    def bounded(ask: Callable[[], Answer]) -> Answer:
+        return within(deadline, ask)
+
+    with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
+        for report in pool.map(lambda name: report_source(name, project, bounded), chosen):
+            console.print(line_of(report), soft_wrap=True)
+
+
+def line_of(report: SourceReport) -> str:
+    """A report in one line of rich markup."""
+    mark = "[green]works[/]" if report.works else "[red]does not work[/]"
+    serves = f"serves {', '.join(report.products)}" if report.products else "not named in the settings"
+    parts = (
+        f"credentials: {report.credentials}",
+        report.access,
+        f"covers {report.covers}",
+        f"limits: {report.limits}",
+        f"terms: {'; '.join(map(str, report.terms)) or 'unknown'}",
+    )
+    told = " | ".join(" ".join(part.split()) for part in parts)
+    return f"[bold]{report.name}[/] {mark}, {serves} | {escape(told)}"

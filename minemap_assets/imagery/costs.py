@@ -1,0 +1,122 @@
+"""What imagery costs before it is fetched: the terms in which every source states it.
+
+What belongs here: costs, adding them up, and what the pixels of a composite weigh. What does not: how one source works
+(`source_costs.py`), limits (`budget.py`), and which sites and years are meant (`minemap_assets/estimates.py`).
+
+All figures are estimates on the high side: what several sites share (blocks of a scene, a search) counts for each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from odc.geo.geobox import GeoBox
+
+from minemap_assets.imagery.seasons import Season
+
+QUAD_BYTES = 160_000_000
+"""A NICFI quad of 4096 x 4096 pixels, four bands and the alpha band (166 MB and less were seen)."""
+
+STORED_SHARE = 0.7
+"""Size of a composite's file over the size of its pixels: reflectance hardly compresses."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Grids that one source is asked for in one season."""
+
+    product: str
+    season: Season
+    bands: tuple[str, ...]
+    grids: tuple[GeoBox, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job needs.
+
+    `quads` names the Planet quads to be downloaded, each counted once however many sites show it; `other_bytes` is
+    what is transferred besides them. `seconds` is at an assumed rate, without what was measured.
+    """
+
+    site_years: int = 0
+    requests: int = 0
+    other_bytes: int = 0
+    quads: frozenset[str] = field(default_factory=frozenset)
+    eecu_hours: float = 0.0
+    stored_bytes: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.site_years + other.site_years,
+            self.requests + other.requests,
+            self.other_bytes + other.other_bytes,
+            self.quads | other.quads,
+            self.eecu_hours + other.eecu_hours,
+            self.stored_bytes + other.stored_bytes,
+            self.seconds + other.seconds,
+        )
+
+    @property
+    def downloads(self) -> int:
+        """Planet downloads."""
+        return len(self.quads)
+
+    @property
+    def cache_bytes(self) -> int:
+        """What is kept on this machine besides the composites."""
+        return self.downloads * QUAD_BYTES
+
+    @property
+    def bytes_read(self) -> int:
+        """What is transferred."""
+        return self.other_bytes + self.cache_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """What is written: composites and kept quads."""
+        return self.stored_bytes + self.cache_bytes
+
+
+class CostModel(Protocol):
+    """What a source bound to one product says of itself without asking its service."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+
+    def serves(self, grid: GeoBox, season: Season) -> bool:
+        """Whether it should have images of that place and season."""
+
+    def cost(self, job: Job) -> Cost:
+        """What a job needs. The grids are ones that it serves."""
+
+
+def pixels(grid: GeoBox) -> int:
+    """Pixels of a grid."""
+    return int(grid.shape[0]) * int(grid.shape[1])
+
+
+def raw_bytes(job: Job) -> int:
+    """Bytes of a job's composites in memory: the bands and the count of clear observations, uint16."""
+    return sum(pixels(grid) for grid in job.grids) * (len(job.bands) + 1) * 2
+
+
+def stored_bytes(job: Job) -> int:
+    """Bytes of a job's composite files."""
+    return round(raw_bytes(job) * STORED_SHARE)
+
+
+def share_out(
+    models: Sequence[CostModel], grids: Sequence[GeoBox], season: Season
+) -> tuple[tuple[CostModel, tuple[GeoBox, ...]], ...]:
+    """Which source serves which grids, where each grid is served by the first source that should have it."""
+    left = list(grids)
+    shares = []
+    for model in models:
+        served = [grid for grid in left if model.serves(grid, season)]
+        left = [grid for grid in left if grid not in served]
+        if served:
+            shares.append((model, tuple(served)))
+    return tuple(shares)
