@@ -107,9 +107,10 @@ class Project:
         return read_catalogue(self.lake.store)
 
     def polygon_sets(self) -> tuple[str, ...]:
-        """Names of the polygon sets in the asset graph."""
+        """Names of the polygon sets in the asset graph; none are needed where a person promoted outlines to sites."""
         names = tuple(e.name for e in self.catalogue.entries if e.kind == "polygons")
-        return names or DEFAULT_POLYGON_SETS
+        promoted = self.lake.store.size(PROMOTED_SITES_PATH) is not None
+        return names or (() if promoted else DEFAULT_POLYGON_SETS)
 
     def reference_entry(self, name: str) -> ReferenceEntry:
         """A registered reference file. Raises `BadInputError` where it is missing."""

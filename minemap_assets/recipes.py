@@ -97,7 +97,7 @@ class Recipe:
             if partition is None:
                 raise BadInputError(
                     f"{self.ref(keys)} needs {ref}, which has not been made; "
-                    f"make it with `minemap run --select {ref.asset}`{_where(ref)}"
+                    f"make it with `minemap run --select +{ref.asset}`{_where(ref)}"
                 )
             if partition.manifest.rejected:
                 raise BadInputError(f"{self.ref(keys)} needs {ref}, of which {partition.manifest.rejected[0]}")

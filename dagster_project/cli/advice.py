@@ -29,8 +29,8 @@ def next_steps(project: Project) -> list[str]:
         steps.append(f"Register {what}: {adds}.")
     return [
         *steps,
-        "Name your images with `minemap archive add NAME FOLDER --product PRODUCT`, or another source under "
-        "[imagery.sources] of the settings; then `minemap run`.",
+        "Add your images with `minemap archive add NAME FOLDER --product PRODUCT`, or name another source (`minemap "
+        "sources` says which there are) under [imagery.sources] of the settings; then `minemap run`.",
     ]
 
 

@@ -19,6 +19,8 @@ from dotenv import load_dotenv
 from dagster_project.cli.archive import archive_app
 from dagster_project.cli.context import complain
 from dagster_project.cli.demo import demo
+from dagster_project.cli.fetch import fetch
+from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
 from dagster_project.cli.plan import plan
 from dagster_project.cli.reference import reference_app
@@ -32,24 +34,29 @@ from minemap_assets.errors import BadInputError, MinemapError
 
 NAME = "minemap"
 
+BEGIN, MAKE, LOOK, INPUTS = "Begin", "Make maps", "Look", "What a project works with"
+"""Headings of the help, in which the commands stand."""
+
 app = typer.Typer(
     help="Map mining areas from satellite imagery, year by year. `minemap init` starts a project, `minemap demo` shows "
     "one on simulated images. Every command takes --help.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(init)
-app.command()(demo)
-app.add_typer(regions_app, name="regions")
-app.add_typer(reference_app, name="reference")
-app.add_typer(archive_app, name="archive")
-app.add_typer(sites_app, name="sites")
-app.command()(sources)
-app.command()(plan)
-app.command()(run)
-app.command()(promote)
-app.command()(status)
-app.command()(ui)
+app.command(rich_help_panel=BEGIN)(init)
+app.command(rich_help_panel=BEGIN)(demo)
+app.command(rich_help_panel=MAKE)(run)
+app.command(rich_help_panel=MAKE)(promote)
+app.add_typer(regions_app, name="regions", rich_help_panel=INPUTS)
+reference_app.command()(fetch)
+app.add_typer(reference_app, name="reference", rich_help_panel=INPUTS)
+app.add_typer(archive_app, name="archive", rich_help_panel=INPUTS)
+app.add_typer(sites_app, name="sites", rich_help_panel=INPUTS)
+app.add_typer(imagery_app, name="imagery", rich_help_panel=INPUTS)
+app.command(rich_help_panel=LOOK)(sources)
+app.command(rich_help_panel=LOOK)(plan)
+app.command(rich_help_panel=LOOK)(status)
+app.command(rich_help_panel=LOOK)(ui)
 
 FAILED = 1
 WRONG_INPUT = 2

@@ -4,6 +4,8 @@ What belongs here: options and tables. What does not: estimating (`dagster_proje
 `minemap_assets/estimates.py`).
 """
 
+from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -17,11 +19,14 @@ from dagster_project.graph import Scope
 from dagster_project.selection import parse_selection
 from dagster_project.spending import estimate_scope
 from minemap_assets.errors import MinemapError
-from minemap_assets.estimates import Estimate
+from minemap_assets.estimates import Estimate, Line
 from minemap_assets.imagery.budget import GIGABYTE, excesses
 from minemap_assets.observations import observations
 
 IMAGERY_ONLY = "imagery/imagery,imagery/reference_imagery"
+OBSERVED = "Clear observations of a site, by month"
+ROWS = 12
+"""At most so many regions and years are asked about."""
 
 
 def plan(
@@ -56,33 +61,21 @@ def plan(
 
 
 def show_estimate(estimate: Estimate) -> None:
-    """A row for each source and product, and what the figures rest on."""
+    """A column for each source and product, and what the figures rest on."""
     if not estimate.lines:
         if not estimate.gaps:
             console.print("Nothing has to be fetched for these regions and years.")
         return
-    table = Table("source", "product", title="Estimate, nothing fetched yet")
-    for heading in ("site-years", "requests", "GB", "Planet downloads", "EECU-hours", "disk GB", "hours"):
-        table.add_column(heading, justify="right")
+    table = Table("", title="Estimate, nothing fetched yet")
     for line in estimate.lines:
-        cost = line.cost
-        table.add_row(
-            line.source,
-            line.product,
-            f"{cost.site_years:,}",
-            f"{cost.requests:,}",
-            _gigabytes(cost.bytes_read),
-            f"{cost.downloads:,}",
-            f"{cost.eecu_hours:.2f}",
-            _gigabytes(cost.disk_bytes),
-            f"{line.hours:.2f}{'' if line.timed else ' ?'}",
-        )
+        table.add_column(f"{line.source}\n{line.product}", justify="right")
+    for name, figure in FIGURES.items():
+        table.add_row(name, *(figure(line) for line in estimate.lines))
     console.print(table)
-    for line in estimate.lines:
-        if line.timed:
-            console.print(f"{line.source}: hours at the rate measured over {line.timed} site-years.", soft_wrap=True)
-    if any(not line.timed for line in estimate.lines):
-        console.print("Hours marked ? are at an assumed rate; nothing of that source was timed yet.", soft_wrap=True)
+    timed = {line.source: line.timed for line in estimate.lines}
+    for source, count in timed.items():
+        rate = f"at the rate measured over {count} site-years" if count else "at an assumed rate, as none was timed yet"
+        console.print(f"{source}: hours {rate}.", soft_wrap=True)
     console.print(
         "Requests, bytes and EECU-hours are estimates on the high side; sites that share images need less.",
         soft_wrap=True,
@@ -93,26 +86,42 @@ def show_estimate(estimate: Estimate) -> None:
 
 
 def _show_observations(session: Session, scope: Scope, deadline: float) -> None:
-    """A row for each region and year. A source that does not answer is not asked for the others."""
-    table = Table("region", "year", "source", "observations of a site by month", title="Expected observations")
-    for region in scope.regions:
-        for year in scope.years:
-            try:
-                found = within(deadline, partial(observations, session.project, region, year))
-            except MinemapError as error:
-                note(f"clear observations by month are not known for {region} in {year} and what follows: {error}")
-                break
-            if found is not None:
-                what = "" if found.clear else " (images; clouds not known)"
-                counts = ", ".join(f"{month:%b} {count:.1f}" for month, count in found.by_month.items())
-                table.add_row(region, str(year), found.source, f"{counts}{what}")
-        else:
-            continue
-        break
-    if table.row_count:
-        console.print(table)
+    """A row for each region and year, evenly chosen where there are many. One failure ends the questions."""
+    places = [(region, year) for region in scope.regions for year in scope.years]
+    found = []
+    for region, year in places[:: -(-len(places) // ROWS)]:
+        try:
+            one = within(deadline, partial(observations, session.project, region, year))
+        except MinemapError as error:
+            note(f"clear observations of {region} in {year} are not known, and others are not asked for: {error}")
+            break
+        if one is not None:
+            found.append(one)
+    months = sorted({month.month for one in found for month in one.by_month})
+    if not months:
+        return
+    table = Table("region", "year", "source", *(f"{date(2000, m, 1):%b}" for m in months), title=OBSERVED)
+    for one in found:
+        counts = {month.month: f"{count:.1f}" for month, count in one.by_month.items()}
+        mark = "" if one.clear else " *"
+        table.add_row(one.region, str(one.year), f"{one.source}{mark}", *(counts.get(m, "") for m in months))
+    console.print(table)
+    if not all(one.clear for one in found):
+        console.print("* images; how much of them is clear is only known once they are fetched.", soft_wrap=True)
 
 
 def _gigabytes(size: int) -> str:
     value = size / GIGABYTE
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+FIGURES: dict[str, Callable[[Line], str]] = {
+    "site-years": lambda line: f"{line.cost.site_years:,}",
+    "requests": lambda line: f"{line.cost.requests:,}",
+    "GB to fetch": lambda line: _gigabytes(line.cost.bytes_read),
+    "Planet downloads": lambda line: f"{line.cost.downloads:,}",
+    "EECU-hours": lambda line: f"{line.cost.eecu_hours:.2f}",
+    "GB on disk": lambda line: _gigabytes(line.cost.disk_bytes),
+    "hours": lambda line: f"{line.hours:.2f}",
+}
+"""What is shown of each source, in this order."""

@@ -36,10 +36,13 @@ from minemap_assets.sites.recipes import SITES
 
 Select = Annotated[
     str | None,
-    typer.Option(help="Assets or rooms, comma-separated; `+name` adds upstream, `name+` downstream. Default: all."),
+    typer.Option(
+        help="Assets or rooms, such as sites,imagery; `+name` adds all that it needs, `name+` all that follows. "
+        "Default: everything."
+    ),
 ]
-Regions = Annotated[str | None, typer.Option(help="Region slugs, comma-separated. Default: every active region.")]
-Years = Annotated[str | None, typer.Option(help="Years such as 2019 or 2016-2024,2026. Default: every closed year.")]
+Regions = Annotated[str | None, typer.Option(help="Regions, such as north,south. Default: every active region.")]
+Years = Annotated[str | None, typer.Option(help="Years, such as 2019 or 2016-2024,2026. Default: 2016 to last year.")]
 Sample = Annotated[int | None, typer.Option(min=1, help="A pilot: only so many sites of each region.")]
 
 
@@ -131,7 +134,7 @@ def _display(total: int) -> Iterator[tuple[Tell, Item]]:
             progress.update(task, advance=len(results), description=f"{step.stage.title} {where}")
             for result in results:
                 if result.state is State.FAILED:
-                    progress.console.print(f"[red]failed[/] {escape(f'{result.ref}: {result.reason}')}", soft_wrap=True)
+                    progress.console.print(f"[red]failed[/] {escape(_why(result))}", soft_wrap=True)
             if not console.is_terminal:
                 done = int(progress.tasks[task].completed)
                 states = ", ".join(f"{r.ref.asset} {r.state.value}" for r in results)
@@ -152,7 +155,13 @@ def summarise(report: Report) -> int:
     if not report.failures:
         return 0
     for result in report.failures:
-        complain(f"{result.ref}: {result.reason}")
+        complain(_why(result))
     if len(report.results) > 1:
         complain("what failed is tried again by the same command, and all that is made stays", word="")
     return 1
+
+
+def _why(result: Result) -> str:
+    """The partition and its reason, which may name it already."""
+    name = str(result.ref)
+    return result.reason if result.reason.startswith(name) else f"{name}: {result.reason}"

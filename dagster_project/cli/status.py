@@ -19,8 +19,8 @@ from minemap_assets.recipes import Recipe
 
 def status(
     select: Annotated[str | None, typer.Option(help="Assets or rooms, as for `minemap run`.")] = None,
-    regions: Annotated[str | None, typer.Option(help="Region slugs, comma-separated.")] = None,
-    years: Annotated[str | None, typer.Option(help="Years such as 2016-2024.")] = None,
+    regions: Annotated[str | None, typer.Option(help="Regions, as for `minemap run`.")] = None,
+    years: Annotated[str | None, typer.Option(help="Years, as for `minemap run`.")] = None,
 ) -> None:
     """Show how much of the graph is made, current, or waiting."""
     session = open_session()

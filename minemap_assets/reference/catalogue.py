@@ -171,13 +171,14 @@ def register(
     layer: str | None = None,
     crs: str | None = None,
     columns: Mapping[str, str] | None = None,
+    expected_features: int | None = None,
     reserved: Collection[str] = RESERVED,
 ) -> Registration:
     """Check a vector file, copy it into the lake and describe it in the catalogue.
 
     `origin` says where the file came from (an address, a DOI). `licence` is mandatory: `unknown` must be said. Polygons
     have the role `labels` unless told otherwise. Registering the same again does nothing; another file under the same
-    name replaces the entry. Raises `BadInputError`.
+    name replaces the entry. `expected_features` is how many there are where that is known. Raises `BadInputError`.
     """
     catalogue = read_catalogue(store)
     _check_name(catalogue, name, kind, reserved)
@@ -186,6 +187,11 @@ def register(
     if role is not None and kind != "polygons":
         raise BadInputError(f"{name} is a file of {kind}, which has no role; leave the role out")
     features = _checked_features(source, kind, layer, crs, columns or {})
+    if expected_features is not None and features != expected_features:
+        raise BadInputError(
+            f"{source} holds {features:,} features where {name} has {expected_features:,}; it is not the whole file "
+            "or another version of it: fetch it again, or register it as it is with `minemap reference add`"
+        )
     with store.writing(), workspace(store.staging()) as folder:
         local = _single_file(source, folder)
         checksum = file_sha256(local)

@@ -61,13 +61,14 @@ def country_summary(
     polygons, areas = counted.polygons, counted.areas
     names = country_names(boundaries)
     area_of = {str(code): float(area) for code, area in areas.groupby("iso3")["area_km2"].sum().items()}
+    anything = bool((panel["observed_share"] > 0.0).any())
     overall = {MISSING if p.mining is None else _status(p.mining.site_area["status"]) for p in parts}
     rows = []
     for code in sorted(set(panel["country_iso3"]) | set(area_of) | {UNASSIGNED}):
         sites = panel[panel["country_iso3"] == code]
         mine = polygons[polygons["country_iso3"] == code]
         seen = int((sites["observed_share"] > 0.0).sum())
-        known = seen > 0 or code in area_of or (code == UNASSIGNED and not len(sites))
+        known = seen > 0 or code in area_of or (code == UNASSIGNED and not len(sites) and anything)
         statuses = [*sites["status"], *mine["status"]] or sorted(overall)
         rows.append(
             {

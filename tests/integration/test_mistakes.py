@@ -1,4 +1,4 @@
-"""A person who errs at the terminal, in processes of their own: wrong folders, regions without mines, changed regions."""
+"""A person who errs at the terminal, in processes of their own: wrong folders, regions without mines or renamed."""
 
 import json
 import os
@@ -109,7 +109,8 @@ def test_a_retired_region_is_no_longer_expected(copy: Chain) -> None:
 def test_masks_before_a_model_was_put_in_use(copy: Chain) -> None:
     ended = command(copy, "run", "--select", "raw_masks", "--years", YEAR)
     assert ended.code == 1
-    assert "needs chips" in ended.text or "promoted_model" in ended.text
+    assert f"Error: raw_masks[alder-basin|{YEAR}] needs " in ended.text
+    assert "which has not been made; make it with `minemap run --select +" in ended.text
     assert "Traceback" not in ended.text
 
 

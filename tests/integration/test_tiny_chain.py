@@ -151,6 +151,7 @@ def test_a_changed_polygon_setting_redoes_polygons_and_what_follows(copy: Chain)
         "country_summary",
         "region_summary",
         "database",
+        "reference_validation",
     }
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
@@ -97,6 +98,10 @@ class Running:
         data = json.dumps(orders).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/-/set", data=data, method="POST")).close()
 
+    def calm(self) -> None:
+        """Have it behave well again."""
+        self.set(share=0.0, revoke=False, most_pixels=1 << 40, only="/")
+
     def log(self, ending: str = "") -> list[dict[str, str]]:
         """What it has been asked since, at paths that end so."""
         with urllib.request.urlopen(f"{self.url}/-/log") as answer:
@@ -121,6 +126,15 @@ class Running:
         }
         path.write_text(json.dumps(key))
         return path
+
+
+def without_credentials(environment: pytest.MonkeyPatch, home: Path) -> None:
+    """Have no tool of Google's find credentials, of a person or of a machine."""
+    environment.setenv("HOME", str(home))
+    environment.setenv("CLOUDSDK_CONFIG", str(home / "gcloud"))
+    environment.setenv("NO_GCE_CHECK", "true")
+    environment.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    environment.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
 
 
 @contextmanager

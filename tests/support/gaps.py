@@ -28,9 +28,8 @@ def place(grid: GeoBox, year: int) -> Place:
 
 @dataclass
 class Gaps:
-    """What the source lacks. `label` is part of its revision."""
+    """What the source lacks, by site and year."""
 
-    label: str
     uncovered: set[Place] = field(default_factory=set)
     failing: dict[Place, MinemapError] = field(default_factory=dict)
     unseen: dict[Place, slice] = field(default_factory=dict)
@@ -64,13 +63,13 @@ class GappedSource:
 
     @property
     def revision(self) -> str:
-        return f"{self.inner.revision}-{self.gaps.label}" if self.gaps.label else self.inner.revision
+        return self.inner.revision
 
     def revision_for(self, grid: GeoBox, season: Season) -> str:
-        """That of the source without gaps wherever it has none."""
+        """Another one where there are gaps, so that files made without them are not taken for these."""
         here = place(grid, season.year)
-        changed = here in self.gaps.uncovered or here in self.gaps.unseen
-        return self.revision if changed else self.inner.revision
+        gap = here in self.gaps.uncovered or here in self.gaps.unseen
+        return f"{self.revision}-gap" if gap else self.revision
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         here = place(grid, season.year)

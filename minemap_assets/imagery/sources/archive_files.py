@@ -117,10 +117,11 @@ def read_image(root: str, image: Image, grid: GeoBox, whole: GeoBox, bands: Sequ
     observed = (seen | dark).all(axis=0) & seen[finest].any(axis=0)
     pixels = np.full(values.shape, NOT_OBSERVED, dtype=np.uint16)
     for place, asset in enumerate(assets):
-        # Scaled in one step, so that numbers that are reflectance x 10,000 already keep their last digit.
+        # Scaled in one step, so that numbers that are reflectance x 10,000 already keep their last digit, and rounded
+        # half up, as the median and the services do.
         scale, offset = np.float32(asset.scale * SCALE), np.float32(asset.offset * SCALE)
         numbers = np.where(seen[place], values[place] * scale + offset, 0.0)
-        stored = np.clip(np.rint(numbers), 1, np.iinfo(np.uint16).max)
+        stored = np.clip(np.floor(numbers + np.float32(0.5)), 1, np.iinfo(np.uint16).max)
         pixels[place] = np.where(observed, stored, NOT_OBSERVED).astype(np.uint16)
     return Tile(pixels, read)
 

@@ -62,7 +62,11 @@ _FEWEST_PIXELS = 4096
 
 @dataclass(frozen=True)
 class EarthEngineProvenance(Provenance):
-    """Provenance with the collection that was read, and the scenes left out for want of a cloud score."""
+    """Provenance with the collection that was read, and the scenes left out for want of a cloud score.
+
+    Its acquisitions are all images that touch the grid; which of them is clear at which pixel the service keeps to
+    itself.
+    """
 
     collection: str = ""
     without_cloud_score: tuple[str, ...] = ()
@@ -138,7 +142,10 @@ class EarthEngineSource:
         return Composite(grid, tuple(bands), stored[:-1], stored[-1], provenance)
 
     def available(self, area: BaseGeometry, season: Season) -> Availability:
-        """Images of the season that touch an area (EPSG:4326), and the share of it in their footprints."""
+        """Images of the season that touch an area (EPSG:4326), and the share of it in their footprints.
+
+        A basemap's footprint is its whole continent, so that its share is 1 wherever there is one.
+        """
         outline = shapely.box(*area.bounds)
         collection = self._collection(outline)
         where = recipes.Where(collection, outline, *collection.span(season))

@@ -34,6 +34,7 @@ _TOO_MUCH = re.compile(
     r"output of image computation is too large",
     re.IGNORECASE,
 )
+_TOO_FAST = re.compile(r"rate ?limit ?exceeded", re.IGNORECASE)
 _SECRETS = re.compile(r"ya29\.[\w.-]+|1//[\w-]+|[Bb]earer\s+\S+|eyJ[\w.-]+|-----BEGIN.*", re.DOTALL)
 _LONGEST = 200
 
@@ -56,6 +57,11 @@ def server_message(content: bytes) -> str:
 def is_spent(status: int, message: str) -> bool:
     """True where an allowance is used up that does not come back within minutes."""
     return status in (402, 403, 429) and bool(_SPENT.search(message))
+
+
+def is_too_fast(status: int, content: bytes) -> bool:
+    """True where a refusal means only that requests come too fast; Google's interfaces say so with 403 as well."""
+    return status == 403 and bool(_TOO_FAST.search(content[:10_000].decode("utf-8", "replace")))
 
 
 def spent_error() -> QuotaError:

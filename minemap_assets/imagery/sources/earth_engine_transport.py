@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 
 from minemap_assets.errors import MinemapError, QuotaError, RetryableError
-from minemap_assets.imagery.sources.earth_engine_errors import is_spent, server_message, spent_error
+from minemap_assets.imagery.sources.earth_engine_errors import is_spent, is_too_fast, server_message, spent_error
 from minemap_assets.imagery.transport import Counters
 from minemap_assets.imagery.transport_rules import (
     Discipline,
@@ -121,7 +121,8 @@ class Exchange:
             raise _FailedError(RetryableError(f"{where} cannot be reached or broke off ({reason})")) from None
         if is_spent(answer.status_code, server_message(content)):
             raise spent_error()
-        error_now = error_for_status(answer.status_code, where)
+        status = 429 if is_too_fast(answer.status_code, content) else answer.status_code
+        error_now = error_for_status(status, where)
         if isinstance(error_now, RetryableError):
             raise _FailedError(error_now, retry_after(answer.headers.get("Retry-After"), self._nature))
         if error_now is None and not _is_whole(uri, content):

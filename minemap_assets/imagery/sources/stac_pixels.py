@@ -18,9 +18,6 @@ from minemap_assets.imagery.compositing import Combined
 from minemap_assets.imagery.sources.stac_items import Scene
 from minemap_assets.imagery.sources.stac_offsets import apply_offset
 
-_READERS = 4
-"""Bands of a scene that are decoded at a time."""
-
 
 @dataclass(frozen=True)
 class Files:
@@ -51,7 +48,6 @@ def load(files: Files, assets: Sequence[str], grid: GeoBox) -> dict[str, npt.NDA
             stac_cfg={"*": {"assets": {"*": {"data_type": "uint16", "nodata": 0}}, "warnings": "ignore"}},
             patch_url=lambda href: where.get(href, href),
             use_overviews=False,
-            pool=_READERS if len(assets) > 1 else None,
         )
     except RasterioError as error:
         reason = str(error.__cause__ or error)

@@ -23,7 +23,7 @@ def test_init_writes_the_defaults_and_says_what_comes_next(minemap: Terminal) ->
     assert answer.code == 0
     text = (minemap.folder / FILE).read_text()
     assert parse_settings(text) == Settings()
-    for step in ("1. Say what to map", "2. Register known mines and country borders", "3. Name your images"):
+    for step in ("1. Say what to map", "2. Register known mines and country borders", "3. Add your images"):
         assert step in answer.out
 
 

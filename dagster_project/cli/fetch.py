@@ -1,0 +1,85 @@
+"""`minemap reference fetch`: published data sets by their address.
+
+What belongs here: options, the download's client and what a person is told. What does not: which data sets there are
+(`reference/datasets.py`) and checking them (`reference/fetching.py`).
+"""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli.context import console, open_session
+from minemap_assets.errors import BadInputError
+from minemap_assets.explain import suggestion
+from minemap_assets.reference.datasets import DATASETS, Dataset
+
+
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="Which data set. Without one, all are listed.")] = None,
+    place: Annotated[
+        str | None, typer.Option("--from", help="A local file or another address to take it from.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence, where it is not known or differs.")] = None,
+    accept_change: Annotated[
+        bool, typer.Option("--accept-change", help="Take a file that differs from the one fetched before.")
+    ] = False,
+) -> None:
+    """Fetch a published data set: resumed where it broke off, checked, counted and registered with its licence."""
+    if name is None:
+        _list()
+        return
+    if name not in DATASETS:
+        raise BadInputError(
+            f"unknown data set {name!r}{suggestion(name, DATASETS)}; there are {', '.join(DATASETS)}, and any file is "
+            "registered with `minemap reference add`"
+        )
+    from minemap_assets.imagery.transport import Client, Discipline
+    from minemap_assets.reference.fetching import fetch_dataset
+
+    session, dataset = open_session(), DATASETS[name]
+    _announce(dataset, place, licence)
+    folder = session.project.lake.state / "downloads" / name
+    with Client(f"the publisher of {name}", Discipline(attempts=6, timeout=60.0, deadline=3600.0)) as client:
+
+        def download(address: str, path: Path) -> None:
+            client.download(address, path)
+
+        done = fetch_dataset(
+            session.project.lake.store,
+            dataset,
+            folder=folder,
+            download=download,
+            place=place,
+            licence=licence,
+            accept_change=accept_change,
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in done.files:
+        seen = (
+            "seen for the first time" if not file.before else "as before" if file.before == file.sha256 else "changed"
+        )
+        console.print(f"{file.name}: {file.bytes:,} bytes, SHA-256 {file.sha256} ({seen})", soft_wrap=True)
+    count = f", {dataset.features:,} features as published" if dataset.features else ""
+    console.print(f"{done.registration.sentence}{count}.", soft_wrap=True)
+
+
+def _announce(dataset: Dataset, place: str | None, licence: str | None) -> None:
+    size = f", about {dataset.megabytes} MB" if dataset.megabytes and place is None else ""
+    console.print(f"{dataset.title}{size}. Licence: {licence or dataset.licence or 'not known'}.", soft_wrap=True)
+    if dataset.citation:
+        console.print(f"Cite: {dataset.citation} ({dataset.origin}).", soft_wrap=True, markup=False)
+
+
+def _list() -> None:
+    """One line a data set."""
+    for dataset in DATASETS.values():
+        known = (
+            f"{dataset.features:,} features" if dataset.features else "",
+            f"about {dataset.megabytes} MB" if dataset.megabytes else "",
+            dataset.licence or "licence not known, give it with --licence",
+            dataset.origin or "no address that could be relied upon, name a file with --from",
+        )
+        told = ", ".join(part for part in known if part)
+        console.print(f"{dataset.name}: {dataset.title} ({told})", markup=False, soft_wrap=True)
