@@ -1,6 +1,6 @@
 """`minemap sources`: which imagery sources work here, and on what terms.
 
-What belongs here: options and one line a source. What does not: asking them (`minemap_assets/source_reports.py`).
+What belongs here: options and one line a source. What does not: asking them (`dagster_project/source_reports.py`).
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from rich.markup import escape
 
 from dagster_project.cli.context import console, open_session
 from dagster_project.cli.deadline import within
+from dagster_project.source_reports import PROBES, Answer, SourceReport, report_source
 from minemap_assets.errors import BadInputError
 from minemap_assets.explain import suggestion
-from minemap_assets.source_reports import PROBES, Answer, SourceReport, report_source
 
 
 def sources(

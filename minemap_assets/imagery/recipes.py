@@ -3,6 +3,7 @@
 from typing import Any
 
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.imagery.budget import check_budget
 from minemap_assets.lake import Outcome, PartitionRef
 from minemap_assets.project import Project
 from minemap_assets.recipes import Keys, Kitchen, Recipe
@@ -36,6 +37,7 @@ def _build(kitchen: Kitchen, region: str, year: int, product: str) -> Outcome:
     from minemap_assets.imagery.build import build_imagery
 
     project = kitchen.project
+    _hold_to_budget(project, region, year, product)
     sites = read_geoparquet(kitchen.read("sites", "sites", region).file("sites.parquet"))
     settings = project.settings.imagery
     return build_imagery(
@@ -47,6 +49,16 @@ def _build(kitchen: Kitchen, region: str, year: int, product: str) -> Outcome:
         kitchen.writer,
         progress=kitchen.progress,
     )
+
+
+def _hold_to_budget(project: Project, region: str, year: int, product: str) -> None:
+    """Raises `BadInputError` where this partition alone passes the budget of a run."""
+    budget = project.settings.imagery.budget
+    if budget.limits_anything:
+        from minemap_assets.estimates import Wanted, estimate
+
+        total = estimate(project, [Wanted(region, year, product)]).total
+        check_budget(total, budget, f"imagery of {region} in {year}")
 
 
 def _build_imagery(kitchen: Kitchen) -> Outcome:

@@ -1,7 +1,7 @@
 """What is publicly known of each source: years, area, limits and terms of use, as data.
 
 What belongs here: facts from documentation, and terms from settings. What does not: whether an account works
-(`minemap_assets/source_reports.py`).
+(`dagster_project/source_reports.py`).
 """
 
 from collections.abc import Mapping

@@ -187,11 +187,7 @@ def register(
     if role is not None and kind != "polygons":
         raise BadInputError(f"{name} is a file of {kind}, which has no role; leave the role out")
     features = _checked_features(source, kind, layer, crs, columns or {})
-    if expected_features is not None and features != expected_features:
-        raise BadInputError(
-            f"{source} holds {features:,} features where {name} has {expected_features:,}; it is not the whole file "
-            "or another version of it: fetch it again, or register it as it is with `minemap reference add`"
-        )
+    _check_count(source, name, features, expected_features)
     with store.writing(), workspace(store.staging()) as folder:
         local = _single_file(source, folder)
         checksum = file_sha256(local)
@@ -219,6 +215,14 @@ def register(
     if known is not None and known.file != entry.file:
         store.delete(known.file)
     return _registration(known, entry)
+
+
+def _check_count(source: Path, name: str, features: int, expected: int | None) -> None:
+    if expected is not None and features != expected:
+        raise BadInputError(
+            f"{source} holds {features:,} features where {name} has {expected:,}; it is not the whole file or another "
+            "version of it: fetch it again, or register it as it is with `minemap reference add`"
+        )
 
 
 def withdraw(store: Store, name: str) -> Catalogue:

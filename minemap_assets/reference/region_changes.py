@@ -116,10 +116,10 @@ def rename_region(regions: Mapping[str, Region], slug: str, new_slug: str) -> Re
     """
     validate_slug(new_slug)
     known = _known(regions, slug)
-    if known.retired:
-        raise BadInputError(f"region {slug} is retired; restore it before renaming it")
     if new_slug in regions:
         raise BadInputError(f"there is a region {new_slug} already; choose another name")
+    if known.retired:
+        raise BadInputError(f"region {slug} is retired; restore it before renaming it")
     changed = dict(regions)
     changed[slug] = replace(known, retired=True)
     changed[new_slug] = replace(known, slug=new_slug, retired=False)

@@ -147,7 +147,8 @@ def test_data_sets_are_downloaded_from_their_own_addresses(project: Project, tmp
     assert project.lake.store.size(FETCHED_PATH) is None
 
 
-def test_what_is_not_known_has_to_be_said(project: Project, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_what_is_not_known_has_to_be_said(tmp_path: Path) -> None:
     points = tmp_path / "points.csv"
     points.write_text("longitude,latitude,label,year\n1,2,1,2019\n3,4,0,2019\n")
     assert "--licence" in refused("validation_points", "--from", str(points))

@@ -11,17 +11,18 @@ from dagster_project.cli.main import app
 from dagster_project.demo import prepare
 from dagster_project.resources import SOURCES
 from dagster_project.selection import Selection
+from dagster_project.source_reports import PROBES
 from dagster_project.spending import Scope, estimate_scope, wanted_imagery
 from minemap_assets.errors import BadInputError, PermanentError, RetryableError
 from minemap_assets.estimates import Rate, Wanted, estimate
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.imagery.recipes import IMAGERY as IMAGERY_RECIPE
 from minemap_assets.lake import PartitionRef
 from minemap_assets.project import Project, open_project
 from minemap_assets.reference.recipes import polygon_set
 from minemap_assets.settings import SETTINGS_PATH
 from minemap_assets.simulation.world import load_world
 from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
-from minemap_assets.source_reports import PROBES
 
 SECRET = "PLtop-secret-0123456789"
 IMAGERY = Selection(frozenset({"imagery/imagery"}))
@@ -78,7 +79,8 @@ def test_a_line_for_each_source_says_what_to_set_and_on_what_terms(project: Proj
     by_name = {line.split()[0]: line for line in lines}
     assert len(lines) == len(by_name) == 4
     assert "simulated works" in by_name["simulated"]
-    assert "2018 to 2020" in by_name["simulated"]
+    years = load_world("tiny").years
+    assert f"{min(years)} to {max(years)}" in by_name["simulated"]
     assert "PL_API_KEY is not set" in by_name["planet-basemaps"]
     assert "non-commercial" in by_name["planet-basemaps"]
     assert "pixels must not be passed on" in by_name["planet-basemaps"]
@@ -100,7 +102,8 @@ def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch)
     assert SECRET not in said
 
 
-def test_an_unknown_source_is_named(project: Project) -> None:
+@pytest.mark.usefixtures("project")
+def test_an_unknown_source_is_named() -> None:
     failed = ask("sources", "planet").exception
     assert isinstance(failed, BadInputError)
     assert "planet-basemaps" in str(failed)
@@ -131,7 +134,8 @@ def test_a_plan_counts_sites_times_years_and_leaves_out_what_is_made(with_sites:
     assert len(list(wanted_imagery(with_sites, scope))) == 4
 
 
-def test_a_plan_says_which_regions_it_leaves_out(project: Project) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_plan_says_which_regions_it_leaves_out() -> None:
     said = ask("plan", "--years", "2019", "--no-ask").output
     assert "Estimate" not in said
     assert "alder-basin are not made yet" in said
@@ -165,6 +169,13 @@ def test_a_run_above_its_budget_fetches_nothing(with_sites: Project) -> None:
     assert "planet_downloads allows 0" in str(failed)
     assert "nothing was fetched" in str(failed)
     assert "above the budget" in ask("plan", "--years", "2019", "--no-ask").output
+
+
+def test_a_budget_holds_for_a_partition_made_from_the_ui(with_sites: Project) -> None:
+    settle(with_sites, 'planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
+    settle(with_sites, "[sources.simulated]", "[imagery.budget]\nplanet_downloads = 0\n\n[sources.simulated]")
+    with pytest.raises(BadInputError, match=r"imagery of alder-basin in 2019 would need .* planet_downloads allows 0"):
+        IMAGERY_RECIPE.make(with_sites, ("alder-basin", "2019"))
 
 
 def test_a_budget_stops_a_run_whose_sites_it_has_just_made(project: Project) -> None:

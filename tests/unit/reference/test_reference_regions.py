@@ -154,7 +154,7 @@ periods = st.lists(
             ),
             season=st.none() | months,
             products=periods.map(tuple),
-            reference_year=st.none() | st.integers(2000, 2100),
+            reference_year=st.none() | st.integers(2015, 2100),
             retired=st.booleans(),
         ),
         max_size=4,
@@ -251,4 +251,7 @@ def test_nothing_is_ever_deleted():
         retire_region(added.regions, "z")
     with pytest.raises(BadInputError, match="a region b already"):
         rename_region(renamed.regions, "a", "b")
+    with pytest.raises(BadInputError, match="a is retired; restore it before renaming it"):
+        rename_region(renamed.regions, "a", "c")
+    assert "nothing changes" in retire_region(renamed.regions, "a").sentence
     assert added.regions == {"a": one}

@@ -1,0 +1,111 @@
+"""The example of a real place, by its one command, against open catalogues of this machine."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from PIL import Image
+
+import stac_world
+from dagster_project.resources import SOURCES
+from minemap_assets.geo.grid import utm_epsg
+from minemap_assets.imagery.reader import open_imagery
+from minemap_assets.imagery.strip import LABEL
+from minemap_assets.lake import PartitionRef
+from minemap_assets.project import Project, open_project
+from minemap_assets.settings import SETTINGS_PATH
+from stac_service import World
+from stac_world import SIZE, Shot
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "toka-tindung"
+YEARS = (2021, 2022, 2023)
+PLACE = GeoBox((SIZE, SIZE), Affine(10.0, 0.0, 730_600.0, 0.0, -10.0, 178_300.0), "EPSG:32651")
+"""A tile of the tests' scenes moved to the example mine."""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Catalogues with four scenes a year; each year is brighter than the one before."""
+    monkeypatch.setattr(stac_world, "TILE", PLACE)
+    monkeypatch.setattr(stac_world, "EPSG", 32651)
+    with ExitStack() as stack:
+        world = World(tmp_path, stack)
+        days = ("06-20", "07-15", "08-10", "09-05", "10-01", "10-25", "11-15")
+        world.fill([Shot(f"{year}-{day}", drift=400 * n) for n, year in enumerate(YEARS) for day in days])
+        yield world
+
+
+def settings(world: World) -> str:
+    """The example's settings, with the first of the default's collections where the test serves it."""
+    first = world.collections[0]
+    return (EXAMPLE / "minemap.toml").read_text() + (
+        f'\n[[sources.stac.collections]]\nname = "{first.name}"\nendpoint = "{first.endpoint}"\n'
+        f'collection = "{first.collection}"\noffset = "{first.offset}"\n'
+    )
+
+
+def run(project: Project, *words: str) -> str:
+    program = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{program}{os.pathsep}{os.environ['PATH']}",
+        "MINEMAP_HOME": project.lake.store.root,
+        "MINEMAP_STATE": str(project.lake.state),
+    }
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path: Path) -> None:
+    assert utm_epsg(125.1, 1.5833) == 32651
+    project = open_project(str(tmp_path / "home" / "lake"), tmp_path / "home" / "state", SOURCES)
+    project.lake.store.write_bytes(SETTINGS_PATH, settings(world).encode())
+    script = str(EXAMPLE / "run.sh")
+    assert "0 failed" in run(project, script, "2021-2023")
+
+    means = []
+    for year in YEARS:
+        images = open_imagery(project.lake.open(PartitionRef("imagery", "imagery", ("toka-tindung", str(year)))))
+        (site,) = images.site_ids
+        image = images.read(site)
+        assert image.bands == ("blue", "green", "red", "nir")
+        assert image.observed.mean() > 0.95
+        assert images.index["source"].tolist() == ["stac"]
+        assert images.index["redistributable"].all()
+        means.append(float(image.pixels[2][image.observed].mean()))
+    assert np.diff(means) == pytest.approx([400, 400], abs=10)
+
+    picture = np.asarray(Image.open(tmp_path / "home" / "state" / "toka-tindung.png"))
+    tiles = [picture[2 * LABEL :, n * 260 : n * 260 + 200].mean() for n in range(len(YEARS))]
+    assert tiles == sorted(tiles)
+    assert tiles[-1] > tiles[0] + 10
+
+    asked = len(world.asked("/files"))
+    again = run(project, script, "2021-2023")
+    assert "0 failed" in again
+    assert len(world.asked("/files")) == asked, "a second run fetches nothing"
+    plan = run(project, "minemap", "plan", "--select", "imagery/imagery", "--years", "2021-2024")
+    assert "stac: hours at the rate measured over 3 site-years" in plan
+
+
+def test_a_plan_counts_clear_scenes_by_month_before_anything_is_fetched(world: World, tmp_path: Path) -> None:
+    project = open_project(str(tmp_path / "home" / "lake"), tmp_path / "home" / "state", SOURCES)
+    project.lake.store.write_bytes(SETTINGS_PATH, settings(world).encode())
+    run(project, "minemap", "regions", "add", "toka-tindung", str(EXAMPLE / "region.geojson"))
+    run(project, "minemap", "sites", "promote", str(EXAMPLE / "site.geojson"))
+    run(project, "minemap", "run", "--select", "+sites/sites")
+    said = run(project, "minemap", "plan", "--years", "2021")
+    row = next(line for line in said.splitlines() if "toka" in line and "2021" in line)
+    # one scene of 10 % cloud each month, two in October
+    assert [cell.strip() for cell in row.split("│")[4:-1]] == ["0.9", "0.9", "0.9", "0.9", "1.8", "0.9"]
+    assert not world.asked("/files")
+    assert run(project, "minemap", "sources", "stac").startswith("stac works, serves sentinel-2-l2a")
