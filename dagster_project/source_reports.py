@@ -1,7 +1,7 @@
 """Whether each source works for this project: credentials, access, what it covers, limits and terms of use.
 
-What belongs here: asking each source one small question. What does not: waiting and showing (`dagster_project/cli/`),
-and what documentation says (`imagery/source_facts.py`).
+What belongs here: asking each source one small question. What does not: waiting and showing (`cli/`), and what
+documentation says (`imagery/source_facts.py`).
 
 A report never holds a credential: it says which variable or kind of credential was found, and nothing of its value.
 """

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore.exceptions import (
@@ -23,18 +23,21 @@ from obstore.exceptions import (
 from obstore.exceptions import (
     NotFoundError as ObjectNotFoundError,
 )
-from obstore.store import ClientConfig, RetryConfig, from_url
-from obstore.store import ObjectStore as Bucket
+from obstore.store import from_url
 
 from minemap_assets.errors import AuthenticationError, BadInputError, NotFoundError, RetryableError
 from minemap_assets.stores import storage_errors
 from minemap_assets.workspaces import workspace
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig  # these exist in its type stubs only
+    from obstore.store import ObjectStore as Bucket
+
 Value = TypeVar("Value")
 
 # An address that a person gives as http:// (a server in the own network) is meant so.
-CLIENT: ClientConfig = {"allow_http": True, "connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=5)}
-RETRIES: RetryConfig = {"max_retries": 6, "retry_timeout": timedelta(minutes=1)}
+CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=5)}
+RETRIES: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(minutes=1)}
 
 
 class ObjectStore:
@@ -43,7 +46,14 @@ class ObjectStore:
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url.rstrip("/")
         self._folder = folder
-        self._bucket: Bucket = from_url(self._url, client_options=CLIENT, retry_config=RETRIES)
+        try:
+            self._bucket: Bucket = from_url(self._url, client_options=CLIENT, retry_config=RETRIES)
+        except (BaseError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInputError(
+                f"MINEMAP_HOME is {url!r}, which is neither a folder nor an object store's URL such as "
+                f"s3://bucket/prefix ({reason})"
+            ) from error
 
     @property
     def root(self) -> str:

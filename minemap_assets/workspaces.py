@@ -10,11 +10,13 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = ".lock"
+_PAUSE = 0.05
 
 
 class HeldError(Exception):
@@ -22,9 +24,20 @@ class HeldError(Exception):
 
 
 @contextmanager
-def hold(lock: Path) -> Iterator[None]:
-    """Hold a lock file, which exists only as long as it is held. Raises `HeldError` while another one holds it."""
-    handle = _acquire(lock)
+def hold(lock: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold a lock file, which exists only as long as it is held.
+
+    Raises `HeldError` where another one still holds it after `patience` seconds.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            handle = _acquire(lock)
+            break
+        except HeldError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_PAUSE)
     try:
         yield
     finally:

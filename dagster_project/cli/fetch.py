@@ -14,6 +14,7 @@ from dagster_project.cli.context import console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.explain import suggestion
 from minemap_assets.reference.datasets import DATASETS, Dataset
+from minemap_assets.reference.fetching import Arrived, fetch_dataset, is_address
 
 
 def fetch(
@@ -36,7 +37,6 @@ def fetch(
             "registered with `minemap reference add`"
         )
     from minemap_assets.imagery.transport import Client, Discipline
-    from minemap_assets.reference.fetching import fetch_dataset
 
     session, dataset = open_session(), DATASETS[name]
     _announce(dataset, place, licence)
@@ -57,12 +57,16 @@ def fetch(
         )
     shutil.rmtree(folder, ignore_errors=True)
     for file in done.files:
-        seen = (
-            "seen for the first time" if not file.before else "as before" if file.before == file.sha256 else "changed"
-        )
+        seen = _compared(file) if is_address(file.address) else "a local file"
         console.print(f"{file.name}: {file.bytes:,} bytes, SHA-256 {file.sha256} ({seen})", soft_wrap=True)
     count = f", {dataset.features:,} features as published" if dataset.features else ""
     console.print(f"{done.registration.sentence}{count}.", soft_wrap=True)
+
+
+def _compared(file: Arrived) -> str:
+    if not file.before:
+        return "seen for the first time"
+    return "as before" if file.before == file.sha256 else "changed"
 
 
 def _announce(dataset: Dataset, place: str | None, licence: str | None) -> None:

@@ -77,7 +77,9 @@ def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
     """Run a scope and show how it goes; where it stops before its end, say what is done and what is left."""
     runner = Runner(session.definitions(), session.project, session.instance())
     hold_to_budget(session.project, scope)
-    planned = [ref for step in steps(session.project, scope) for ref in step.refs]
+    todo = list(steps(session.project, scope))
+    planned = [ref for step in todo for ref in step.refs]
+    last_sites = next((step for step in reversed(todo) if SITES in step.recipes), None)
     report = Report()
 
     def last_words() -> None:
@@ -91,7 +93,7 @@ def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
             report.results.extend(results)
             tell(step, results)
             interruption.check()
-            if SITES in step.recipes:
+            if step == last_sites:  # only now the sites of all regions are known
                 hold_to_budget(session.project, scope)
 
         try:

@@ -61,7 +61,8 @@ def write_cog(
         "transform": grid.affine,
         "nodata": nodata,
     }
-    with rasterio.Env(GDAL_NUM_THREADS="1"), MemoryFile() as memory:
+    # Both files are made in memory: GDAL does not tell when the disk is full, Python does.
+    with rasterio.Env(GDAL_NUM_THREADS="1"), MemoryFile() as memory, MemoryFile(ext=".tif") as finished:
         with memory.open(**profile) as target:
             target.write(pixels)
             target.descriptions = tuple(bands)
@@ -70,7 +71,7 @@ def write_cog(
         with memory.open() as source:
             copy(
                 source,
-                path,
+                finished.name,
                 driver="COG",
                 compress="DEFLATE",
                 predictor="YES" if pixels.dtype.kind in "iuf" else "NO",
@@ -79,6 +80,7 @@ def write_cog(
                 overview_resampling=Resampling.nearest.name,
                 overviews="AUTO" if max(height, width) > 512 else "NONE",
             )
+        path.write_bytes(finished.getbuffer())
 
 
 def read_raster(path: Path, window: "rasterio.windows.Window | None" = None) -> Raster:

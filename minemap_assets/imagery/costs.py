@@ -115,8 +115,11 @@ def share_out(
     left = list(grids)
     shares = []
     for model in models:
-        served = [grid for grid in left if model.serves(grid, season)]
-        left = [grid for grid in left if grid not in served]
+        served: list[GeoBox] = []
+        others: list[GeoBox] = []
+        for grid in left:
+            (served if model.serves(grid, season) else others).append(grid)
+        left = others
         if served:
             shares.append((model, tuple(served)))
     return tuple(shares)

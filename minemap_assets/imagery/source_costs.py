@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from odc.geo.geobox import GeoBox
@@ -77,6 +77,12 @@ def nicfi_calendar(config: PlanetConfig) -> tuple[Mosaic, ...]:
     )
 
 
+@cache
+def nicfi_mosaics(config: PlanetConfig, season: Season) -> tuple[Mosaic, ...]:
+    """Those that belong to a season."""
+    return choose(nicfi_calendar(config), season)
+
+
 @dataclass(frozen=True)
 class PlanetCosts:
     """Whole quads, each fetched once; `cache` is where they are kept."""
@@ -87,14 +93,14 @@ class PlanetCosts:
 
     def serves(self, grid: GeoBox, season: Season) -> bool:
         """True in the tropics for seasons with mosaics; anywhere for other series than NICFI's."""
-        if not choose(nicfi_calendar(self.config), season):
+        if not nicfi_mosaics(self.config, season):
             return False
         _, south, _, north = footprint_wgs84(grid).bounds
         return self.config.name_contains != NICFI_NAMES or bool(max(abs(south), abs(north)) <= _TROPICS)
 
     def cost(self, job: Job) -> Cost:
         """All mosaics of the season in each quad where pixels rank them, else the one that metadata rank first."""
-        months = [m.name for m in choose(nicfi_calendar(self.config), job.season)]
+        months = [m.name for m in nicfi_mosaics(self.config, job.season)]
         places = sorted({str(quad) for grid in job.grids for quad in _QUADS.touching(grid)})
         kept = self._kept
         if self.config.clarity == "metadata":
@@ -169,7 +175,7 @@ class EarthEngineCosts:
     def cost(self, job: Job) -> Cost:
         """Compute units by images, bands and pixels."""
         basemap = self.product == "planet-nicfi"
-        images = len(choose(nicfi_calendar(PlanetConfig()), job.season)) if basemap else sentinel2_scenes(job.season)
+        images = len(nicfi_mosaics(PlanetConfig(), job.season)) if basemap else sentinel2_scenes(job.season)
         width = (len(job.bands) + 1) * 2
         asked = sum(1 + sum(1 for _ in parts(g, width, self.config.max_request_bytes)) for g in job.grids)
         work = sum(pixels(grid) for grid in job.grids) * len(job.bands) * images / 1e6

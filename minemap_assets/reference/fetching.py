@@ -94,7 +94,7 @@ def fetch_dataset(
         licence=said,
         role=dataset.role,
         citation=dataset.citation,
-        origin=dataset.origin or kept[0].address,
+        origin=_origin(dataset, place),
         reference_year=dataset.reference_year,
         expected_features=dataset.features,
     )
@@ -156,6 +156,11 @@ def _arrive(
             raise BadInputError(f"--from: {path} is no file; give the path of one file")
     before = known.get(address)
     return Arrived(name, address, path, file_sha256(path), path.stat().st_size, before.sha256 if before else "")
+
+
+def _origin(dataset: Dataset, place: str | None) -> str:
+    """The publisher's, for a file from elsewhere only where its count shows that it is the publisher's."""
+    return dataset.origin if place is None or dataset.features is not None else place
 
 
 def _remember(store: Store, known: Mapping[str, FetchedFile], arrived: list[Arrived]) -> None:

@@ -1,4 +1,4 @@
-"""Disks that are full or locked, a lake of a newer version, two runs at once: one sentence, and nothing half-written."""
+"""Full or locked disks, a lake of a newer version, two runs at once: one sentence, and nothing half-written."""
 
 import json
 import shutil

@@ -116,6 +116,11 @@ def test_promoting_before_training(project: Terminal) -> None:
     ("variable", "value", "sentence"),
     [
         ("MINEMAP_HOME", "", "MINEMAP_HOME: it is empty; give a folder, or unset it"),
+        (
+            "MINEMAP_HOME",
+            "ftp://x/y",
+            "MINEMAP_HOME is 'ftp://x/y', which is neither a folder nor an object store's URL",
+        ),
         ("MINEMAP_STATE", " ", "MINEMAP_STATE: it is empty"),
         ("MINEMAP_EXECUTOR", "multi", "MINEMAP_EXECUTOR is 'multi'; it has to be 'in_process' or 'multiprocess'"),
         ("MINEMAP_SAMPLE", "few", "MINEMAP_SAMPLE is 'few'; it has to be a whole number"),

@@ -100,7 +100,7 @@ def test_a_local_file_is_the_alternative(project: Project, tmp_path: Path) -> No
     path = publish(tmp_path, "countries.gpkg")
     assert fetch("country_boundaries", "--from", str(path)).exception is None
     assert path.is_file()
-    assert project.catalogue.entries[0].source == DATASETS["country_boundaries"].origin
+    assert project.catalogue.entries[0].source == str(path)
     assert project.lake.store.size(FETCHED_PATH) is None
     assert "is no file" in refused("country_boundaries", "--from", str(tmp_path / "none.gpkg"))
 
