@@ -5,18 +5,22 @@ What belongs here: opening the instance and bringing its records up to what the 
 The lake is the truth: an instance that was lost, or is new on this machine, is told what exists; nothing is made.
 """
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterInstance
 
 from dagster_project.orphans import close_orphans
+from minemap_assets.errors import BadInputError
 from minemap_assets.lake import Partition, PartitionRef
 from minemap_assets.partitions import partition_key, region_partitions
 from minemap_assets.project import Project
 from minemap_assets.stores import storage_errors
+from minemap_assets.workspaces import HeldError, hold
+
+PATIENCE_SECONDS = 60.0
 
 CONFIGURATION = """\
 # Dagster's configuration on this machine; see docs/architecture.md.
@@ -37,14 +41,27 @@ def open_instance(home: Path) -> DagsterInstance:
     """The instance in a folder, which is made where it does not exist; runs of killed processes are closed."""
     with storage_errors(home, "MINEMAP_STATE"):
         home.mkdir(parents=True, exist_ok=True)
-        configuration = home / "dagster.yaml"
-        if not configuration.exists():
-            whole = home / f".dagster-{os.getpid()}.yaml"
-            whole.write_text(CONFIGURATION)
-            whole.replace(configuration)
-        instance = DagsterInstance.from_config(str(home))
-        close_orphans(instance)
+        with _alone(home):
+            configuration = home / "dagster.yaml"
+            if not configuration.exists():
+                whole = home / ".dagster.yaml"
+                whole.write_text(CONFIGURATION)
+                whole.replace(configuration)
+            instance = DagsterInstance.from_config(str(home))
+            # its databases are made when they are first asked for
+            _ = instance.event_log_storage, instance.schedule_storage
+            close_orphans(instance)
     return instance
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time: two that make the same databases at once get in each other's way."""
+    try:
+        with hold(home / "instance.lock", PATIENCE_SECONDS):
+            yield
+    except HeldError as error:
+        raise BadInputError(f"another process is opening {home}; wait for it to end and run this again") from error
 
 
 def sync_regions(instance: DagsterInstance, project: Project) -> None:

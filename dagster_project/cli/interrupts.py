@@ -10,6 +10,7 @@ published is whole, and the rest is made again.
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,12 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[Interruption]:
         interruption.requested = True
         raise KeyboardInterrupt
 
+    def unraisable(event: "sys.UnraisableHookArgs") -> None:
+        # A signal that is handled inside a finaliser cannot be raised there; the thread below sees to the end.
+        if not interruption.requested:
+            loud(event)
+
+    loud, sys.unraisablehook = sys.unraisablehook, unraisable
     heard, told = os.pipe()
     os.set_blocking(told, False)
     before = {s: signal.signal(s, stop) for s in SIGNALS}
@@ -56,6 +63,8 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[Interruption]:
             signal.signal(number, signal.SIG_IGN if interruption.requested else handler)
         signal.set_wakeup_fd(wakeup)
         os.close(told)
+        if not interruption.requested:
+            sys.unraisablehook = loud
 
 
 def _listen(heard: int, interruption: Interruption, last_words: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+from dagster_project.runner import State
 from tiny import Chain
 
 
@@ -14,4 +15,5 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     chain = Chain(tmp_path_factory.mktemp("finished")).prepared()
     report = chain.run()
     assert not report.failures, report.failures
+    assert report.count(State.BLOCKED) == 0
     return chain

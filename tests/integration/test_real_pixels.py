@@ -128,7 +128,7 @@ def test_each_year_is_made_from_its_own_scene(project: CommandLine) -> None:
 def test_held_out_groups_are_reported_beside_the_best_threshold(project: CommandLine) -> None:
     metrics = pd.read_parquet(project.home / "segmentation" / "model_evaluation" / "metrics.parquet")
     test = metrics[metrics["split"] == "test"]
-    assert {"model", "baseline"} <= set(test["kind"])
+    assert {"model", "baseline"} <= set(test["method"])
     assert test["iou"].between(0, 1).any()
 
 

@@ -1,0 +1,45 @@
+"""Runs of killed processes are closed, those of living ones are left alone."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.instance import open_instance
+from dagster_project.orphans import PROCESS, close_orphans, presence
+
+
+@dg.op
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dg.job
+def idle() -> None:
+    """A job to have runs of."""
+    nothing()
+
+
+def begin(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
+    run = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    return run.run_id
+
+
+def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def test_only_runs_without_a_process_are_closed(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        dead = begin(instance, {PROCESS: str(tmp_path / "processes" / "1-dead.lock")})
+        foreign = begin(instance, {})
+        with presence(instance) as tags:
+            alive = begin(instance, tags)
+            assert close_orphans(instance) == 1
+            assert status(instance, dead) is dg.DagsterRunStatus.FAILURE
+            assert status(instance, foreign) is dg.DagsterRunStatus.STARTED
+            assert status(instance, alive) is dg.DagsterRunStatus.STARTED
+    with open_instance(tmp_path) as instance:
+        assert status(instance, alive) is dg.DagsterRunStatus.FAILURE
+        assert not list((tmp_path / "processes").iterdir())
