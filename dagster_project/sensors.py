@@ -5,14 +5,22 @@ What belongs here: looking at the outside world and asking for runs. What does n
 """
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
 from dagster_project.jobs import imagery_update
+from minemap_assets.imagery.arrivals import Channel, Look, look, read_arrivals, season_name, together, write_arrivals
+from minemap_assets.imagery.recipes import IMAGERY
 from minemap_assets.partitions import region_partitions
 from minemap_assets.project import FIRST_YEAR, Project
+from minemap_assets.reference.regions import Region
 
 REGION = str(region_partitions.name)
+
+Seen = dict[str, dict[str, str]]
+"""Revision of each year that runs were asked for last, by channel."""
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -24,43 +32,67 @@ def region_sync(context: dg.SensorEvaluationContext, project: dg.ResourceParam[P
     return dg.SensorResult(dynamic_partitions_requests=requests)
 
 
-Seen = dict[str, dict[str, str]]
-"""Revision of each product and year that was asked for last."""
-
-
-def changed_years(before: Seen, now: Seen) -> dict[str, list[int]]:
-    """Years whose images are new or other than before, by product."""
-    changed = {
-        product: sorted(int(year) for year, rev in years.items() if before.get(product, {}).get(year) != rev)
-        for product, years in now.items()
-    }
-    return {product: years for product, years in changed.items() if years}
-
-
-def _revisions(project: Project) -> Seen:
-    """What the first source of each product in use holds now. A source that fails raises: unknown is not empty."""
-    products = {period.product for period in project.settings.imagery.products}
-    seen: Seen = {}
-    for product in sorted(products):
-        for source in project.sources(product):
-            for year, revision in source.latest().revisions.items():
-                seen.setdefault(product, {}).setdefault(str(year), f"{source.name}:{revision}")
-    return seen
-
-
 @dg.sensor(job=imagery_update, minimum_interval_seconds=3600)
 def new_imagery(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
-    """Ask for the imagery of every region and closed year whose images are new."""
+    """Ask for the imagery of every region and ended season whose images are new or were corrected."""
+    found = look_everywhere(project)
+    for channel, reason in sorted(found.failures.items()):
+        context.log.warning("%s could not be asked, and is asked again next time: %s", channel.key, reason)
     before: Seen = json.loads(context.cursor) if context.cursor else {}
-    now = _revisions(project)
     known = set(context.instance.get_dynamic_partitions(REGION))
-    requests = []
-    for product, years in changed_years(before, now).items():
-        for slug, region in project.active_regions().items():
-            for year in years:
-                if slug in known and year >= FIRST_YEAR and project.product_for(region, year) == product:
-                    requests.append(_request(slug, year, now[product][str(year)]))
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps(now, sort_keys=True))
+    regions = {slug: region for slug, region in project.active_regions().items() if slug in known}
+    today = datetime.now(UTC).date()
+    complete = sorted({(channel, year) for channel, _, year in ended_seasons(project, regions, found, today)})
+    write_arrivals(project.lake.store, read_arrivals(project.lake.store).with_look(found, complete))
+    requests = [
+        _request(slug, year, f"{channel.source}-{found.revisions[channel][year]}")
+        for channel, slug, year in ended_seasons(project, regions, found, today)
+        if before.get(channel.key, {}).get(str(year)) != found.revisions[channel][year]
+    ]
+    after = {key: dict(years) for key, years in before.items()}
+    for channel, year in complete:
+        after.setdefault(channel.key, {})[str(year)] = found.revisions[channel][year]
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(after, sort_keys=True))
+
+
+@dg.sensor(job=imagery_update, minimum_interval_seconds=6 * 3600)
+def missing_imagery(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
+    """Ask again, once a day, for imagery of which some sites failed for a reason that may pass."""
+    known = set(context.instance.get_dynamic_partitions(REGION)) & set(project.active_regions())
+    today = datetime.now(UTC).date().isoformat()
+    requests = [
+        _request(manifest.ref.keys[0], int(manifest.ref.keys[1]), f"again-{today}")
+        for manifest in project.lake.manifests(IMAGERY.room, IMAGERY.asset)
+        if manifest.ref.keys[0] in known and any(m.retry for m in manifest.missing)
+    ]
+    return dg.SensorResult(run_requests=requests)
+
+
+def look_everywhere(project: Project) -> Look:
+    """Ask every source of every product in use, for the seasons of all active regions."""
+    regions = project.active_regions().values()
+    rules = {project.season_rule(region) for region in regions}
+    products = {
+        project.product_for(region, year) for region in regions for year in range(FIRST_YEAR, date.today().year)
+    }
+    return together(look(product, project.sources(product), rules) for product in sorted(products))
+
+
+def ended_seasons(
+    project: Project, regions: dict[str, Region], found: Look, today: date
+) -> Iterator[tuple[Channel, str, int]]:
+    """Channels, regions and years whose season is over, in which the channel's product serves, and has images."""
+    for slug, region in regions.items():
+        season = season_name(project.season_rule(region))
+        for channel in sorted(found.revisions):
+            for year in sorted(found.revisions[channel]):
+                if (
+                    year >= FIRST_YEAR
+                    and channel.season == season
+                    and project.season(region, year).end <= today
+                    and project.product_for(region, year) == channel.product
+                ):
+                    yield channel, slug, year
 
 
 def _request(slug: str, year: int, revision: str) -> dg.RunRequest:
@@ -74,4 +106,4 @@ automation = dg.AutomationConditionSensorDefinition(
     "automation", target=dg.AssetSelection.all(), minimum_interval_seconds=30
 )
 
-SENSORS = [region_sync, new_imagery, automation]
+SENSORS = [region_sync, new_imagery, missing_imagery, automation]

@@ -6,7 +6,6 @@ documentation says (`imagery/source_facts.py`).
 A report never holds a credential: it says which variable or kind of credential was found, and nothing of its value.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -104,10 +103,12 @@ def _archive(project: Project, product: str) -> Answer:
 
     archives = read_archives(project.lake.store)
     if not archives:
-        raise BadInputError("no archive yet; `minemap archive add NAME FOLDER --product PRODUCT` adds one")
+        raise BadInputError("no archive yet; `minemap archive index FOLDER` adds one")
     gone = [a.name for a in archives if "://" not in a.root and not Path(a.root).is_dir()]
     if gone:
-        raise BadInputError(f"the folder of {', '.join(gone)} is gone; mount it, or add the archive again")
+        raise BadInputError(
+            f"the folder of {', '.join(gone)} is gone; mount it, or forget the archive with `minemap archive remove`"
+        )
     images = sum(i.product == product for a in archives for i in a.images)
     return Answer(f"{images} images of {product} indexed", _years(open_archive(product, project.lake.store).latest()))
 
@@ -130,12 +131,10 @@ def _simulated_terms(_: Project, __: str) -> tuple[Terms, ...]:
     return (Terms("simulated, free of any rights", True),)
 
 
-def _planet_key(_: Project) -> str:
-    from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
+def _planet_account(_: Project) -> str:
+    from minemap_assets.imagery.sources.planet_credentials import describe_credentials
 
-    if not os.environ.get(KEY_VARIABLE, "").strip():
-        raise AuthenticationError(f"{KEY_VARIABLE} is not set; copy the API key from your Planet account and set it")
-    return f"{KEY_VARIABLE} is set"
+    return describe_credentials()
 
 
 def _planet(project: Project, _: str) -> Answer:
@@ -144,8 +143,8 @@ def _planet(project: Project, _: str) -> Answer:
     mosaics = PlanetClient(project.settings.sources.planet_basemaps, HASTY).mosaics()
     if not mosaics:
         raise NotEntitledError(
-            "the key works, but the account sees none of the mosaics that are meant; ask for access, or name the "
-            "series you have under [sources.planet_basemaps]"
+            "the credentials work, but the account sees none of the mosaics that are meant; ask for access, or name "
+            "the series you have under [sources.planet_basemaps]"
         )
     closed = "" if any(m.downloadable for m in mosaics) else ", but the account may download none of them"
     last = max(m.end for m in mosaics) - timedelta(days=1)
@@ -198,7 +197,7 @@ def _earth_engine_terms(project: Project, product: str) -> tuple[Terms, ...]:
 PROBES: dict[str, Probe] = {
     "archive": Probe(_none_needed, _archive, _archive_terms),
     "earth-engine": Probe(_earth_engine_account, _earth_engine, _earth_engine_terms),
-    "planet-basemaps": Probe(_planet_key, _planet, _planet_terms),
+    "planet-basemaps": Probe(_planet_account, _planet, _planet_terms),
     "simulated": Probe(_none_needed, _simulated, _simulated_terms),
     "stac": Probe(_none_needed, _stac, _stac_terms),
 }

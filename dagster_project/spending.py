@@ -13,6 +13,7 @@ from dagster import DagsterInstance
 
 from dagster_project.graph import Scope, steps
 from minemap_assets.estimates import Estimate, Rate, Wanted, estimate, measured_rates, only_source
+from minemap_assets.imagery.asking import Ask, ask_patiently
 from minemap_assets.imagery.budget import check_budget
 from minemap_assets.imagery.recipes import IMAGERY, REFERENCE_IMAGERY
 from minemap_assets.io_managers import MADE_NOW
@@ -39,19 +40,24 @@ def wanted_imagery(project: Project, scope: Scope) -> Iterator[Wanted]:
                 yield Wanted(region.slug, project.reference_year(region), step.keys[0], trains=True)
 
 
-def estimate_scope(project: Project, scope: Scope, instance: DagsterInstance | None = None) -> Estimate:
-    """What a scope needs; with an instance, at the rate that its runs had."""
+def estimate_scope(
+    project: Project, scope: Scope, instance: DagsterInstance | None = None, ask: Ask | None = None
+) -> Estimate:
+    """What a scope needs; with an instance, at the rate that its runs had; with `ask`, by what sources say."""
     rates = measured_rates(project.lake)
     if instance is not None:
         rates = timed_rates(instance, project, rates)
-    return estimate(project, wanted_imagery(project, scope), rates)
+    return estimate(project, wanted_imagery(project, scope), rates, ask)
 
 
 def hold_to_budget(project: Project, scope: Scope) -> None:
-    """Raises `BadInputError` where what is known of a scope passes the budget; regions without sites do not count."""
+    """Raises `BadInputError` where what is known of a scope passes the budget; regions without sites do not count.
+
+    Sources are asked, as `minemap plan` does, so that both come to the same figures; without a budget nobody is.
+    """
     budget = project.settings.imagery.budget
     if budget.limits_anything:
-        check_budget(estimate_scope(project, scope).total, budget)
+        check_budget(estimate_scope(project, scope, ask=ask_patiently).total, budget)
 
 
 def timed_rates(instance: DagsterInstance, project: Project, rates: Mapping[str, Rate]) -> dict[str, Rate]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 _DESCRIPTIONS = MappingProxyType(
     {
+        "acquisition_days": "Days of the pictures that gave pixels, `first/last` for a mosaic; empty where unknown",
         "acquisitions": "Ids of the scenes or mosaics that gave pixels",
         "area_km2": "Area in square kilometres, equal-area (EPSG:6933); null where nothing was observed",
         "bytes": "Size of the file in bytes",
@@ -14,6 +15,7 @@ _DESCRIPTIONS = MappingProxyType(
         "chip": "Row of the chip in the array",
         "clear_count_mean": "Mean number of clear observations a pixel",
         "clear_fraction": "Share of pixels that were observed, 0 to 1",
+        "cloud_mask": "What decided which pixels are cloud; `none` where nothing did and all count as ground",
         "column": "First column of the chip in its site's 5 m grid",
         "continent": "Continent of the country",
         "country_iso3": "ISO 3166-1 alpha-3 code of the country with the largest share; empty where unassigned",
@@ -28,6 +30,8 @@ _DESCRIPTIONS = MappingProxyType(
         "height": "Rows of the grid",
         "iso3": "ISO 3166-1 alpha-3 code",
         "label": "True where the point lies in a mining area",
+        "largest_gap_days": "Most days of the season in a row without a picture that gave pixels; null where unknown",
+        "largest_gap_ha": "Hectares of the largest patch of unobserved pixels, joined by sides or corners",
         "last_date": "Date of the latest image used",
         "latitude": "Latitude of the window's centre in degrees",
         "layer": "`labels` trains the model, `outlines` locates sites",

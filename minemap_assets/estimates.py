@@ -3,25 +3,33 @@
 What belongs here: from a project's sites and settings to costs, with rates measured where the lake knows them. What
 does not: how a source works (`imagery/source_costs.py`), which partitions a command asks for
 (`dagster_project/spending.py`), and showing figures.
+
+Sources are asked for what they have where the caller says how; one that does not answer is not asked again, and its
+figures are assumed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import Any
 
 import geopandas as gpd
+from odc.geo.geobox import GeoBox
 
 from minemap_assets.chips.tiling import tiles
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.imagery.costs import Cost, CostModel, Job, share_out
+from minemap_assets.imagery.asking import Ask, AskedFirst
+from minemap_assets.imagery.costs import ASKED, Cost, CostModel, Job, share_out
 from minemap_assets.imagery.planning import imagery_grid
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.lake import Lake, PartitionRef
 from minemap_assets.project import Project
 from minemap_assets.sites.windows import site_grid
+
+_KEEPING = frozenset({"stac", "planet-basemaps"})
+"""Sources that fetch nothing for the reference year's imagery where the same year's is made, too."""
 
 
 @dataclass(frozen=True, order=True)
@@ -75,37 +83,65 @@ class Estimate:
         return reduce(add, (line.cost for line in self.lines), Cost())
 
 
-def estimate(project: Project, wanted: Iterable[Wanted], rates: Mapping[str, Rate] | None = None) -> Estimate:
-    """What imagery that is wanted needs. Asks no service. Raises `BadInputError` for wrong settings."""
-    settings = project.settings
-    costs: defaultdict[tuple[str, str], Cost] = defaultdict(Cost)
-    models: dict[str, tuple[CostModel, ...]] = {}
-    gaps: list[str] = []
-    chips = 0
+@dataclass
+class _Sums:
+    """An estimate on its way."""
+
+    costs: defaultdict[tuple[str, str], Cost] = field(default_factory=lambda: defaultdict(Cost))
+    chips: int = 0
+    gaps: list[str] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
+    seen: set[tuple[str, int, str]] = field(default_factory=set)
+
+
+def estimate(
+    project: Project, wanted: Iterable[Wanted], rates: Mapping[str, Rate] | None = None, ask: Ask | None = None
+) -> Estimate:
+    """What imagery that is wanted needs. Sources are asked what they have with `ask`, or not at all without it.
+
+    Raises `BadInputError` for wrong settings; a source that does not answer is named among the gaps.
+    """
+    sums = _Sums()
     for want in sorted(wanted):
         frame = sites_of(project, want.region)
         if frame is None:
-            gaps.append(
+            sums.gaps.append(
                 f"the sites of {want.region} are not made yet, so it is left out here; "
                 f"`minemap run --select +sites --regions {want.region}` makes them"
             )
-            continue
-        if want.product not in models:
-            models[want.product] = cost_models(project, want.product)
-        grids = [site_grid(row) for row in frame.itertuples(index=False)]
-        chips += sum(len(tiles(grid, settings.chips.size, settings.chips.overlap)) for grid in grids)
-        resolution = known_product(want.product).resolution
-        season = project.season(project.region(want.region), want.year)
-        bands = settings.imagery.bands_for(want.product)
-        shares = share_out(models[want.product], [imagery_grid(grid, resolution) for grid in grids], season)
-        for model, served in shares:
-            costs[model.name, want.product] += model.cost(Job(want.product, season, bands, served))
-        left = len(grids) - sum(len(served) for _, served in shares)
-        if left:
-            gaps.append(f"no source has {want.product} for {left} sites of {want.region} in {want.year}")
-    lines = [_at_rate(Line(s, p, cost), (rates or {}).get(s)) for (s, p), cost in sorted(costs.items())]
-    chip_bytes = chips * len(settings.chips.bands) * settings.chips.size**2 * 2
-    return Estimate(tuple(lines), chips, chip_bytes, tuple(dict.fromkeys(gaps)))
+        else:
+            _add(project, want, [site_grid(row) for row in _in_order(frame)], ask, sums)
+    silent = [f"{name} was not asked, so its figures are assumed: {why}" for name, why in sorted(sums.silent.items())]
+    lines = [_at_rate(Line(s, p, cost), (rates or {}).get(s)) for (s, p), cost in sorted(sums.costs.items())]
+    chips = project.settings.chips
+    chip_bytes = sums.chips * len(chips.bands) * chips.size**2 * 2
+    return Estimate(tuple(lines), sums.chips, chip_bytes, tuple(dict.fromkeys([*sums.gaps, *silent])))
+
+
+def _add(project: Project, want: Wanted, grids: Sequence[GeoBox], ask: Ask | None, sums: _Sums) -> None:
+    """Imagery of one partition."""
+    settings = project.settings
+    sums.chips += sum(len(tiles(grid, settings.chips.size, settings.chips.overlap)) for grid in grids)
+    resolution = known_product(want.product).resolution
+    season = project.season(project.region(want.region), want.year)
+    bands = settings.imagery.bands_for(want.product)
+    models = cost_models(project, want.product, ask, sums.silent)
+    shares = share_out(models, [imagery_grid(grid, resolution) for grid in grids], season)
+    fetched = (want.region, want.year, want.product) in sums.seen
+    sums.seen.add((want.region, want.year, want.product))
+    for model, served in shares:
+        cost = model.cost(Job(want.product, season, bands, served))
+        if fetched and model.name in _KEEPING:
+            cost = replace(cost, requests=0, other_bytes=0)
+        sums.costs[model.name, want.product] += cost
+    left = len(grids) - sum(len(served) for _, served in shares)
+    if left:
+        sums.gaps.append(f"no source has {want.product} for {left} sites of {want.region} in {want.year}")
+
+
+def _in_order(frame: gpd.GeoDataFrame) -> list[Any]:
+    """Sites in the order in which they are read."""
+    return list(frame.sort_values("site_id").itertuples(index=False))
 
 
 def sites_of(project: Project, region: str) -> gpd.GeoDataFrame | None:
@@ -133,23 +169,37 @@ def only_source(summary: Mapping[str, Any]) -> str | None:
     return str(next(iter(sources))) if len(sources) == 1 else None
 
 
-def cost_models(project: Project, product: str) -> tuple[CostModel, ...]:
-    """The cost models of a product's sources, in their order."""
-    return tuple(_model(project, name, product) for name in project.settings.imagery.sources.get(product, ()))
+def cost_models(
+    project: Project, product: str, ask: Ask | None = None, silent: dict[str, str] | None = None
+) -> tuple[CostModel, ...]:
+    """The cost models of a product's sources, in their order. With `ask` their services are asked, but for those that
+    were `silent` before.
+    """
+    names = project.settings.imagery.sources.get(product, ())
+    if ask is None:
+        return tuple(_model(project, name, product) for name in names)
+    known: dict[str, str] = {} if silent is None else silent
+    sources = dict(zip(names, project.sources(product), strict=True)) if names else {}
+    return tuple(
+        AskedFirst(_model(project, name, product, sources[name]), _model(project, name, product), ask, known)
+        for name in names
+    )
 
 
-def _model(project: Project, name: str, product: str) -> CostModel:
+def _model(project: Project, name: str, product: str, source: Any = None) -> CostModel:
+    """The model of one source, which asks `source` where that is given."""
     from minemap_assets.imagery import source_costs
     from minemap_assets.imagery.sources.archive_catalogue import open_archive, read_roots
 
     sources = project.settings.sources
     match name:
         case "planet-basemaps":
-            return source_costs.PlanetCosts(sources.planet_basemaps, project.lake.state / "cache" / "planet")
+            cache = project.lake.state / "cache" / "planet"
+            return source_costs.PlanetCosts(sources.planet_basemaps, cache, source)
         case "stac":
-            return source_costs.StacCosts(sources.stac, product)
+            return source_costs.StacCosts(sources.stac, product, source)
         case "earth-engine":
-            return source_costs.EarthEngineCosts(sources.earth_engine, product)
+            return source_costs.EarthEngineCosts(sources.earth_engine, product, source)
         case "archive":
             remote = any("://" in root for root in read_roots(project.lake.store).values())
             return source_costs.ArchiveCosts(open_archive(product, project.lake.store), remote)
@@ -163,7 +213,7 @@ def _at_rate(line: Line, rate: Rate | None) -> Line:
         return line
     cost, share = line.cost, line.cost.site_years / rate.site_years
     cost = replace(cost, stored_bytes=round(rate.stored_bytes * share))
-    if line.source == "stac" and rate.bytes_read:
+    if line.source == "stac" and rate.bytes_read and cost.basis != {ASKED}:
         cost = replace(cost, other_bytes=round(rate.bytes_read * share))
     if rate.seconds is None or not rate.timed_site_years:
         return replace(line, cost=cost)

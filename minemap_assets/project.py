@@ -12,6 +12,7 @@ import geopandas as gpd
 
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.explain import suggestion
+from minemap_assets.imagery.arrivals import Channel, read_arrivals, season_name
 from minemap_assets.imagery.config import ProductPeriod
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import ImagerySource
@@ -138,8 +139,14 @@ class Project:
 
     def season(self, region: Region, year: int) -> Season:
         """The region's season of a year."""
-        first, last = region.season or (6, 11)
-        return SeasonRule(first_month=first, last_month=last).season(year)
+        return self.season_rule(region).season(year)
+
+    def season_rule(self, region: Region) -> SeasonRule:
+        """The months of the region's season."""
+        if region.season is None:
+            return SeasonRule()
+        first, last = region.season
+        return SeasonRule(first_month=first, last_month=last)
 
     def product_for(self, region: Region, year: int) -> str:
         """The product that serves a region and year."""
@@ -176,6 +183,14 @@ class Project:
         if not names:
             raise BadInputError(f"no source is set for {product}; name one in {SETTINGS_PATH} under [imagery.sources]")
         return tuple(self._factories[n](SourceRequest(product, settings, self.lake)) for n in names)
+
+    def corrections(self, region: Region, year: int, product: str) -> dict[str, int]:
+        """How often a region's images of a year were seen to be corrected, by source; only those that were."""
+        arrivals = read_arrivals(self.lake.store)
+        season = season_name(self.season_rule(region))
+        names = self.settings.imagery.sources.get(product, ())
+        counts = {name: arrivals.corrections(Channel(product, name, season), year) for name in names}
+        return {name: count for name, count in counts.items() if count}
 
     def _check_source(self, name: str, where: str) -> None:
         if name not in self._factories:

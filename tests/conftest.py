@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 VARIABLE = "MINEMAP_TEST_DATA"
+
+settings.register_profile("minemap", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("minemap")
 
 
 @pytest.fixture(scope="session")

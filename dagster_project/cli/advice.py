@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dagster_project.cli.context import console, counted
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake import PartitionRef
-from minemap_assets.project import Project
+from minemap_assets.project import DEFAULT_POLYGON_SETS, Project
+from minemap_assets.reference.datasets import DATASETS
 
 SITES_WANTED = (
     "register polygons that reach into it with `minemap reference add`, or add outlines with `minemap sites promote`"
@@ -25,13 +26,22 @@ def next_steps(project: Project) -> list[str]:
     lacking = ([] if known else ["NAME"]) + ([] if "country_boundaries" in registered else ["country_boundaries"])
     if lacking:
         what = {2: "known mines and country borders", 1: "country borders" if known else "known mines"}[len(lacking)]
-        adds = " and ".join(f"`minemap reference add {name} FILE --licence LICENCE`" for name in lacking)
-        steps.append(f"Register {what}: {adds}.")
+        sets = " and ".join(f"`minemap reference fetch {name}`" for name in _published(lacking))
+        steps.append(
+            f"Register {what}: {sets} take the published ones by their addresses; your own go in with "
+            "`minemap reference add NAME FILE --licence LICENCE`."
+        )
     return [
         *steps,
-        "Add your images with `minemap archive add NAME FOLDER --product PRODUCT`, or name another source (`minemap "
-        "sources` says which there are) under [imagery.sources] of the settings; then `minemap run`.",
+        "Add your images with `minemap archive index FOLDER`, or name another source (`minemap sources` says which "
+        "there are) under [imagery.sources] of the settings; then `minemap run`.",
     ]
+
+
+def _published(lacking: Iterable[str]) -> list[str]:
+    """Data sets that can be fetched for what a project lacks; `NAME` stands for polygons of mines."""
+    mines = [name for name in DEFAULT_POLYGON_SETS if name in DATASETS]
+    return [one for name in lacking for one in (mines if name == "NAME" else [name])]
 
 
 def say_next_steps(project: Project) -> None:

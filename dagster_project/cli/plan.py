@@ -21,6 +21,8 @@ from dagster_project.spending import estimate_scope
 from minemap_assets.errors import MinemapError
 from minemap_assets.estimates import Estimate, Line
 from minemap_assets.imagery.budget import GIGABYTE, excesses
+from minemap_assets.imagery.costs import ASKED, ASSUMED
+from minemap_assets.imagery.sources.stac_forecast import MOST_HEADS
 from minemap_assets.observations import observations
 
 IMAGERY_ONLY = "imagery/imagery,imagery/reference_imagery"
@@ -37,9 +39,9 @@ def plan(
     ] = None,
     sample: Sample = None,
     ask: Annotated[
-        bool, typer.Option("--ask/--no-ask", help="Ask the sources' catalogues for clear observations by month.")
+        bool, typer.Option("--ask/--no-ask", help="Ask the sources' catalogues what they have, or assume it.")
     ] = True,
-    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a source's answer.")] = 20.0,
+    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for each answer of a source.")] = 60.0,
 ) -> None:
     """Say what imagery of some regions and years would need; nothing is fetched, and what is current costs nothing."""
     session = open_session(sample)
@@ -50,7 +52,7 @@ def plan(
         parse_selection(select or IMAGERY_ONLY, session.definitions()),
     )
     with session.instance() as instance:
-        estimate = estimate_scope(project, scope, instance)
+        estimate = estimate_scope(project, scope, instance, partial(within, deadline) if ask else None)
     show_estimate(estimate)
     for sentence in estimate.gaps:
         note(sentence)
@@ -76,10 +78,10 @@ def show_estimate(estimate: Estimate) -> None:
     for source, count in timed.items():
         rate = f"at the rate measured over {count} site-years" if count else "at an assumed rate, as none was timed yet"
         console.print(f"{source}: hours {rate}.", soft_wrap=True)
-    console.print(
-        "Requests, bytes and EECU-hours are estimates on the high side; sites that share images need less.",
-        soft_wrap=True,
-    )
+    bases = {basis for line in estimate.lines for basis in line.cost.basis}
+    for basis, sentence in BASES.items():
+        if basis in bases:
+            console.print(f"{basis}: {sentence}", soft_wrap=True)
     console.print(
         f"{estimate.chips:,} chips for the model, at most {_gigabytes(estimate.chip_bytes)} GB of disk.", soft_wrap=True
     )
@@ -123,5 +125,13 @@ FIGURES: dict[str, Callable[[Line], str]] = {
     "EECU-hours": lambda line: f"{line.cost.eecu_hours:.2f}",
     "GB on disk": lambda line: _gigabytes(line.cost.disk_bytes),
     "hours": lambda line: f"{line.hours:.2f}",
+    "rests on": lambda line: ", ".join(sorted(line.cost.basis)),
 }
 """What is shown of each source, in this order."""
+
+BASES = {
+    ASKED: "images, quads and blocks of these regions and years, what sites share once, what is kept here left out; "
+    f"of open scenes the heads of at most {MOST_HEADS} files a region and year were read. Compute units are assumed.",
+    ASSUMED: "usual numbers and sizes of images, on the high side; sites that share images need less.",
+}
+"""What figures rest on, in a sentence."""

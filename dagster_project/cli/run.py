@@ -30,6 +30,7 @@ from dagster_project.runner import Report, Result, Runner, State
 from dagster_project.selection import parse_selection
 from dagster_project.spending import hold_to_budget
 from minemap_assets.errors import BadInputError, StorageError
+from minemap_assets.imagery.ledger import one_run
 from minemap_assets.lake import PartitionRef
 from minemap_assets.segmentation.recipes import SEGMENTATION_MODEL
 from minemap_assets.sites.recipes import SITES
@@ -97,7 +98,8 @@ def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
                 hold_to_budget(session.project, scope)
 
         try:
-            runner.run(scope, promote=promote, told=told)
+            with one_run(session.project.settings.imagery.budget):
+                runner.run(scope, promote=promote, told=told)
         except (KeyboardInterrupt, StorageError):
             last_words()
             raise

@@ -5,6 +5,7 @@ What belongs here: options and one line a source. What does not: asking them (`d
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -33,6 +34,8 @@ def sources(
     def bounded(ask: Callable[[], Answer]) -> Answer:
         return within(deadline, ask)
 
+    # Several clients import it, and threads that begin to at the same time get half of it.
+    import_module("requests")
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
         for report in pool.map(lambda name: report_source(name, project, bounded), chosen):
             console.print(line_of(report), soft_wrap=True)

@@ -7,6 +7,9 @@ from minemap_assets.imagery.checks import COVERAGE_CHECKS
 from minemap_assets.io_managers import Door, dep, open_door
 from minemap_assets.partitions import region_of_multi, region_product, region_year
 
+FETCHING_POOL = "imagery"
+"""Assets of this pool run one at a time by default, so that processes do not add up their limits at one service."""
+
 DOORS = (
     Door(
         recipes.IMAGERY,
@@ -15,6 +18,7 @@ DOORS = (
         partitions=region_year,
         kinds=frozenset({"geotiff"}),
         checks=COVERAGE_CHECKS,
+        pool=FETCHING_POOL,
     ),
     Door(
         recipes.REFERENCE_IMAGERY,
@@ -23,6 +27,7 @@ DOORS = (
         partitions=region_product,
         kinds=frozenset({"geotiff"}),
         checks=COVERAGE_CHECKS,
+        pool=FETCHING_POOL,
     ),
 )
 

@@ -1,6 +1,7 @@
 """Budgets: how much one run may ask of the outside world.
 
-What belongs here: the limits and comparing an estimate with them. What does not: estimating (`costs.py`).
+What belongs here: the limits and comparing an estimate with them. What does not: estimating (`costs.py`), and counting
+while a run goes on (`ledger.py`).
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,8 +15,9 @@ GIGABYTE = 1_000_000_000
 class BudgetConfig(BaseModel):
     """The most that one run may ask of imagery sources; what is not set has no limit.
 
-    A run whose estimate (`minemap plan`) is above a limit does not fetch anything. `planet_downloads` counts quads,
-    `eecu_hours` Earth Engine's compute units.
+    A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
+    than was estimated stops there and keeps what is done (compute units are only estimated). `planet_downloads` counts
+    quads, `eecu_hours` Earth Engine's compute units.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

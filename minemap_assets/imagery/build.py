@@ -9,9 +9,10 @@ missing too, but only asked for again once a source has changed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from minemap_assets.imagery.chain import PassedOver, SourceChain, Sourced
 from minemap_assets.imagery.planning import Request, common_product, plan
 from minemap_assets.imagery.preview import Preview
 from minemap_assets.imagery.products import NOT_OBSERVED
+from minemap_assets.imagery.quality import quality
+from minemap_assets.imagery.readers import read_sites
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake import Missing, Outcome, PartitionWriter, file_sha256
@@ -45,6 +48,10 @@ INDEX_COLUMNS = (
     "last_date",
     "clear_fraction",
     "clear_count_mean",
+    "largest_gap_ha",
+    "largest_gap_days",
+    "acquisition_days",
+    "cloud_mask",
     "processing_baseline",
     "offset",
     "terms",
@@ -56,10 +63,13 @@ INDEX_COLUMNS = (
 )
 """Columns of the index before its geometry (the grid's outline, EPSG:4326)."""
 
+Progress = Callable[[int, int], None]
+"""Called with the sites done and the sites in all."""
+
 
 @dataclass
 class _Build:
-    """One build on its way; what the sites came to is filled in order of site id."""
+    """One build on its way, and what the sites came to: in order of site id once all are done."""
 
     chain: SourceChain
     season: Season
@@ -68,6 +78,11 @@ class _Build:
     rows: list[dict[str, Any]] = field(default_factory=list)
     passed_over: Counter[PassedOver] = field(default_factory=Counter)
     failures: list[tuple[str, MinemapError]] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Sites that have come to their end."""
+        return len(self.rows) + len(self.failures)
 
 
 def build_imagery(
@@ -78,14 +93,16 @@ def build_imagery(
     min_clear_fraction: float,
     writer: PartitionWriter,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    corrections: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
     workers: int = 1,
 ) -> Outcome:
     """Write `<site_id>.tif` for every site, `index.parquet` and `preview.png`.
 
     Sources are asked in order; a composite that is less clear than `min_clear_fraction` is kept only where no later
-    source does better. `workers` sites are read at a time (one by default; more pay off over a network), with the
-    same result. Files published by an interrupted run under the same fingerprint are adopted, not read again.
+    source does better. `workers` sites are read at a time (more than one pays off over a network), with the same
+    result, and each is published as soon as it is read. Files published by an interrupted run under the same
+    fingerprint are adopted, not read again.
 
     Raises `NotFoundError` where no source has anything for any site, the class of the first other failure where all
     sites failed, and `BadInputError` for sources of different products or bands that the product lacks.
@@ -94,14 +111,10 @@ def build_imagery(
     unknown = [band for band in bands if band not in kind.bands]
     if unknown or not bands:
         raise BadInputError(f"{kind.name} has no band {', '.join(unknown)}; it has {', '.join(kind.bands)}")
-    requests = tuple(plan(sites, sources, season, bands, min_clear_fraction))
+    requests = tuple(plan(sites, sources, season, bands, min_clear_fraction, corrections))
     chain = SourceChain(sources, season, tuple(bands), min_clear_fraction)
     build = _Build(chain, season, writer, Preview(tuple(bands), [request.site_id for request in requests]))
-    for start in range(0, len(requests), workers):
-        group = requests[start : start + workers]
-        _build_group(group, build)
-        if progress is not None:
-            progress(start + len(group), len(requests))
+    _build_sites(requests, build, workers, progress or _tell_nobody)
     _raise_if_nothing(build, len(requests), kind.name)
     write_index(build.rows, writer.path(INDEX))
     writer.add(INDEX)
@@ -119,37 +132,41 @@ def write_index(rows: Sequence[dict[str, Any]], path: Path) -> None:
         crs=WGS84,
     )
     types = {"year": "int64", "bytes": "int64", "bytes_read": "int64", "redistributable": "bool"}
-    types |= dict.fromkeys(("clear_fraction", "clear_count_mean", "offset"), "float64")
+    types |= dict.fromkeys(("clear_fraction", "clear_count_mean", "largest_gap_ha", "offset"), "float64")
+    types["largest_gap_days"] = "Int64"
     write_geoparquet(frame.astype(types), path)
 
 
-def _build_group(group: Sequence[Request], build: _Build) -> None:
-    kept = {request.site_id: _adopt(request, build) for request in group}
-    wanted = [request for request in group if kept[request.site_id] is None]
-    answers = dict(zip((request.site_id for request in wanted), _read_all(wanted, build.chain), strict=True))
-    for request in group:
-        facts = kept[request.site_id]
-        if facts is None:
-            answer = answers[request.site_id]
+def _build_sites(requests: Sequence[Request], build: _Build, workers: int, progress: Progress) -> None:
+    with closing(read_sites(_unread(requests, build, progress), build.chain, workers)) as answers:
+        for request, answer in answers:
             if isinstance(answer, MinemapError):
                 build.failures.append((request.site_id, answer))
-                continue
-            facts = _publish(request, answer, build)
-        build.passed_over.update(PassedOver(**passed) for passed in facts["passed_over"])
-        build.rows.append(_index_row(request, facts, build.writer))
+            else:
+                _enter(request, _publish(request, answer, build), build)
+            progress(build.done, len(requests))
+    build.rows.sort(key=itemgetter("site_id"))
+    build.failures.sort(key=itemgetter(0))
 
 
-def _read_all(requests: Sequence[Request], chain: SourceChain) -> list[Sourced | MinemapError]:
-    def read(request: Request) -> Sourced | MinemapError:
-        try:
-            return chain.read(request.grid)
-        except MinemapError as error:
-            return error
+def _unread(requests: Sequence[Request], build: _Build, progress: Progress) -> Iterator[Request]:
+    """Requests that no earlier run has answered; the others are entered."""
+    for request in requests:
+        facts = _adopt(request, build)
+        if facts is None:
+            yield request
+        else:
+            _enter(request, facts, build)
+            progress(build.done, len(requests))
 
-    if len(requests) < 2:
-        return [read(request) for request in requests]
-    with ThreadPoolExecutor(max_workers=len(requests)) as pool:
-        return list(pool.map(read, requests))
+
+def _enter(request: Request, facts: dict[str, Any], build: _Build) -> None:
+    build.passed_over.update(PassedOver(**passed) for passed in facts["passed_over"])
+    build.rows.append(_index_row(request, facts, build.writer))
+
+
+def _tell_nobody(_: int, __: int) -> None:
+    pass
 
 
 def _adopt(request: Request, build: _Build) -> dict[str, Any] | None:
@@ -171,15 +188,18 @@ def _adopt(request: Request, build: _Build) -> dict[str, Any] | None:
 
 def _publish(request: Request, sourced: Sourced, build: _Build) -> dict[str, Any]:
     composite = sourced.composite
-    facts = asdict(composite.provenance) | {
-        "acquisitions": list(composite.provenance.acquisitions),
-        "site_id": request.site_id,
-        "year": build.season.year,
-        "clear_fraction": composite.clear_fraction,
-        "clear_count_mean": float(composite.clear_count.mean()),
-        "item": request.item,
-        "passed_over": [asdict(passed) for passed in sourced.passed_over],
-    }
+    facts = (
+        asdict(composite.provenance)
+        | asdict(quality(composite, build.season))
+        | {
+            "acquisitions": list(composite.provenance.acquisitions),
+            "acquisition_days": list(composite.provenance.acquisition_days),
+            "site_id": request.site_id,
+            "year": build.season.year,
+            "item": request.item,
+            "passed_over": [asdict(passed) for passed in sourced.passed_over],
+        }
+    )
     pixels = np.concatenate([composite.pixels, composite.clear_count[np.newaxis]])
     names = (*composite.bands, CLEAR_COUNT)
     write_cog(build.writer.path(request.file), pixels, request.grid, names, nodata=NOT_OBSERVED, facts=facts)
@@ -217,13 +237,18 @@ def _raise_if_nothing(build: _Build, sites: int, product_name: str) -> None:
 
 
 def _summary(build: _Build, sites: int, min_clear_fraction: float) -> dict[str, Any]:
-    clear = [row["clear_fraction"] for row in build.rows]
+    clear, counts, gaps = ([r[k] for r in build.rows] for k in ("clear_fraction", "clear_count_mean", "largest_gap_ha"))
+    days = [row["largest_gap_days"] for row in build.rows if row["largest_gap_days"] is not None]
     return {
         "sites": sites,
         "observed": sum(value >= min_clear_fraction for value in clear),
         "below_minimum": sorted(r["site_id"] for r in build.rows if r["clear_fraction"] < min_clear_fraction),
         "clear_fraction_mean": round(float(np.mean(clear)), 4) if clear else None,
         "clear_fraction_min": round(min(clear), 4) if clear else None,
+        "observations_per_pixel": round(float(np.mean(counts)), 2) if counts else None,
+        "largest_gap_ha": round(max(gaps), 2) if gaps else None,
+        "largest_gap_days": max(days, default=None),
+        "cloud_masks": dict(sorted(Counter(row["cloud_mask"] for row in build.rows).items())),
         "bytes": sum(row["bytes"] for row in build.rows),
         "bytes_read": sum(row["bytes_read"] for row in build.rows),
         "sources": dict(sorted(Counter(row["source"] for row in build.rows).items())),

@@ -14,7 +14,8 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import AuthenticationError, NotFoundError, PermanentError, QuotaError
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.source import Composite, ImagerySource
+from minemap_assets.imagery.source import Composite, ImagerySource, StoppableSource
+from minemap_assets.imagery.transport_rules import Stop
 
 PATIENCE = 3
 """Refusals of the account in a row after which a source is not asked again by this run."""
@@ -46,6 +47,7 @@ class SourceChain:
         self._season = season
         self._bands = bands
         self._minimum = min_clear_fraction
+        self._stop = Stop()
         self._lock = threading.Lock()
         self._refusals: Counter[int] = Counter()
         self._refused: dict[int, AuthenticationError | QuotaError] = {}
@@ -77,7 +79,15 @@ class SourceChain:
         place, composite = best
         return Sourced(composite, tuple(p for i, p in enumerate(passed) if i != place))
 
+    def stop(self) -> None:
+        """Have the sources send nothing more: reads fail with `StoppedError` from now on, those under way soon."""
+        self._stop.set()
+        for source in self._sources:
+            if isinstance(source, StoppableSource):
+                source.stop()
+
     def _ask(self, position: int, grid: GeoBox) -> Composite:
+        self._stop.check()
         with self._lock:
             if position in self._refused:
                 raise self._refused[position]

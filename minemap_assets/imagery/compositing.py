@@ -6,7 +6,7 @@ What belongs here: arithmetic on uint16 stacks in which 0 means not observed. Wh
 All bands of a pixel are observed together or not at all: an observation that lacks one band does not count.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +16,11 @@ import numpy.typing as npt
 Combine = Literal["median", "clearest", "recent"]
 """What becomes of several dates in a season: the median of each pixel, or one date's pixels with the others behind."""
 
-BLOCK_BYTES = 32_000_000
-"""Working memory of the median; a stack is sorted in blocks of rows no larger than this."""
+BLOCK_BYTES = 1_000_000
+"""Working memory of the median: what a processor's cache holds. A stack is sorted in blocks of rows of this size."""
+
+_MISSING = np.uint16(np.iinfo(np.uint16).max)
+"""Stands for a missing observation while a stack is sorted: behind all others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +43,45 @@ def median(stack: Sequence[npt.NDArray[np.uint16]], *, block_bytes: int = BLOCK_
     step = max(1, block_bytes // max(1, len(stack) * bands * width * 2))
     for top in range(0, height, step):
         rows = slice(top, top + step)
-        block = np.stack([layer[:, rows] for layer in stack])
-        observed = np.all(block > 0, axis=1)
-        number = observed.sum(axis=0)
-        np.copyto(block, np.uint16(np.iinfo(np.uint16).max), where=~observed[:, np.newaxis])
-        block.sort(axis=0)
-        low = _at(block, (np.maximum(number, 1) - 1) // 2)
-        high = _at(block, np.maximum(number, 1) // 2)
-        middle = ((low.astype(np.uint32) + high + 1) // 2).astype(np.uint16)
-        pixels[:, rows] = np.where(number > 0, middle, np.uint16(0))
-        count[rows] = number
+        _median_of_rows([layer[:, rows] for layer in stack], pixels[:, rows], count[rows])
     return Combined(pixels, count)
+
+
+def _median_of_rows(
+    stack: Sequence[npt.NDArray[np.uint16]], pixels: npt.NDArray[np.uint16], count: npt.NDArray[np.uint16]
+) -> None:
+    """Fill `pixels` (zeros) and `count` (zeros). All pixels are sorted at a time, by comparing whole layers."""
+    layers = []
+    for layer in stack:
+        observed = np.all(layer > 0, axis=0)
+        count += observed
+        layers.append(np.where(observed, layer, _MISSING))
+    spare = np.empty_like(layers[0])
+    for one, other in _comparisons(len(layers)):
+        low, high = layers[one], layers[other]
+        np.minimum(low, high, out=spare)
+        np.maximum(low, high, out=high)
+        layers[one], spare = spare, low
+    for number in np.unique(count[count > 0]).tolist():
+        low, high = layers[(number - 1) // 2], layers[number // 2]
+        np.copyto(pixels, low + (high - low + np.uint16(1)) // np.uint16(2), where=count == number)
+
+
+def _comparisons(size: int) -> Iterator[tuple[int, int]]:
+    """Pairs of places that sort a list when each is put in order in turn: Batcher's merge exchange.
+
+    D. E. Knuth, The Art of Computer Programming, volume 3, section 5.2.2, algorithm M.
+    """
+    top = 1 << max(0, (size - 1).bit_length() - 1)
+    step = top
+    while step:
+        stride, rest, distance = top, 0, step
+        while True:
+            yield from ((n, n + distance) for n in range(size - distance) if n & step == rest)
+            if stride == step:
+                break
+            distance, stride, rest = stride - step, stride // 2, step
+        step //= 2
 
 
 def mosaic(layers: Iterable[npt.NDArray[np.uint16]]) -> npt.NDArray[np.uint16]:
@@ -80,12 +111,6 @@ def combine(stack: Sequence[npt.NDArray[np.uint16]], how: Combine, *, block_byte
     for seen in observed:
         count += seen
     return Combined(mosaic(stack[i] for i in order), count)
-
-
-def _at(block: npt.NDArray[np.uint16], place: npt.NDArray[np.int_]) -> npt.NDArray[np.uint16]:
-    index = np.broadcast_to(place[np.newaxis, np.newaxis], (1, *block.shape[1:]))
-    taken: npt.NDArray[np.uint16] = np.take_along_axis(block, index, axis=0)[0]
-    return taken
 
 
 def _common_shape(stack: Sequence[npt.NDArray[np.uint16]]) -> tuple[int, int, int]:

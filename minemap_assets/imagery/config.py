@@ -52,6 +52,9 @@ DEFAULT_BANDS: dict[str, tuple[str, ...]] = {
 class ImageryConfig(BaseModel):
     """The product rule (the first period that covers a year wins), the sources of each product in the order they may
     stand in for each other, and the bands that are stored; a product that is not named keeps its default.
+
+    `workers` sites are read at a time, each with the memory of one composite; that changes how long it takes, and
+    nothing else. However many they are, a service is asked no faster than its own section under [sources] allows.
     """
 
     model_config = Strict
@@ -61,6 +64,7 @@ class ImageryConfig(BaseModel):
     reference_year: int = Field(2019, ge=FIRST_IMAGES)
     reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
+    workers: int = Field(4, ge=1, le=64)
     budget: BudgetConfig = BudgetConfig()
 
     @field_validator("sources", "bands", mode="after")

@@ -3,9 +3,11 @@
 What belongs here: costs, adding them up, and what the pixels of a composite weigh. What does not: how one source works
 (`source_costs.py`), limits (`budget.py`), and which sites and years are meant (`minemap_assets/estimates.py`).
 
-All figures are estimates on the high side: what several sites share (blocks of a scene, a search) counts for each.
+Each cost says what it rests on: on what the source's service has (`ASKED`), or on assumptions on the high side
+(`ASSUMED`), in which what several sites share (blocks of a scene, a search) counts for each.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,6 +21,12 @@ QUAD_BYTES = 160_000_000
 
 STORED_SHARE = 0.7
 """Size of a composite's file over the size of its pixels: reflectance hardly compresses."""
+
+
+ASKED = "asked the catalogue"
+ASSUMED = "assumed"
+KNOWN = "known here"
+"""What a cost rests on; what is known here needs no question (an archive's index, a formula)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Cost:
     """What a job needs.
 
     `quads` names the Planet quads to be downloaded, each counted once however many sites show it; `other_bytes` is
-    what is transferred besides them. `seconds` is at an assumed rate, without what was measured.
+    what is transferred besides them. `seconds` is at an assumed rate, without what was measured. `kept_limit` is the
+    most bytes of quads that stay on disk. `basis` is what the figures rest on.
     """
 
     site_years: int = 0
@@ -46,6 +55,8 @@ class Cost:
     eecu_hours: float = 0.0
     stored_bytes: int = 0
     seconds: float = 0.0
+    kept_limit: float = math.inf
+    basis: frozenset[str] = field(default_factory=frozenset)
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -56,6 +67,8 @@ class Cost:
             self.eecu_hours + other.eecu_hours,
             self.stored_bytes + other.stored_bytes,
             self.seconds + other.seconds,
+            min(self.kept_limit, other.kept_limit),
+            self.basis | other.basis,
         )
 
     @property
@@ -75,12 +88,15 @@ class Cost:
 
     @property
     def disk_bytes(self) -> int:
-        """What is written: composites and kept quads."""
-        return self.stored_bytes + self.cache_bytes
+        """What is written and stays: composites, and quads up to the limit of what is kept of them."""
+        return self.stored_bytes + round(min(self.cache_bytes, self.kept_limit))
 
 
 class CostModel(Protocol):
-    """What a source bound to one product says of itself without asking its service."""
+    """What a source bound to one product needs, as far as that can be told before it is fetched.
+
+    A model that asks its service raises as the source's own `read` does.
+    """
 
     @property
     def name(self) -> str:

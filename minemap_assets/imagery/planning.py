@@ -5,7 +5,7 @@ What belongs here: pure functions of sites, sources and settings. What does not:
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,7 +19,7 @@ from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake import digest
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised when the same request would be stored as other pixels or facts; published files are then made again."""
 
 
@@ -80,11 +80,12 @@ def plan(
     season: Season,
     bands: Sequence[str],
     min_clear_fraction: float,
+    corrections: Mapping[str, int] | None = None,
 ) -> Iterator[Request]:
     """The requests for all sites, in order of site id.
 
     The minimum clear fraction decides between sources only, so it is part of a fingerprint only where there are
-    several.
+    several. `corrections` tells by source how often the season's images were corrected (`arrivals.py`).
     """
     kind = common_product(sources)
     shared: dict[str, Any] = {
@@ -94,6 +95,8 @@ def plan(
         "product": kind.name,
         "min_clear_fraction": min_clear_fraction if len(sources) > 1 else None,
     }
+    if corrections:
+        shared["corrections"] = dict(sorted(corrections.items()))
     columns = ("site_id", "crs", "transform", "width", "height")
     rows = sorted(zip(*(sites[c] for c in columns), strict=True), key=lambda row: str(row[0]))
     for site_id, crs, transform, width, height in rows:

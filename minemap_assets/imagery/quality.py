@@ -1,72 +1,77 @@
-"""How good the imagery is: checks and tables of clarity, computed from the index alone.
+"""How good one composite is: how much of it was seen, how often, and its largest gaps in space and in time.
 
-What belongs here: pure functions that return facts. What does not: what Dagster shows or blocks (`checks.py`).
+What belongs here: measures of one composite, with their definitions. What does not: sums over sites and years (the
+table `imagery_clarity`), and what is good enough (`checks.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
 
-PERCENTILES = (5, 25, 50, 75, 95)
+from minemap_assets.imagery.seasons import Season
+from minemap_assets.imagery.source import Composite
+
+HECTARE = 10_000.0
+"""Square metres."""
 
 
 @dataclass(frozen=True)
-class CoverageCheck:
-    """Whether imagery covers the sites well enough: the share of sites at or above the minimum, and the others."""
+class Quality:
+    """The measures of one composite.
 
-    passed: bool
-    sites_expected: int
-    sites_observed: int
-    minimum: float
-    below_minimum: tuple[str, ...]
-    without_imagery: tuple[str, ...]
-
-    @property
-    def observed_share(self) -> float:
-        """Share of the expected sites whose imagery is clear enough, 0 to 1; 1 where none is expected."""
-        return self.sites_observed / self.sites_expected if self.sites_expected else 1.0
-
-
-def check_coverage(
-    index: pd.DataFrame, site_ids: Sequence[str], min_clear_fraction: float, *, min_share: float = 1.0
-) -> CoverageCheck:
-    """Compare an imagery index with the sites it should cover.
-
-    Passes where at least `min_share` of the sites have a clear fraction of at least `min_clear_fraction`. Rows of
-    other sites are ignored.
+    `clear_fraction`: share of the site's pixels that were observed, 0 to 1. `clear_count_mean`: clear observations a
+    pixel, over all pixels, also those without any. `largest_gap_ha` and `largest_gap_days`: see the functions below.
     """
-    clear = dict(zip(index["site_id"], index["clear_fraction"], strict=True))
-    expected = sorted(set(site_ids))
-    without = tuple(site for site in expected if site not in clear)
-    below = tuple(site for site in expected if site in clear and clear[site] < min_clear_fraction)
-    observed = len(expected) - len(without) - len(below)
-    passed = observed >= min_share * len(expected)
-    return CoverageCheck(passed, len(expected), observed, min_clear_fraction, below, without)
+
+    clear_fraction: float
+    clear_count_mean: float
+    largest_gap_ha: float
+    largest_gap_days: int | None
 
 
-def clarity_summary(indexes: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Clear fraction by year: one row a year and product, sorted.
+def quality(composite: Composite, season: Season) -> Quality:
+    """The measures of a composite of a season."""
+    return Quality(
+        clear_fraction=composite.clear_fraction,
+        clear_count_mean=float(composite.clear_count.mean()),
+        largest_gap_ha=largest_gap_ha(composite.pixels[0] > 0, composite.grid),
+        largest_gap_days=largest_gap_days(composite.provenance.acquisition_days, season),
+    )
 
-    Columns: year, product, sites, mean, sd (of the sample; null for a single site), p5, p25, p50, p75, p95. The
-    paper's table S2 gives the same figures for its mosaics, in percent.
+
+def largest_gap_ha(observed: npt.NDArray[np.bool_], grid: GeoBox) -> float:
+    """Hectares of the largest patch of unobserved pixels, which hang together by sides or corners; 0 without any.
+
+    `observed` is (row, column); the grid's CRS must be in metres. A patch is cut off where the grid ends.
     """
-    rows = pd.concat([i[["year", "product", "clear_fraction"]] for i in indexes]) if indexes else None
-    records = []
-    for key, group in rows.groupby(["year", "product"], sort=True) if rows is not None else ():
-        values = group["clear_fraction"].to_numpy(dtype=np.float64)
-        quantiles = np.percentile(values, PERCENTILES)
-        records.append(
-            {
-                "year": key[0],
-                "product": key[1],
-                "sites": len(values),
-                "mean": float(values.mean()),
-                "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-            }
-            | {f"p{p}": float(q) for p, q in zip(PERCENTILES, quantiles, strict=True)}
-        )
-    types = {"year": "int64", "product": "str", "sites": "int64"}
-    types |= dict.fromkeys(("mean", "sd", *(f"p{p}" for p in PERCENTILES)), "float64")
-    return pd.DataFrame(records, columns=list(types)).astype(types)
+    from scipy.ndimage import label
+
+    patches, count = label(~observed, structure=np.ones((3, 3), dtype=np.int8))
+    if not count:
+        return 0.0
+    largest = int(np.bincount(patches.ravel())[1:].max())
+    return largest * abs(float(grid.affine.determinant)) / HECTARE
+
+
+def largest_gap_days(acquisition_days: Sequence[str], season: Season) -> int | None:
+    """The most days in a row, of the season's, on which no picture that gave pixels was taken.
+
+    A stretch ends at such a picture, or where the season begins or ends. A mosaic of several days (`first/last`) counts
+    as taken on all of them. None where the source gives no days.
+    """
+    if not acquisition_days:
+        return None
+    largest, free = 0, season.start
+    for first, last in sorted(_span(text) for text in acquisition_days):
+        largest = max(largest, (min(first, season.end) - free).days)
+        free = max(free, last + timedelta(days=1))
+    return max(largest, (season.end - free).days)
+
+
+def _span(text: str) -> tuple[date, date]:
+    first, _, last = text.partition("/")
+    return date.fromisoformat(first), date.fromisoformat(last or first)

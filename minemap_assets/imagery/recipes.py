@@ -3,7 +3,9 @@
 from typing import Any
 
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.imagery.asking import ask_patiently
 from minemap_assets.imagery.budget import check_budget
+from minemap_assets.imagery.ledger import counted, one_run
 from minemap_assets.lake import Outcome, PartitionRef
 from minemap_assets.project import Project
 from minemap_assets.recipes import Keys, Kitchen, Recipe
@@ -14,7 +16,9 @@ ROOM = "imagery"
 def _request(project: Project, region: str, year: int, product: str) -> Any:
     season = project.season(project.region(region), year)
     settings = project.settings.imagery
-    return {
+    corrections = project.corrections(project.region(region), year, product)
+    known = {"corrections": corrections} if corrections else {}
+    return known | {
         "product": product,
         "season": [season.start.isoformat(), season.end.isoformat()],
         "bands": settings.bands_for(product),
@@ -40,24 +44,27 @@ def _build(kitchen: Kitchen, region: str, year: int, product: str) -> Outcome:
     _hold_to_budget(project, region, year, product)
     sites = read_geoparquet(kitchen.read("sites", "sites", region).file("sites.parquet"))
     settings = project.settings.imagery
-    return build_imagery(
-        sites,
-        project.sources(product),
-        project.season(project.region(region), year),
-        settings.bands_for(product),
-        settings.min_clear_fraction,
-        kitchen.writer,
-        progress=kitchen.progress,
-    )
+    with one_run(settings.budget), counted():
+        return build_imagery(
+            sites,
+            project.sources(product),
+            project.season(project.region(region), year),
+            settings.bands_for(product),
+            settings.min_clear_fraction,
+            kitchen.writer,
+            corrections=project.corrections(project.region(region), year, product),
+            progress=kitchen.progress,
+            workers=settings.workers,
+        )
 
 
 def _hold_to_budget(project: Project, region: str, year: int, product: str) -> None:
-    """Raises `BadInputError` where this partition alone passes the budget of a run."""
+    """Raises `BadInputError` where this partition alone passes the budget of a run; sources are asked for that."""
     budget = project.settings.imagery.budget
     if budget.limits_anything:
         from minemap_assets.estimates import Wanted, estimate
 
-        total = estimate(project, [Wanted(region, year, product)]).total
+        total = estimate(project, [Wanted(region, year, product)], ask=ask_patiently).total
         check_budget(total, budget, f"imagery of {region} in {year}")
 
 
@@ -75,7 +82,7 @@ def _build_reference(kitchen: Kitchen) -> Outcome:
 IMAGERY = Recipe(
     ROOM,
     "imagery",
-    "1",
+    "2",
     _build_imagery,
     needs=lambda _, keys: [PartitionRef("sites", "sites", keys[:1])],
     config=_imagery_config,
@@ -83,7 +90,7 @@ IMAGERY = Recipe(
 REFERENCE_IMAGERY = Recipe(
     ROOM,
     "reference_imagery",
-    "1",
+    "2",
     _build_reference,
     needs=lambda _, keys: [PartitionRef("sites", "sites", keys[1:])],
     config=_reference_config,

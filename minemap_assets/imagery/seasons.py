@@ -32,3 +32,6 @@ class SeasonRule(BaseModel):
         last_year = year if self.last_month >= self.first_month else year + 1
         end = date(last_year + self.last_month // 12, self.last_month % 12 + 1, 1)
         return Season(year, date(year, self.first_month, 1), end)
+
+
+CALENDAR_YEAR = SeasonRule(first_month=1, last_month=12)

@@ -5,15 +5,23 @@ What belongs here: the types every source speaks. What does not: any one source 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, date, datetime
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.imagery.seasons import Season
+from minemap_assets.imagery.seasons import Season, SeasonRule
+
+NO_CLOUD_MASK = "none"
+"""Nothing told cloud from ground: what the source shows counts as ground."""
+
+
+def days_text(first: date, last: date) -> str:
+    """How `Provenance.acquisition_days` writes the days of a picture, both included."""
+    return first.isoformat() if first == last else f"{first.isoformat()}/{last.isoformat()}"
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,9 @@ class Provenance:
 
     `acquisitions` are the ids of the scenes or mosaics that gave pixels, `first_date` and `last_date` their ISO dates;
     `offset` is what was added to the raw digital numbers (0 where none was needed); `terms` names the terms of use.
+    `acquisition_days` are the days on which pictures that gave pixels were taken, sorted: an ISO date, or `first/last`
+    for a mosaic of several days; empty where the source cannot tell. `cloud_mask` says what decided which pixels are
+    cloud.
     """
 
     source: str
@@ -34,6 +45,8 @@ class Provenance:
     processing_baseline: str = ""
     offset: float = 0.0
     bytes_read: int = 0
+    acquisition_days: tuple[str, ...] = ()
+    cloud_mask: str = NO_CLOUD_MASK
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +79,24 @@ class Availability:
 
 @dataclass(frozen=True)
 class Latest:
-    """The newest images of a source: a revision for each year that changes when that year's images change."""
+    """The newest images of a source: a revision for each year that changes when that year's images change.
+
+    `remote` is True where the images lie with a service, so that the source's `revision` does not change with them.
+    """
 
     revisions: Mapping[int, str] = field(default_factory=dict)
     newest: datetime | None = None
+    remote: bool = False
+
+
+def latest_until(moment: datetime, rule: SeasonRule, first_year: int) -> Latest:
+    """What a service holds that adds images day by day: seasons that ended before its newest image are complete, and
+    the running one changes with the month of that image.
+    """
+    seasons = (rule.season(year) for year in range(first_year, moment.year + 1))
+    begun = [season for season in seasons if season.start <= moment.date()]
+    state = {s.year: "complete" if s.end <= moment.date() else f"until {moment:%Y-%m}" for s in begun}
+    return Latest(state, datetime(moment.year, moment.month, moment.day, tzinfo=UTC), remote=True)
 
 
 class ImagerySource(Protocol):
@@ -99,3 +126,11 @@ class ImagerySource(Protocol):
 
     def latest(self) -> Latest:
         """What the source holds now, for sensors."""
+
+
+@runtime_checkable
+class StoppableSource(Protocol):
+    """A source that can be stopped while it reads."""
+
+    def stop(self) -> None:
+        """Send nothing more, ever: reads under way fail with `StoppedError` as soon as they notice."""

@@ -3,7 +3,8 @@
 What belongs here: numbers of requests, bytes and compute units, each with its reason. What does not: adding up
 (`costs.py`) and replacing assumed rates by measured ones (`minemap_assets/estimates.py`).
 
-None of these asks a service. Rates are assumptions until a run has been measured.
+A model that is given its `source` asks that one for what its service has (metadata, never pixels); without it, and in
+every rate, the figures are assumptions on the high side.
 """
 
 import math
@@ -12,12 +13,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from odc.geo.geobox import GeoBox
 from pydantic import ValidationError
 
+from minemap_assets.errors import NotFoundError
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.costs import QUAD_BYTES, Cost, Job, pixels, raw_bytes, stored_bytes
+from minemap_assets.imagery.costs import (
+    ASKED,
+    ASSUMED,
+    KNOWN,
+    QUAD_BYTES,
+    Cost,
+    Job,
+    pixels,
+    raw_bytes,
+    stored_bytes,
+)
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.archive import ArchiveSource
 from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
@@ -27,6 +40,11 @@ from minemap_assets.imagery.sources.planet_config import NICFI_NAMES, PlanetConf
 from minemap_assets.imagery.sources.planet_mosaics import Mosaic, choose
 from minemap_assets.imagery.sources.planet_quads import QuadGrid
 from minemap_assets.imagery.sources.stac_config import StacConfig
+
+if TYPE_CHECKING:
+    from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
+    from minemap_assets.imagery.sources.planet import PlanetSource
+    from minemap_assets.imagery.sources.stac import StacSource
 
 BYTES_PER_SECOND = 10_000_000
 """Assumed speed of a connection."""
@@ -55,6 +73,9 @@ _CELL = 0.25
 _EECU_SECONDS = 0.5
 """Assumed compute units, in seconds, for a million pixels of one band of one image."""
 
+_GRIDS_ASKED = 3
+"""Grids of a job whose images Earth Engine is asked for; their mean stands for all."""
+
 _SECONDS_PER_SITE = {"simulated": 1.0, "archive": 2.0, "earth-engine": 20.0}
 """Assumed time for a site and season, where a connection's speed does not decide it."""
 
@@ -71,8 +92,9 @@ def nicfi_calendar(config: PlanetConfig) -> tuple[Mosaic, ...]:
     The programme's last ones are of April 2025; for other names and series no end is assumed.
     """
     ends = config.name_contains == NICFI_NAMES and not config.series
+    reach = _TROPICS if config.name_contains == NICFI_NAMES else 90.0
     return tuple(
-        Mosaic(first, after, f"{first:%Y-%m}", f"{first:%Y-%m}", _QUADS, (-180.0, -_TROPICS, 180.0, _TROPICS), True, "")
+        Mosaic(first, after, f"{first:%Y-%m}", f"{first:%Y-%m}", _QUADS, (-180.0, -reach, 180.0, reach), True, "")
         for first, after in _periods(date(2025, 5, 1) if ends else date(2100, 1, 1))
     )
 
@@ -89,32 +111,51 @@ class PlanetCosts:
 
     config: PlanetConfig
     cache: Path
+    source: "PlanetSource | None" = None
     name: str = "planet-basemaps"
 
     def serves(self, grid: GeoBox, season: Season) -> bool:
-        """True in the tropics for seasons with mosaics; anywhere for other series than NICFI's."""
-        if not nicfi_mosaics(self.config, season):
-            return False
-        _, south, _, north = footprint_wgs84(grid).bounds
-        return self.config.name_contains != NICFI_NAMES or bool(max(abs(south), abs(north)) <= _TROPICS)
+        """True where a mosaic of the season shows a place, by the account's own list or the publisher's calendar."""
+        outline = footprint_wgs84(grid)
+        return any(mosaic.outline.intersects(outline) for mosaic in self._mosaics(season))
 
     def cost(self, job: Job) -> Cost:
-        """All mosaics of the season in each quad where pixels rank them, else the one that metadata rank first."""
-        months = [m.name for m in nicfi_mosaics(self.config, job.season)]
-        places = sorted({str(quad) for grid in job.grids for quad in _QUADS.touching(grid)})
-        kept = self._kept
-        if self.config.clarity == "metadata":
-            quads = {f"{job.season.year}/{p}" for p in places if not any(f"{m}/{p}" in kept for m in months)}
+        """All mosaics of the season in each quad where pixels rank them, else the one that metadata rank first.
+
+        Which of both it is under `clarity = "auto"` only the account tells; without it the dearer one is assumed.
+        """
+        mosaics, kept = self._mosaics(job.season), self._kept
+        shown = {f"{m.start:%Y-%m}/{quad}" for m in mosaics for grid in job.grids for quad in m.quads.touching(grid)}
+        places = {name.partition("/")[2] for name in shown}
+        ranked = self.config.clarity == "metadata" if self.source is None else self._ranked(self.source, job)
+        if ranked:
+            ready = {name.partition("/")[2] for name in shown & kept}
+            quads = {f"{job.season.year}/{place}" for place in places - ready}
         else:
-            quads = {f"{m}/{p}" for m in months for p in places} - kept
-        asked = len(quads) * 3 + (0 if self.config.clarity == "pixels" else 2 * len(places) * len(months))
+            quads = shown - kept
+        scenes = self.config.clarity != "pixels" if self.source is None else ranked
+        asked = len(shown - kept) + 2 * len(quads) + (2 * len(shown) if scenes else 0)
         return Cost(
             site_years=len(job.grids),
             requests=asked + 1,
             quads=frozenset(quads),
             stored_bytes=stored_bytes(job),
             seconds=len(quads) * QUAD_BYTES / BYTES_PER_SECOND + len(job.grids),
+            kept_limit=self.config.cache_gb * 1e9,
+            basis=frozenset({ASSUMED if self.source is None else ASKED}),
         )
+
+    @staticmethod
+    def _ranked(source: "PlanetSource", job: Job) -> bool:
+        return len(source.mosaics_of(job.season)) > 1 and source.ranks_by_scenes(job.grids[0], job.season)
+
+    def _mosaics(self, season: Season) -> tuple[Mosaic, ...]:
+        if self.source is None:
+            return nicfi_mosaics(self.config, season)
+        try:
+            return self.source.mosaics_of(season)
+        except NotFoundError:
+            return ()
 
     @cached_property
     def _kept(self) -> frozenset[str]:
@@ -125,7 +166,8 @@ class PlanetCosts:
                 record = QuadRecord.model_validate_json(path.read_bytes())
             except ValidationError:
                 continue
-            found.add(f"{record.mosaic_revision[:7]}/{path.stem}")
+            if path.with_name(record.file).is_file():
+                found.add(f"{record.mosaic_revision[:7]}/{path.stem}")
         return frozenset(found)
 
 
@@ -135,14 +177,31 @@ class StacCosts:
 
     config: StacConfig
     product: str
+    source: "StacSource | None" = None
     name: str = "stac"
 
-    def serves(self, grid: GeoBox, season: Season) -> bool:  # noqa: ARG002
-        """True for Level-2A, worldwide."""
-        return self.product == "sentinel-2-l2a"
+    def serves(self, grid: GeoBox, season: Season) -> bool:
+        """True for Level-2A where the catalogues have a scene, or worldwide where they are not asked."""
+        return self.product == "sentinel-2-l2a" and (self.source is None or self.source.shows(grid, season))
 
     def cost(self, job: Job) -> Cost:
-        """One request for a file's head and one for each row of blocks."""
+        """What the source would fetch, block by block; or as assumed."""
+        if self.source is None:
+            requests, size = self._assumed(job)
+        else:
+            load = self.source.would_fetch(job.grids, job.season, job.bands)
+            requests, size = load.requests, load.size
+        return Cost(
+            site_years=len(job.grids),
+            requests=math.ceil(requests),
+            other_bytes=round(size),
+            stored_bytes=stored_bytes(job),
+            seconds=max(size / BYTES_PER_SECOND, requests / self.config.rate),
+            basis=frozenset({ASSUMED if self.source is None else ASKED}),
+        )
+
+    def _assumed(self, job: Job) -> tuple[float, float]:
+        """One request for a file's head and one for each row of blocks; and bytes."""
         scenes = sentinel2_scenes(job.season)
         requests = size = 0.0
         for grid in job.grids:
@@ -150,14 +209,7 @@ class StacCosts:
                 rows = _blocks_across(grid, 20.0 if band in (*_TWENTY_METRES, "classes") else 10.0)
                 requests += scenes * (1 + rows)
                 size += scenes * rows**2 * (_CLASSES_BYTES if band == "classes" else _BLOCK_BYTES)
-        searches = 2 * len({_cell(grid) for grid in job.grids})
-        return Cost(
-            site_years=len(job.grids),
-            requests=math.ceil(requests) + searches,
-            other_bytes=round(size),
-            stored_bytes=stored_bytes(job),
-            seconds=size / BYTES_PER_SECOND,
-        )
+        return requests + 2 * len({_cell(grid) for grid in job.grids}), size
 
 
 @dataclass(frozen=True)
@@ -166,6 +218,7 @@ class EarthEngineCosts:
 
     config: EarthEngineConfig
     product: str
+    source: "EarthEngineSource | None" = None
     name: str = "earth-engine"
 
     def serves(self, grid: GeoBox, season: Season) -> bool:
@@ -174,8 +227,7 @@ class EarthEngineCosts:
 
     def cost(self, job: Job) -> Cost:
         """Compute units by images, bands and pixels."""
-        basemap = self.product == "planet-nicfi"
-        images = len(nicfi_mosaics(PlanetConfig(), job.season)) if basemap else sentinel2_scenes(job.season)
+        images = self._images(job)
         width = (len(job.bands) + 1) * 2
         asked = sum(1 + sum(1 for _ in parts(g, width, self.config.max_request_bytes)) for g in job.grids)
         work = sum(pixels(grid) for grid in job.grids) * len(job.bands) * images / 1e6
@@ -186,7 +238,17 @@ class EarthEngineCosts:
             eecu_hours=work * _EECU_SECONDS / 3600.0,
             stored_bytes=stored_bytes(job),
             seconds=len(job.grids) * _SECONDS_PER_SITE[self.name],
+            basis=frozenset({ASSUMED if self.source is None else ASKED}),
         )
+
+    def _images(self, job: Job) -> float:
+        """Images of a grid, on average."""
+        if self.source is not None:
+            asked = job.grids[:: max(1, len(job.grids) // _GRIDS_ASKED)][:_GRIDS_ASKED]
+            return sum(self.source.images(grid, job.season) for grid in asked) / len(asked)
+        if self.product == "planet-nicfi":
+            return len(nicfi_mosaics(PlanetConfig(), job.season))
+        return sentinel2_scenes(job.season)
 
 
 @dataclass(frozen=True)
@@ -211,6 +273,7 @@ class ArchiveCosts:
             other_bytes=size if self.remote else 0,
             stored_bytes=stored_bytes(job),
             seconds=len(job.grids) * _SECONDS_PER_SITE[self.name],
+            basis=frozenset({KNOWN}),
         )
 
 
@@ -227,7 +290,9 @@ class SimulatedCosts:
     def cost(self, job: Job) -> Cost:
         """Only disk and time."""
         seconds = len(job.grids) * _SECONDS_PER_SITE[self.name]
-        return Cost(site_years=len(job.grids), stored_bytes=stored_bytes(job), seconds=seconds)
+        return Cost(
+            site_years=len(job.grids), stored_bytes=stored_bytes(job), seconds=seconds, basis=frozenset({KNOWN})
+        )
 
 
 def _periods(end: date) -> Iterator[tuple[date, date]]:

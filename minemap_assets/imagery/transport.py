@@ -19,24 +19,29 @@ from urllib.parse import urlsplit
 import httpx
 
 from minemap_assets.errors import (
-    AuthenticationError,
     BadInputError,
     MinemapError,
     PermanentError,
     QuotaError,
     RetryableError,
 )
+from minemap_assets.imagery.ledger import spend
+from minemap_assets.imagery.transport_logs import redact_logs
 from minemap_assets.imagery.transport_rules import (
+    REFUSALS,
     REFUSED,
     Discipline,
+    Gate,
     Nature,
+    Stop,
     TokenBucket,
     error_for_status,
+    given_up,
     jitter,
     retry_after,
 )
 
-__all__ = ["Client", "Counters", "Discipline", "Downloaded", "Nature", "Reply", "Sign", "Span", "TokenBucket"]
+__all__ = ["Client", "Counters", "Discipline", "Downloaded", "Nature", "Reply", "Sign", "Span", "Stop", "TokenBucket"]
 
 T = TypeVar("T")
 
@@ -99,7 +104,10 @@ class FailedAttemptError(Exception):
 
 
 class Client:
-    """Sends requests to one service under its discipline. Safe from several threads; close it or use `with`."""
+    """Sends requests to one service under its discipline. Safe from several threads; close it or use `with`.
+
+    Rate and concurrency hold for all clients of a process that have the same name and limits, together.
+    """
 
     def __init__(
         self,
@@ -111,14 +119,16 @@ class Client:
         sign: Sign | None = None,
         transport: httpx.BaseTransport | None = None,
         nature: Nature | None = None,
+        stop: Stop | None = None,
     ) -> None:
-        """`name` is what errors call the service; `transport` and `nature` are for tests."""
+        """`name` is what errors call the service; `stop` ends its requests; `transport` and `nature` are for tests."""
+        redact_logs()
         self.name = name
         self.discipline = discipline or Discipline()
         self.nature = nature or Nature()
         self._sign = sign
-        self._bucket = TokenBucket(self.discipline.rate, self.discipline.burst, self.nature)
-        self._slots = threading.BoundedSemaphore(self.discipline.concurrency)
+        self._gate = Gate.of(name, self.discipline, self.nature)
+        self._stop = stop or Stop()
         self._lock = threading.Lock()
         self._counters = Counters()
         self._http = httpx.Client(
@@ -158,9 +168,9 @@ class Client:
     ) -> Reply:
         """Any request whose repetition does no harm; `body` is sent as JSON.
 
-        Raises `NotFoundError` (404, 410), `AuthenticationError` (401, 403 even with a fresh signature), `QuotaError`
-        (402, or a wait beyond `longest_wait` asked for), `RetryableError` once all attempts failed, `PermanentError`
-        for every other refusal.
+        Raises `NotFoundError` (404, 410), `AuthenticationError` (401, 403 even with fresh signatures), `QuotaError`
+        (402, or a wait beyond `longest_wait` asked for), `RetryableError` once all attempts failed or it was stopped,
+        `PermanentError` for every other refusal.
         """
 
         def attempt(asked: str) -> Reply:
@@ -225,24 +235,25 @@ class Client:
         above.
         """
         refused: str | None = None
-        renewed = False
+        refusals = 0
         for number in range(1, self.discipline.attempts + 1):
             if number > 1:
                 self._count(retries=1)
             asked = self._sign(url, refused) if self._sign is not None else url
-            refused = None
             try:
-                with self._slots:
-                    self._count(waited=self._bucket.take())
+                with self._gate.slots:
+                    self._count(waited=self._gate.bucket.take(self._stop))
                     return attempt(asked)
             except FailedAttemptError as failed:
-                if failed.status in REFUSED and self._sign is not None and not renewed:
-                    refused, renewed = asked, True
+                last = number == self.discipline.attempts
+                refused = asked if failed.status in REFUSED and self._sign is not None else None
+                refusals = refusals + 1 if refused else 0
+                if 0 < refusals < REFUSALS and not last:
                     continue
-                if not isinstance(failed.error, RetryableError) or number == self.discipline.attempts:
+                if last or not isinstance(failed.error, RetryableError):
                     raise _final(failed.error, number) from failed.__cause__
                 self._wait(failed, number, url)
-        raise AuthenticationError(f"{self._where(url)} refuses access even with a fresh signature")
+        raise ValueError(f"a discipline allows at least one attempt, not {self.discipline.attempts}")
 
     @contextmanager
     def streamed(
@@ -256,6 +267,7 @@ class Client:
     ) -> Iterator[httpx.Response]:
         """One request, its body still to come; everything that goes wrong inside becomes `FailedAttemptError`."""
         where = self._where(url)
+        spend(requests=1)
         self._count(requests=1)
         try:
             with self._http.stream(method, url, params=params, json=body, headers=headers) as answer:
@@ -277,6 +289,8 @@ class Client:
         end = self.nature.clock() + self.discipline.deadline
         for chunk in answer.iter_bytes():
             self._count(bytes_read=len(chunk))
+            spend(size=len(chunk))
+            self._stop.check()
             yield chunk
             if self.nature.clock() > end:
                 where = self._where(str(answer.url))
@@ -290,10 +304,10 @@ class Client:
                     f"{self._where(url)} asks to be left alone for {failed.after:.0f} s (HTTP {failed.status}), "
                     f"longer than the {self.discipline.longest_wait:g} s this source waits"
                 ) from None
-            self._bucket.pause(failed.after)
+            self._gate.bucket.pause(failed.after)
             seconds += failed.after
         self._count(waited=seconds)
-        self.nature.sleep(seconds)
+        self._stop.sleep(seconds, self.nature)
 
     def _count(self, requests: int = 0, retries: int = 0, bytes_read: int = 0, waited: float = 0.0) -> None:
         with self._lock:
@@ -309,9 +323,7 @@ class Client:
 
 
 def _final(error: MinemapError, attempts: int) -> MinemapError:
-    if isinstance(error, RetryableError) and attempts > 1:
-        return RetryableError(f"{error}, after {attempts} attempts")
-    return error
+    return given_up(error, attempts) if isinstance(error, RetryableError) else error
 
 
 def _checked(check: Callable[[T], None], content: T) -> None:

@@ -1,6 +1,7 @@
 """Rules of the one client discipline: how fast, how often, how long to wait, and what an answer means.
 
-What belongs here: pure rules and the token bucket. What does not: sending requests (`transport.py`).
+What belongs here: pure rules, what the clients of a service share, and stopping. What does not: sending requests
+(`transport.py`).
 """
 
 import random
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import ClassVar
 
 from minemap_assets.errors import (
     AuthenticationError,
@@ -21,7 +23,13 @@ from minemap_assets.errors import (
 )
 
 REFUSED = frozenset({401, 403})
-"""Statuses after which a fresh signature is tried once."""
+"""Statuses after which a fresh signature is tried."""
+
+REFUSALS = 3
+"""So many refusals in a row, the last two of fresh signatures, mean that it is not the signature's age."""
+
+NOTICED_SECONDS = 0.5
+"""Within this time whoever waits notices that it is to stop."""
 
 _GONE = frozenset({404, 410})
 _LATER = frozenset({408, 425, 429})
@@ -58,6 +66,39 @@ class Nature:
     chance: Callable[[], float] = random.random
 
 
+class StoppedError(RetryableError):
+    """The run was stopped before the answer was there."""
+
+
+class Stop:
+    """Tells all clients of a source to send nothing more; it is never taken back. Safe from several threads."""
+
+    def __init__(self) -> None:
+        self._told = threading.Event()
+
+    def set(self) -> None:
+        """Stop: no request begins any more, and answers on their way are left at their next piece."""
+        self._told.set()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it was told to stop."""
+        return self._told.is_set()
+
+    def check(self) -> None:
+        """Raises `StoppedError` where it was told to stop."""
+        if self.is_set:
+            raise StoppedError("the run was stopped before this was read; run it again")
+
+    def sleep(self, seconds: float, nature: Nature) -> None:
+        """Wait, and notice on the way that it is to stop. Raises as `check` does."""
+        self.check()
+        while seconds > 0:
+            nature.sleep(min(seconds, NOTICED_SECONDS))
+            seconds -= NOTICED_SECONDS
+            self.check()
+
+
 class TokenBucket:
     """Lets `rate` callers a second through, up to `burst` at once. Safe from several threads, fair by arrival."""
 
@@ -71,18 +112,18 @@ class TokenBucket:
         self._next = self._nature.clock() - self._slack
         self._closed_until = self._nature.clock()
 
-    def take(self) -> float:
-        """Wait for a turn; returns the seconds waited."""
+    def take(self, stop: Stop | None = None) -> float:
+        """Wait for a turn; returns the seconds waited. Raises `StoppedError` where `stop` says so by then."""
+        stop = stop or Stop()
         with self._lock:
             now = self._nature.clock()
             turn = max(self._next, now - self._slack)
             self._next = turn + self._interval
             wait = max(0.0, turn - now)
         waited = wait
-        if wait > 0:
-            self._nature.sleep(wait)
+        stop.sleep(wait, self._nature)
         while (closed := self._closed_until - self._nature.clock()) > 0:
-            self._nature.sleep(closed)
+            stop.sleep(closed, self._nature)
             waited += closed
         return waited
 
@@ -92,9 +133,35 @@ class TokenBucket:
             self._closed_until = max(self._closed_until, self._nature.clock() + seconds)
 
 
+class Gate:
+    """How fast and how many at a time all clients of one service in this process may ask it together."""
+
+    _known: ClassVar[dict[tuple[object, ...], "Gate"]] = {}
+    _guard: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, discipline: Discipline, nature: Nature) -> None:
+        self.bucket = TokenBucket(discipline.rate, discipline.burst, nature)
+        self.slots = threading.BoundedSemaphore(discipline.concurrency)
+
+    @classmethod
+    def of(cls, name: str, discipline: Discipline, nature: Nature) -> "Gate":
+        """The gate of a service: the same for every client with its name and limits."""
+        key = (name, discipline.rate, discipline.burst, discipline.concurrency, nature)
+        with cls._guard:
+            if key not in cls._known:
+                cls._known[key] = cls(discipline, nature)
+            return cls._known[key]
+
+
 def jitter(discipline: Discipline, repetition: int, nature: Nature) -> float:
     """Seconds before the n-th repetition, counted from 1: anything up to an exponentially growing bound."""
     return nature.chance() * min(discipline.longest_wait, discipline.backoff * 2.0 ** (repetition - 1))
+
+
+def given_up(error: MinemapError, attempts: int) -> RetryableError:
+    """What is said once a request has failed as often as allowed."""
+    often = f", after {attempts} attempts" if attempts > 1 else ""
+    return RetryableError(f"{error}{often}; check the network and run again later")
 
 
 def retry_after(value: str | None, nature: Nature) -> float | None:

@@ -15,7 +15,7 @@ from minemap_assets.errors import BadInputError, NotCoveredError
 from minemap_assets.geo.grid import footprint_wgs84, utm_epsg
 from minemap_assets.imagery.products import product as product_named
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
+from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance, days_text
 from minemap_assets.simulation.render import PIXEL, Block, Order, Rendered, render_block
 from minemap_assets.simulation.world import World, from_wgs84
 
@@ -145,6 +145,8 @@ class SimulatedSource:
             terms=TERMS,
             redistributable=True,
             processing_baseline=f"simulation {CODE_VERSION}",
+            acquisition_days=(days_text(season.start, season.end - timedelta(days=1)),),
+            cloud_mask="simulated",
         )
 
 

@@ -15,6 +15,7 @@ from minemap_assets.polygons.schemas import TableSpec, stack, write_table
 from minemap_assets.tables import summaries
 from minemap_assets.tables.parts import RegionPart, by_slug
 from minemap_assets.tables.schemas import (
+    ALL_REGIONS,
     COUNTRY_SUMMARY,
     IMAGERY_CLARITY,
     POLYGON_COUNTRY_AREA,
@@ -86,9 +87,10 @@ def build_imagery_clarity(year: int, indexes: Mapping[str, pd.DataFrame], writer
     """Write `imagery_clarity.parquet` from the imagery indexes of a year by region."""
     frame = summaries.imagery_clarity(year, indexes)
     _write(frame, IMAGERY_CLARITY, writer)
-    weights = frame["observations"].to_numpy()
-    mean = float((frame["mean"] * weights).sum() / weights.sum()) if weights.sum() else None
-    return Outcome({"rows": len(frame), "year": year, "mean_clear_fraction": mean})
+    columns = ["product", "mean", "clear_count_mean", "largest_gap_ha", "largest_gap_days"]
+    overall = frame.loc[frame["region"] == ALL_REGIONS, columns].round(4).astype(object)
+    clarity = overall.where(overall.notna(), None).to_dict("records")
+    return Outcome({"rows": len(frame), "year": year, "clarity": clarity})
 
 
 def _write(frame: pd.DataFrame, spec: TableSpec, writer: PartitionWriter) -> None:

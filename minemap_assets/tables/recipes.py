@@ -131,10 +131,15 @@ def _needs_boundaries(_: Project, __: Keys) -> list[PartitionRef]:
 
 
 def _table(
-    name: str, build: Callable[[Kitchen], Outcome], *, reads: Refs = _mining_and_sites, needs: Refs | None = None
+    name: str,
+    build: Callable[[Kitchen], Outcome],
+    *,
+    reads: Refs = _mining_and_sites,
+    needs: Refs | None = None,
+    version: str = "1",
 ) -> Recipe:
     config = _regions_config if needs is None else _borders_config
-    return Recipe(ROOM, name, "1", build, needs=needs or _no_needs, reads=reads, config=config)
+    return Recipe(ROOM, name, version, build, needs=needs or _no_needs, reads=reads, config=config)
 
 
 TABLES: Mapping[str, Recipe] = {
@@ -142,7 +147,7 @@ TABLES: Mapping[str, Recipe] = {
     "site_panel": _table("site_panel", _build_site_panel, needs=_needs_boundaries),
     "country_summary": _table("country_summary", _build_country_summary, needs=_needs_boundaries),
     "region_summary": _table("region_summary", _build_region_summary),
-    "imagery_clarity": _table("imagery_clarity", _build_imagery_clarity, reads=_IMAGERY),
+    "imagery_clarity": _table("imagery_clarity", _build_imagery_clarity, reads=_IMAGERY, version="2"),
 }
 
 

@@ -177,13 +177,20 @@ REGION_SUMMARY = TableSpec(
 PERCENTILES = (1, 5, 10, 50, 90, 95)
 """Those of the paper's table S2, and the 95th."""
 
+ALL_REGIONS = "(all)"
+"""Stands in for a region's slug, of which it can be none, where all regions of a year are taken together."""
+
 IMAGERY_CLARITY = TableSpec(
     "imagery_clarity",
     "imagery_clarity",
-    "How clear the images of a year were, by region and product (paper, table S2).",
+    "How clear the images of a year were, by region and product, and in all regions together (paper, table S2).",
     (
         _year(),
-        Column("region", "string", "Slug of the region."),
+        Column(
+            "region",
+            "string",
+            f"Slug of the region; {ALL_REGIONS} for all regions together, where a site in several of them counts once.",
+        ),
         Column("product", "string", "What the images look like.", lineage=came_from(_IMAGERY, "product")),
         Column("observations", "int32", "Number of site images.", lineage=came_from(_IMAGERY, "site_id")),
         Column("mean", "float64", "Mean clear fraction, 0 to 1.", lineage=came_from(_IMAGERY, "clear_fraction")),
@@ -202,6 +209,25 @@ IMAGERY_CLARITY = TableSpec(
                 lineage=came_from(_IMAGERY, "clear_fraction"),
             )
             for n in PERCENTILES
+        ),
+        Column(
+            "clear_count_mean",
+            "float64",
+            "Clear observations per pixel, mean over the site images.",
+            lineage=came_from(_IMAGERY, "clear_count_mean"),
+        ),
+        Column(
+            "largest_gap_ha",
+            "float64",
+            "Hectares of the largest patch of unobserved pixels in any of the site images.",
+            lineage=came_from(_IMAGERY, "largest_gap_ha"),
+        ),
+        Column(
+            "largest_gap_days",
+            "int32",
+            "Most days in a row without a picture that gave pixels, of any site image; null where no source knows.",
+            nullable=True,
+            lineage=came_from(_IMAGERY, "largest_gap_days"),
         ),
     ),
     ("year", "region", "product"),

@@ -16,6 +16,7 @@ from minemap_assets.polygons.countries import UNASSIGNED, Borders, country_names
 from minemap_assets.polygons.schemas import conform, empty_table, stack
 from minemap_assets.tables.parts import RegionPart, by_slug, count_once
 from minemap_assets.tables.schemas import (
+    ALL_REGIONS,
     COUNTRY_SUMMARY,
     IMAGERY_CLARITY,
     MISSING,
@@ -123,15 +124,28 @@ def _status(values: "Sequence[str] | pd.Series[str]") -> str:
 
 
 def imagery_clarity(year: int, indexes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Mean, spread and percentiles of the clear fraction for every region (by slug) and product."""
-    frames = []
-    for slug, index in sorted(indexes.items()):
-        for product, rows in index.groupby("product", sort=True):
-            clear = rows["clear_fraction"].dropna().to_numpy(dtype=np.float64)
-            if not len(clear):
-                continue
-            row = {"year": year, "region": slug, "product": product, "observations": len(clear), "mean": clear.mean()}
-            row["sd"] = clear.std(ddof=1) if len(clear) > 1 else np.nan
-            row.update({f"p{n}": np.percentile(clear, n) for n in PERCENTILES})
-            frames.append(conform(pd.DataFrame([row]), IMAGERY_CLARITY))
+    """How clear the images were, for every region (by slug) and product and for all regions together."""
+    columns = ["site_id", "product", "clear_fraction", "clear_count_mean", "largest_gap_ha", "largest_gap_days"]
+    several = {slug: index.reindex(columns=columns) for slug, index in sorted(indexes.items()) if len(index)}
+    if several:
+        several[ALL_REGIONS] = pd.concat(several.values()).drop_duplicates(["site_id", "product"])
+    frames = [
+        conform(pd.DataFrame([{"year": year, "region": slug, "product": product} | _clarity(rows)]), IMAGERY_CLARITY)
+        for slug, index in several.items()
+        for product, rows in index.groupby("product", sort=True)
+    ]
     return stack(frames, IMAGERY_CLARITY)
+
+
+def _clarity(rows: pd.DataFrame) -> dict[str, object]:
+    """The measures of some images, one a row."""
+    clear = rows["clear_fraction"].to_numpy(dtype=np.float64)
+    return {
+        "observations": len(clear),
+        "mean": clear.mean(),
+        "sd": clear.std(ddof=1) if len(clear) > 1 else np.nan,
+        **{f"p{n}": np.percentile(clear, n) for n in PERCENTILES},
+        "clear_count_mean": rows["clear_count_mean"].mean(),
+        "largest_gap_ha": rows["largest_gap_ha"].max(),
+        "largest_gap_days": rows["largest_gap_days"].max(),
+    }

@@ -1,7 +1,7 @@
 """The source `earth-engine` against a stand-in service on loopback, by the released client with bearer tokens.
 
-Scenes are simulated from known truth. Accounts are in `test_earth_engine_accounts.py`; that an archive gives the same
-pixels is in `test_earth_engine_agreement.py`.
+Scenes are simulated from known truth. Accounts are in `test_earth_engine_accounts.py`; that other sources give the same
+pixels is in `test_same_pixels.py`.
 """
 
 import time
@@ -175,8 +175,8 @@ def test_what_there_is_and_what_is_newest(server: Running) -> None:
     july = Nature(now=lambda: datetime(2021, 7, 10, tzinfo=UTC))
     latest = EarthEngineSource("sentinel-2-l2a", server.config(), nature=july).latest()
     assert latest.newest == datetime(2021, 6, 28, tzinfo=UTC)
-    assert latest.revisions[2020].endswith("-complete")
-    assert latest.revisions[2021].endswith("-2021-06")
+    assert latest.revisions[2020] == "complete"
+    assert latest.revisions[2021] == "until 2021-06"
 
 
 def test_nothing_happens_before_the_first_question(server: Running) -> None:

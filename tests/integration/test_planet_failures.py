@@ -2,9 +2,11 @@
 
 import json
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -19,12 +21,18 @@ from minemap_assets.errors import (
 )
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import SeasonRule
+from minemap_assets.imagery.sources.planet_credentials import (
+    CLIENT_VARIABLE,
+    SECRET_VARIABLE,
+    describe_credentials,
+)
 from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
 from minemap_assets.imagery.transport import Discipline
 from minemap_assets.lake import Lake, Manifest, PartitionRef
 from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, make_world, quads_under, source
 from planet_world import BANDS, Running, render_quads, served
 from servers.planet_faults import Account, Fault
+from servers.planet_tokens import CLIENT_ID, CLIENT_SECRET
 
 pytestmark = pytest.mark.integration
 
@@ -177,3 +185,94 @@ def test_a_quad_elsewhere_than_its_number_is_refused(tmp_path: Path) -> None:
     with served(root) as server, pytest.raises(MinemapError, match=r"it lies elsewhere.*after 6 attempts"):
         source(server, tmp_path / "cache").read(SITES["c"], SeasonRule().season(2018), BANDS)
     assert not list((tmp_path / "cache").glob("**/*.tif"))
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A service account in the environment, and no key."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(KEY_VARIABLE)
+    monkeypatch.setenv(CLIENT_VARIABLE, CLIENT_ID)
+    monkeypatch.setenv(SECRET_VARIABLE, CLIENT_SECRET)
+
+
+@pytest.mark.usefixtures("client")
+def test_a_service_account_gets_one_token_for_all(world: Path, tmp_path: Path) -> None:
+    with served(world) as server:
+        several = [source(server, tmp_path / str(n), auth_server=server.auth_server) for n in range(2)]
+        for planet in several:
+            planet.read(SITES["c"], SeasonRule().season(2018), BANDS)
+        counts = server.stats()["counts"]
+        assert (counts["discovery"], counts["token"]) == (1, 1)
+        server.tell(revoke=True)
+        source(server, tmp_path / "3", auth_server=server.auth_server).read(
+            SITES["c"], SeasonRule().season(2018), BANDS
+        )
+        assert server.stats()["counts"]["token"] == 2, "a refused token is renewed once, for all"
+
+
+@pytest.mark.usefixtures("client")
+def test_a_token_that_ends_is_renewed_before(world: Path, tmp_path: Path) -> None:
+    with served(world) as server:
+        server.tell(token_seconds=0.2)
+        for n in range(2):
+            source(server, tmp_path / str(n), auth_server=server.auth_server).latest()
+            time.sleep(0.15)
+        assert server.stats()["counts"]["token"] == 2
+
+
+@pytest.mark.usefixtures("client")
+def test_tokens_under_failures(world: Path, tmp_path: Path) -> None:
+    """The token server is repeated like everything else."""
+    with served(world, faults=0.3, seed=3, only=[Fault.UNAVAILABLE, Fault.TRUNCATED]) as server:
+        patient = Discipline(**{**vars(BRISK), "attempts": 12})
+        planet = source(server, tmp_path, patient, auth_server=server.auth_server)
+        assert planet.read(SITES["c"], SeasonRule().season(2018), BANDS).clear_fraction == 1.0
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({SECRET_VARIABLE: "wr0ng-secret-0123456789"}, "refuses the service account in PL_AUTH_CLIENT_ID .*; check"),
+        ({SECRET_VARIABLE: ""}, "PL_AUTH_CLIENT_ID is set and PL_AUTH_CLIENT_SECRET is not; set both"),
+        ({SECRET_VARIABLE: "", CLIENT_VARIABLE: ""}, "PL_API_KEY is not set; .* or run `planet auth login`"),
+    ],
+)
+def test_service_accounts_that_do_not_work(
+    server: Running,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, str],
+    words: str,
+) -> None:
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(AuthenticationError, match=words) as caught:
+        source(server, tmp_path, auth_server=server.auth_server).read(SITES["c"], SEASON, BANDS)
+    said = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert "wr0ng-secret" not in said
+    assert CLIENT_SECRET not in said
+
+
+def test_the_session_of_planet_auth_login(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(KEY_VARIABLE)
+    with urlopen(
+        Request(
+            f"{server.auth_server}/token",
+            data=f"grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}".encode(),
+        )
+    ) as answer:
+        token = json.load(answer)["access_token"]
+    folder = tmp_path / ".planet" / "planet-user"
+    folder.mkdir(parents=True)
+    stored = {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
+    (folder / "token.json").write_text(json.dumps(stored))
+    assert describe_credentials() == "session of `planet auth login`, profile planet-user"
+    assert source(server, tmp_path / "a").latest().revisions
+    (folder / "token.json").write_text(json.dumps(stored | {"access_token": "stale-token-0123456789"}))
+    with pytest.raises(AuthenticationError, match=r"session of `planet auth login` .*; run `planet auth login` again"):
+        source(server, tmp_path / "b").latest()

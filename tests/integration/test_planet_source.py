@@ -57,32 +57,6 @@ def archive(folder: Path) -> ArchiveSource:
     return ArchiveSource("planet-nicfi", [read_index("quads", str(folder), report.features)])
 
 
-def test_the_same_quads_through_an_archive_give_the_same_pixels(world: Path, server: Running, tmp_path: Path) -> None:
-    planet = source(server, tmp_path / "cache")
-    season = SeasonRule().season(2018)
-    other = ArchiveSource(
-        "planet-nicfi",
-        [
-            read_index(
-                "quads",
-                str(world / HALF_YEAR.id),
-                index_archive(
-                    str(world / HALF_YEAR.id),
-                    name="quads",
-                    product="planet-nicfi",
-                    rules=ArchiveRules(date="2018-06/2018-11"),
-                ).features,
-            )
-        ],
-    )
-    for grid in SITES.values():
-        ours, theirs = planet.read(grid, season, BANDS), other.read(grid, season, BANDS)
-        assert ours.clear_fraction == 1.0
-        np.testing.assert_array_equal(ours.pixels, theirs.pixels)
-        np.testing.assert_array_equal(ours.clear_count, theirs.clear_count)
-        assert ours.provenance.bytes_read == theirs.provenance.bytes_read
-
-
 def test_chosen_months_agree_with_an_archive_of_them(world: Path, server: Running, tmp_path: Path) -> None:
     composite = source(server, tmp_path / "cache").read(SITES["a"], SEASON, ("red", "nir"))
     folder = tmp_path / "archive"

@@ -92,13 +92,13 @@ def project(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Comman
     assert "left out" in said
     assert "mask_23.tif" in said
     said = minemap(
-        *("archive", "add", "tailings", str(tailings / "img_tiff"), "--product", "sentinel-2-l1c"),
+        *("archive", "index", str(tailings / "img_tiff"), "--name", "tailings", "--product", "sentinel-2-l1c"),
         *("--bands", "blue,green,red", "--year", "2021", "--masks", str(tailings / "mask_tiff")),
     )
     assert "img_23.tif" in said
     assert "35 images" in said
     minemap(
-        *("archive", "add", "beihai", str(beihai), "--product", "sentinel-2-l1c"),
+        *("archive", "index", str(beihai)),
         *("--date-of", "imgs_1=2016-12-09", "--date-of", "imgs_2=2018-03-09"),
     )
     minemap("sites", "promote", str(folder / "pits.geojson"), "--note", "open pits, drawn by hand")

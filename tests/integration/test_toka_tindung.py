@@ -17,6 +17,7 @@ import stac_world
 from dagster_project.resources import SOURCES
 from minemap_assets.geo.grid import utm_epsg
 from minemap_assets.imagery.reader import open_imagery
+from minemap_assets.imagery.sources.stac_blocks import FIRST_BYTES
 from minemap_assets.imagery.strip import LABEL
 from minemap_assets.lake import PartitionRef
 from minemap_assets.project import Project, open_project
@@ -93,8 +94,9 @@ def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path:
     again = run(project, script, "2021-2023")
     assert "0 failed" in again
     assert len(world.asked("/files")) == asked, "a second run fetches nothing"
-    plan = run(project, "minemap", "plan", "--select", "imagery/imagery", "--years", "2021-2024")
-    assert "stac: hours at the rate measured over 3 site-years" in plan
+    plan = ("minemap", "plan", "--select", "imagery/imagery", "--years", "2021-2024")
+    assert "no source has sentinel-2-l2a for 1 sites of toka-tindung in 2024" in run(project, *plan)
+    assert "stac: hours at the rate measured over 3 site-years" in run(project, *plan, "--no-ask")
 
 
 def test_a_plan_counts_clear_scenes_by_month_before_anything_is_fetched(world: World, tmp_path: Path) -> None:
@@ -107,5 +109,7 @@ def test_a_plan_counts_clear_scenes_by_month_before_anything_is_fetched(world: W
     row = next(line for line in said.splitlines() if "toka" in line and "2021" in line)
     # one scene of 10 % cloud each month, two in October
     assert [cell.strip() for cell in row.split("│")[4:-1]] == ["0.9", "0.9", "0.9", "0.9", "1.8", "0.9"]
-    assert not world.asked("/files")
+    heads = f"bytes=0-{FIRST_BYTES - 1}"
+    assert {entry["range"] for entry in world.asked("/files")} == {heads}, "a plan reads heads of files, never pixels"
+    assert "asked the catalogue" in said
     assert run(project, "minemap", "sources", "stac").startswith("stac works, serves sentinel-2-l2a")

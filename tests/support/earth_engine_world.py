@@ -100,7 +100,7 @@ class Running:
 
     def calm(self) -> None:
         """Have it behave well again."""
-        self.set(share=0.0, revoke=False, most_pixels=1 << 40, only="/")
+        self.set(share=0.0, revoke=False, most_pixels=1 << 40, only="/", delay=0.0)
 
     def log(self, ending: str = "") -> list[dict[str, str]]:
         """What it has been asked since, at paths that end so."""
@@ -147,7 +147,7 @@ def served(root: Path) -> Iterator[Running]:
         try:
             yield Running(f"http://127.0.0.1:{int(process.stdout.readline())}")
         finally:
-            process.terminate()
+            process.kill()
 
 
 def _ms(day: date) -> int:

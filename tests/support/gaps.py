@@ -10,7 +10,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.errors import MinemapError, NotCoveredError
+from minemap_assets.errors import MinemapError, NotCoveredError, RetryableError
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest
 from minemap_assets.project import SourceFactory, SourceRequest
@@ -34,6 +34,10 @@ class Gaps:
     failing: dict[Place, MinemapError] = field(default_factory=dict)
     unseen: dict[Place, slice] = field(default_factory=dict)
     """Columns, as shares of the width in percent, of which nothing was observed."""
+    corrected: set[int] = field(default_factory=set)
+    """Years whose images were made anew, as a service would announce it."""
+    silent: set[str] = field(default_factory=set)
+    """Products of which nobody answers what there is."""
     asked: list[Place] = field(default_factory=list)
     """Every site and year that was read."""
 
@@ -92,4 +96,9 @@ class GappedSource:
         return self.inner.available(area, season)
 
     def latest(self) -> Latest:
-        return self.inner.latest()
+        """As of a service: the revisions speak of images, and nothing here changes with them."""
+        if self.product in self.gaps.silent:
+            raise RetryableError("the service is overloaded")
+        found = self.inner.latest()
+        years = {year: "corrected" if year in self.gaps.corrected else "first" for year in found.revisions}
+        return replace(found, revisions=years, remote=True)

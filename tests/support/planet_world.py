@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
 import numpy.typing as npt
@@ -170,6 +170,21 @@ class Running:
             found: dict[str, Any] = json.load(answer)
             return found
 
+    def fail(self, share: float, *only: Fault) -> None:
+        """From now on have a share of all requests fail, where kinds are named in those ways only."""
+        self.tell(faults=share, only=[kind.value for kind in only])
+
+    @property
+    def auth_server(self) -> str:
+        """Where service accounts get their tokens."""
+        return self.base_url.replace("/basemaps/v1", "/auth")
+
+    def tell(self, **orders: Any) -> None:
+        """Have it behave otherwise: `faults`, `only`, `token_seconds`, `revoke`."""
+        body = json.dumps(orders).encode()
+        address = self.base_url.replace("/basemaps/v1", "/_set")
+        urlopen(Request(address, data=body, method="POST"), timeout=10).close()
+
 
 @contextmanager
 def served(
@@ -187,4 +202,4 @@ def served(
             port = int(process.stdout.readline())
             yield Running(f"http://127.0.0.1:{port}/basemaps/v1")
         finally:
-            process.terminate()
+            process.kill()

@@ -13,6 +13,7 @@ import pytest
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from dagster_project.cli.context import console
 from dagster_project.cli.main import DEBUG, main
 
 AREA = box(-2.2, 5.8, -1.8, 6.2)
@@ -55,6 +56,10 @@ class Terminal:
         """Set environment variables."""
         for name, value in variables.items():
             self._monkeypatch.setenv(name, value)
+
+    def widen(self, columns: int) -> None:
+        """A window so wide that no table is squeezed."""
+        self._monkeypatch.setattr(console, "_width", columns)
 
     @property
     def lake(self) -> Path:

@@ -5,7 +5,8 @@ itself (`archive_index.py`, `archive_features.py`), opening files (`archive_file
 (`imagery/resampling.py`).
 
 Images of the same days are one mosaic (the first by id lies on top); several such mosaics in a season are combined,
-by default to the median of each pixel. An image that lacks one of the bands asked for is left out, and an error
+by default to the median of each pixel. Where a cloud mask hides a pixel of an image, the image does not show it; an
+image without a mask shows all. An image that lacks one of the bands asked for is left out, and an error
 where none has them all.
 """
 
@@ -25,13 +26,15 @@ from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.imagery.compositing import Combine, combine, mosaic
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
+from minemap_assets.imagery.source import NO_CLOUD_MASK, Availability, Composite, Latest, Provenance, days_text
+from minemap_assets.imagery.sources.adjoining import read_together
 from minemap_assets.imagery.sources.archive_features import ArchiveIndex, Image
-from minemap_assets.imagery.sources.archive_files import read_image
+from minemap_assets.imagery.sources.archive_files import Part
+from minemap_assets.imagery.transport_rules import Stop
 from minemap_assets.lake import digest
 
 NAME = "archive"
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised when the same files would give other pixels."""
 
 STACK_BYTES = 256_000_000
@@ -73,6 +76,7 @@ class ArchiveSource:
         self._product = known_product(product).name
         self._how: Combine = how
         self._stack_bytes = stack_bytes
+        self._stop = Stop()
         self._indexes = tuple(indexes)
         self._found = tuple(
             sorted(
@@ -116,7 +120,8 @@ class ArchiveSource:
         found = self._select(footprint_wgs84(grid), season)
         if not found:
             raise NotCoveredError(
-                f"no {self._product} image in {self._names()} shows this place from {season.start} to {season.end}"
+                f"no {self._product} image in {self._names()} shows this place from {season.start} to {season.end}; "
+                "index images of it with `minemap archive index FOLDER`, or name another source or product for it"
             )
         usable = [f for f in found if not set(bands) - set(f.image.bands)]
         if not usable:
@@ -130,6 +135,10 @@ class ArchiveSource:
         used = [f for f in usable if f.image.id in used_ids]
         count = np.concatenate([b.clear_count for b in blocks])
         return Composite(grid, tuple(bands), pixels, count, self._provenance(used, sum(b.bytes_read for b in blocks)))
+
+    def stop(self) -> None:
+        """Open no further file."""
+        self._stop.set()
 
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """Images of the season that touch an area (EPSG:4326), and the share of it they cover."""
@@ -171,13 +180,13 @@ class ArchiveSource:
         layers: list[npt.NDArray[np.uint16]] = []
         read = 0
         for _, members in groupby(found, key=lambda f: f.days):
-            tiles = []
-            for member in members:
-                tile = read_image(member.root, member.image, grid, whole, bands)
-                read += tile.bytes_read
-                if tile.pixels.any():
-                    used.add(member.image.id)
-                    tiles.append(tile.pixels)
+            tiles, ordered = [], list(members)
+            for joined in read_together([Part(m.root, m.image) for m in ordered], grid, whole, bands):
+                self._stop.check()
+                read += joined.tile.bytes_read
+                if joined.used:
+                    used.update(ordered[place].image.id for place in joined.used)
+                    tiles.append(joined.tile.pixels)
             if tiles:
                 layers.append(mosaic(tiles))
         if not layers:
@@ -189,6 +198,9 @@ class ArchiveSource:
     def _provenance(self, used: Sequence[_Found], bytes_read: int) -> Provenance:
         images = [f.image for f in used]
         offsets = sorted({a.offset / a.scale for i in images for a in i.assets})
+        masks = {mask.rule for i in images for mask in i.clouds} | {NO_CLOUD_MASK for i in images if not i.clouds}
+        # On which days of its year a yearly mosaic was taken nobody said.
+        days = () if any(i.year for i in images) else sorted({days_text(i.start, i.end) for i in images})
         return Provenance(
             source=NAME,
             product=self._product,
@@ -200,6 +212,8 @@ class ArchiveSource:
             processing_baseline=", ".join(sorted({i.processing_baseline for i in images if i.processing_baseline})),
             offset=offsets[0] if len(offsets) == 1 else 0.0,
             bytes_read=bytes_read,
+            acquisition_days=tuple(days),
+            cloud_mask="; ".join(sorted(masks)),
         )
 
     def _lacks(self, found: Sequence[_Found], bands: Sequence[str]) -> BadInputError:

@@ -27,8 +27,8 @@ def read_roots(store: Store) -> dict[str, str]:
         return {}
     except (ValueError, AttributeError) as error:
         raise BadInputError(
-            f"{store.root}/{ROOTS_PATH} cannot be read; restore an earlier version, or remove it and add the archives "
-            "again"
+            f"{store.root}/{ROOTS_PATH} cannot be read; restore an earlier version, or remove it and index the "
+            "archives again"
         ) from error
 
 
@@ -45,8 +45,23 @@ def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
     check_archive_name(name)
     roots = read_roots(store)
     store.write_bytes(f"{FOLDER}/{name}.geojson", features)
-    store.write_bytes(ROOTS_PATH, json.dumps(roots | {name: root}, indent=1, sort_keys=True).encode())
+    store.write_bytes(ROOTS_PATH, _roots_text(roots | {name: root}))
     return name in roots
+
+
+def remove_archive(store: Store, name: str) -> None:
+    """Forget an archive; its images stay where they are. Raises `BadInputError` for a name that is none."""
+    roots = read_roots(store)
+    if name not in roots:
+        known = ", ".join(roots) or "none yet"
+        raise BadInputError(f"there is no archive {name!r}; the archives are {known}")
+    del roots[name]
+    store.write_bytes(ROOTS_PATH, _roots_text(roots))
+    store.delete(f"{FOLDER}/{name}.geojson")
+
+
+def _roots_text(roots: dict[str, str]) -> bytes:
+    return json.dumps(roots, indent=1, sort_keys=True).encode()
 
 
 def read_archives(store: Store) -> tuple[ArchiveIndex, ...]:
@@ -60,7 +75,8 @@ def _index_of(name: str, store: Store) -> bytes:
         return store.read_bytes(f"{FOLDER}/{name}.geojson")
     except NotFoundError as error:
         raise BadInputError(
-            f"{store.root}/{FOLDER}/{name}.geojson is gone; add the archive again with `minemap archive add {name}`"
+            f"{store.root}/{FOLDER}/{name}.geojson is gone; make it again with `minemap archive index FOLDER --name "
+            f"{name}`"
         ) from error
 
 

@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import shapely
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.seasons import Season
+from minemap_assets.imagery.sources.archive_cloud_rules import CloudRule, parse_rule
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 _DIGITS = 7
@@ -39,9 +40,31 @@ class Asset(BaseModel):
     bytes: int | None = None
 
 
+class CloudMask(BaseModel):
+    """A cloud mask of an image: band `index` of a file, and the rule by which its numbers hide pixels (`CloudRule`)."""
+
+    model_config = _STRICT
+    role: Literal["cloud-mask"] = "cloud-mask"
+    href: str
+    index: int = 1
+    rule: str
+    bytes: int | None = None
+
+    @field_validator("rule")
+    @classmethod
+    def _is_a_rule(cls, value: str) -> str:
+        return parse_rule(value).text
+
+    @property
+    def cloud_rule(self) -> CloudRule:
+        """The rule, ready for use."""
+        return parse_rule(self.rule)
+
+
 class Image(BaseModel):
     """One image (a scene, or a tile of a mosaic) with first and last day, both included.
 
+    Every one of its `clouds` hides pixels; without any, what the image shows counts as ground.
     A mosaic made for one season states its `year` and then belongs to that year only, whatever its days. `footprint`
     is WKT in EPSG:4326; `revision` changes with the files.
     """
@@ -58,6 +81,7 @@ class Image(BaseModel):
     processing_baseline: str = ""
     revision: str
     assets: tuple[Asset, ...]
+    clouds: tuple[CloudMask, ...] = ()
     footprint: str
 
     @property
@@ -90,7 +114,7 @@ def write_features(images: Iterable[Image]) -> bytes:
     """A GeoJSON FeatureCollection, sorted by id: the same images give the same bytes."""
     features = []
     for image in sorted(images, key=lambda i: i.id):
-        properties = image.model_dump(mode="json", exclude={"id", "footprint", "assets"})
+        properties = image.model_dump(mode="json", exclude={"id", "footprint", "assets", "clouds"})
         outline = shapely.set_precision(image.geometry, 10.0**-_DIGITS)
         features.append(
             {
@@ -98,7 +122,7 @@ def write_features(images: Iterable[Image]) -> bytes:
                 "id": image.id,
                 "geometry": json.loads(shapely.to_geojson(outline)),
                 "properties": properties,
-                "assets": [asset.model_dump(mode="json") for asset in image.assets],
+                "assets": [asset.model_dump(mode="json") for asset in (*image.assets, *image.clouds)],
             }
         )
     text = json.dumps({"type": "FeatureCollection", "features": features}, indent=1, sort_keys=True)
@@ -114,7 +138,8 @@ def read_index(name: str, root: str, data: bytes) -> ArchiveIndex:
                 {
                     **feature["properties"],
                     "id": feature["id"],
-                    "assets": feature["assets"],
+                    "assets": [asset for asset in feature["assets"] if not _is_mask(asset)],
+                    "clouds": [asset for asset in feature["assets"] if _is_mask(asset)],
                     "footprint": shapely.to_wkt(
                         shapely.from_geojson(json.dumps(feature["geometry"])), rounding_precision=_DIGITS
                     ),
@@ -127,6 +152,10 @@ def read_index(name: str, root: str, data: bytes) -> ArchiveIndex:
             f"the index of the archive {name} cannot be read ({_first_line(error)}); index the archive again"
         ) from error
     return ArchiveIndex(name, root, tuple(sorted(images, key=lambda i: i.id)))
+
+
+def _is_mask(asset: Any) -> bool:
+    return "role" in asset
 
 
 def _first_line(error: Exception) -> str:

@@ -13,6 +13,8 @@ import shapely
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.imagery.products import Product
 from minemap_assets.imagery.products import product as known_product
+from minemap_assets.imagery.sources.archive_cloud_rules import USUAL_RULES, CloudFiles, CloudRule, parse_rule
+from minemap_assets.imagery.sources.archive_doubts import odd_ones, unlike_the_others, with_clouds
 from minemap_assets.imagery.sources.archive_features import Asset, Image, write_features
 from minemap_assets.imagery.sources.archive_files import is_remote
 from minemap_assets.imagery.sources.archive_inspection import FileFacts, Numbers, inspect
@@ -55,7 +57,8 @@ class ArchiveRules:
 
     `bands` names the bands of multi-band files in order. `date` (a day, a month or `first/last`) or `year` (one mosaic
     for that year's season) hold for every file; `date_overrides` maps files, folders or patterns to dates. `scale` and
-    `offset` turn numbers into reflectance; an offset is left out for Sentinel-2 baselines before 04.00.
+    `offset` turn numbers into reflectance; an offset is left out for Sentinel-2 baselines before 04.00. `clouds` are
+    rules (`CloudRule`) that say which files are cloud masks, before the usual ones.
     """
 
     bands: tuple[str, ...] | None = None
@@ -68,6 +71,12 @@ class ArchiveRules:
     processing_baseline: str = ""
     terms: str = ""
     redistributable: bool = False
+    clouds: tuple[str, ...] = ()
+
+    @property
+    def cloud_rules(self) -> tuple[CloudRule, ...]:
+        """The rules of cloud masks, the usual ones last. Raises `BadInputError` for one that is none."""
+        return (*(parse_rule(text) for text in self.clouds), *USUAL_RULES)
 
 
 def index_archive(
@@ -82,15 +91,18 @@ def index_archive(
 ) -> IndexReport:
     """Index the files of an archive.
 
-    `files` (relative paths) takes the place of `pattern` and is needed for a URL prefix, which cannot be listed. With
-    `masks`, a folder of label rasters, images that do not match their mask pixel by pixel are refused. Files that
-    cannot be used are in `refused`; the others are indexed. Raises `BadInputError` where there are no files, or where
-    a rule is wrong.
+    `files` (relative paths) takes the place of `pattern` and is needed for a URL prefix, which cannot be listed. Cloud
+    masks beside the images are found by their names; an image is refused where its mask cannot be used, or where it has
+    none and most others have. With `masks`, a folder of label rasters, images that do not match their mask pixel by
+    pixel are refused. Files that cannot be used are in `refused`; the others are indexed. Raises `BadInputError` where
+    there are no files, or where a rule is wrong.
     """
     kind, rules = known_product(product), rules or ArchiveRules()
     _check_rules(rules, kind)
-    paths = sorted(files) if files is not None else _list(root, pattern, name)
-    refused: list[Refusal] = []
+    listed = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    clouds = CloudFiles(listed, rules.cloud_rules)
+    paths = [path for path in listed if path not in clouds.rules]
+    refused = [Refusal(path, orphan(path)) for path in clouds.without_image(paths)]
     good: dict[str, FileFacts] = {}
     if masks is not None:
         pairs = check_pairs(root, paths, Path(masks))
@@ -102,13 +114,20 @@ def index_archive(
             good[path] = inspect(root, path, kind, rules.bands, numbers)
         except MinemapError as error:
             refused.append(Refusal(path, str(error)))
-    images = []
-    for image_id, members in _groups(good).items():
+    for path, reason in odd_ones(good.values()).items():
+        refused.append(Refusal(path, reason))
+        del good[path]
+    images: dict[str, Image] = {}
+    groups = _groups(good)
+    for image_id, members in groups.items():
         try:
-            images.append(_image(image_id, members, kind, rules))
-        except BadInputError as error:
+            images[image_id] = with_clouds(_image(image_id, members, kind, rules), root, clouds)
+        except MinemapError as error:
             refused += [Refusal(member.path, str(error)) for member in members]
-    return IndexReport(write_features(images), len(images), tuple(sorted(refused, key=lambda r: r.path)))
+    for image_id, reason in unlike_the_others(images.values()).items():
+        refused += [Refusal(member.path, reason) for member in groups[image_id]]
+        del images[image_id]
+    return IndexReport(write_features(images.values()), len(images), tuple(sorted(refused, key=lambda r: r.path)))
 
 
 def _check_rules(rules: ArchiveRules, kind: Product) -> None:
@@ -121,7 +140,16 @@ def _check_rules(rules: ArchiveRules, kind: Product) -> None:
         parse_days(text)
 
 
-def _list(root: str, pattern: str, name: str) -> list[str]:
+def orphan(path: str) -> str:
+    """Why a cloud mask without an image is refused."""
+    return f"{path} is a cloud mask by its name, but no image is named as it is; index the folder that holds both"
+
+
+def list_files(root: str, pattern: str, name: str, clouds: Sequence[CloudRule] = USUAL_RULES) -> list[str]:
+    """Relative paths of the files that match a pattern and of their cloud masks, sorted.
+
+    Raises `BadInputError` where there are none.
+    """
     if is_remote(root):
         raise BadInputError(f"{root} cannot be listed; give the archive's files by name or index a local copy of it")
     folder = Path(root)
@@ -130,7 +158,9 @@ def _list(root: str, pattern: str, name: str) -> list[str]:
     paths = sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
     if not paths:
         raise BadInputError(f"{root} holds no file that matches {pattern}; give another folder or pattern")
-    return paths
+    every = [p.relative_to(folder).as_posix() for p in folder.glob("**/*.tif*") if p.is_file()]
+    masks = CloudFiles(every, clouds)
+    return sorted({*paths, *masks.of_files(path for path in paths if path not in masks.rules)})
 
 
 def _groups(files: Mapping[str, FileFacts]) -> dict[str, list[FileFacts]]:
@@ -145,6 +175,8 @@ def _groups(files: Mapping[str, FileFacts]) -> dict[str, list[FileFacts]]:
 
 def _image(image_id: str, members: Sequence[FileFacts], kind: Product, rules: ArchiveRules) -> Image:
     days = _days(members[0].path, rules)
+    if all(member.empty for member in members):
+        raise BadInputError(f"{image_id} has no observed pixel in any band; fetch it again if it should have")
     baseline = rules.processing_baseline or baseline_of(image_id)
     assets = [_with_offset(asset, baseline, rules) for member in members for asset in member.assets]
     bands = [asset.band for asset in assets]

@@ -19,7 +19,8 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.geo.vector import WGS84, geodesic_area_km2
 from minemap_assets.imagery.products import SCALE, Product
-from minemap_assets.imagery.sources.archive_features import Asset
+from minemap_assets.imagery.sources.archive_cloud_rules import CloudRule
+from minemap_assets.imagery.sources.archive_features import Asset, CloudMask
 from minemap_assets.imagery.sources.archive_files import CURL, address, opened
 from minemap_assets.imagery.sources.archive_names import band_of_file, common_band
 from minemap_assets.imagery.sources.tiff_structure import check_whole
@@ -35,6 +36,8 @@ BRIGHTEST = 1.5
 """Floating point numbers up to this are reflectance already."""
 
 _SAMPLE = 256
+_PLACE = 64
+"""Pixels along a side of each place where values are looked for first."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +51,42 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class FileFacts:
-    """A usable file: its assets, CRS, footprint in EPSG:4326, pixel size on the ground and revision."""
+    """A usable file: its assets, number of bands, CRS, footprint in EPSG:4326, pixel size on the ground and revision.
+
+    `empty` is True where no pixel is observed in any of its bands.
+    """
 
     path: str
     assets: tuple[Asset, ...]
+    count: int
     crs: str
     footprint: BaseGeometry
     pixel_metres: float
     revision: str
+    empty: bool
+
+
+@dataclass(frozen=True, eq=False)
+class MaskFacts:
+    """A usable cloud mask, its footprint in EPSG:4326 and its revision."""
+
+    mask: CloudMask
+    footprint: BaseGeometry
+    revision: str
+
+
+def inspect_mask(root: str, path: str, rule: CloudRule) -> MaskFacts:
+    """Look at one cloud mask. Raises `BadInputError` with one sentence where it cannot be used."""
+    whole, size = _whole(root, path)
+    with opened(whole) as source:
+        footprint = footprint_wgs84(_grid(source, path))
+        mask = CloudMask(href=path, rule=rule.text, bytes=size)
+        return MaskFacts(mask, footprint, _revision(source, whole, path))
 
 
 def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, numbers: Numbers) -> FileFacts:
     """Look at one file. Raises `BadInputError` with one sentence where it cannot be used."""
-    whole = address(root, path)
-    size: int | None = None
-    if not whole.startswith("/vsi"):
-        check_whole(Path(whole))
-        size = Path(whole).stat().st_size
+    whole, size = _whole(root, path)
     with opened(whole) as source:
         grid = _grid(source, path)
         footprint = footprint_wgs84(grid)
@@ -84,7 +106,36 @@ def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, nu
             )
             for index, band in named.items()
         )
-        return FileFacts(path, assets, str(source.crs), footprint, metres, _revision(source, whole, path))
+        revision = _revision(source, whole, path)
+        empty = _is_empty(source, assets)
+        return FileFacts(path, assets, source.count, str(source.crs), footprint, metres, revision, empty)
+
+
+def _whole(root: str, path: str) -> tuple[str, int | None]:
+    """A file's address and its size, None for a remote one. Raises `BadInputError` where it is cut off."""
+    whole = address(root, path)
+    if whole.startswith("/vsi"):
+        return whole, None
+    check_whole(Path(whole))
+    return whole, Path(whole).stat().st_size
+
+
+def _is_empty(source: "rasterio.io.DatasetReader", assets: Sequence[Asset]) -> bool:
+    """Whether no pixel has a value: by a few places first, and by all pixels where those have none."""
+    from rasterio.windows import Window
+
+    height, width = min(_PLACE, source.height), min(_PLACE, source.width)
+    places = [
+        Window(int((source.width - width) * x), int((source.height - height) * y), width, height)
+        for x, y in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
+    ]
+    for window in (*places, Window(0, 0, source.width, source.height)):
+        pixels = source.read([asset.index for asset in assets], window=window)
+        for band, asset in zip(pixels, assets, strict=True):
+            missing = 0.0 if asset.nodata is None else asset.nodata
+            if ((band != missing) & np.isfinite(band)).any():
+                return False
+    return True
 
 
 def _revision(source: "rasterio.io.DatasetReader", whole: str, path: str) -> str:
@@ -147,7 +198,8 @@ def _bands(
 
     named = band_of_file(path)
     count = source.count - int(source.colorinterp[-1] == ColorInterp.alpha and source.count != len(bands or ()))
-    if named is not None and count == 1:
+    if named is not None and (count == 1 or (count == 2 and bands is None)):
+        # A second band is a data mask, as the Copernicus Browser adds one, and the first is 0 where it hides.
         names: list[str | None] = [named.band]
     elif bands is not None:
         if count != len(bands):

@@ -1,4 +1,4 @@
-"""Where the blocks of a Cloud Optimized GeoTIFF lie, told from its first bytes.
+"""Where the blocks of a Cloud Optimized GeoTIFF lie, told from its first bytes, and in which spans they are fetched.
 
 What belongs here: reading TIFF directories from memory. What does not: fetching bytes and decoding pixels
 (`stac_blocks.py`); files that lie here whole (`tiff_structure.py`).
@@ -7,7 +7,7 @@ Source: TIFF 6.0 specification, section 2; BigTIFF as in libtiff.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from minemap_assets.errors import RetryableError
@@ -20,6 +20,14 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MASK = 4
 _MOST_DIRECTORIES = 64
+
+_LEADER = 4
+"""GDAL's COG layout puts a tile's size before it and repeats its last bytes after it; readers may look there."""
+
+_GAP = 65_536
+"""Blocks that lie no further apart than this are fetched in one request."""
+
+_LONGEST_SPAN = 33_554_432
 
 
 class TooShortError(Exception):
@@ -72,6 +80,17 @@ class Level:
                 if self.sizes[place]:
                     yield Block(column, row, self.offsets[place], self.sizes[place])
 
+    def everything(self) -> Iterator[Block]:
+        """All stored tiles."""
+        return self.blocks(slice(0, self.height), slice(0, self.width))
+
+    def spans(self, wanted: Iterable[Block]) -> Iterator[tuple[Block, ...]]:
+        """What one request each brings, in the order of the file: blocks that are wanted, and those between them."""
+        stored = sorted(self.everything(), key=_place)
+        for group in _groups(sorted(wanted, key=_place)):
+            first, last = group[0].offset, group[-1].offset + group[-1].size
+            yield tuple(b for b in stored if first <= b.offset and b.offset + b.size <= last)
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -84,6 +103,13 @@ class Layout:
     end: int
 
 
+def extent(blocks: Sequence[Block], total: int) -> tuple[int, int]:
+    """First byte, and the one after the last, of neighbouring blocks with what GDAL puts around them, in a file of
+    `total` bytes.
+    """
+    return max(0, blocks[0].offset - _LEADER), min(total, blocks[-1].offset + blocks[-1].size + _LEADER)
+
+
 def parse_layout(data: bytes) -> Layout:
     """The layout of the file that begins with `data`.
 
@@ -91,6 +117,24 @@ def parse_layout(data: bytes) -> Layout:
     TIFF (which bytes damaged on their way would not be either).
     """
     return _Parser(data).layout()
+
+
+def _place(block: Block) -> int:
+    return block.offset
+
+
+def _groups(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Blocks in order of their place in the file, those close together in one list."""
+    group: list[Block] = []
+    for block in blocks:
+        if group:
+            gap = block.offset - (group[-1].offset + group[-1].size)
+            if gap > _GAP or block.offset + block.size - group[0].offset > _LONGEST_SPAN:
+                yield group
+                group = []
+        group.append(block)
+    if group:
+        yield group
 
 
 class _Parser:

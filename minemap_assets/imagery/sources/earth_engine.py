@@ -25,8 +25,16 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import NotCoveredError, NotEntitledError, PermanentError
 from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.imagery.products import product as known_product
-from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
+from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
+from minemap_assets.imagery.source import (
+    NO_CLOUD_MASK,
+    Availability,
+    Composite,
+    Latest,
+    Provenance,
+    days_text,
+    latest_until,
+)
 from minemap_assets.imagery.sources import earth_engine_recipes as recipes
 from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
 from minemap_assets.imagery.sources.earth_engine_errors import TooMuchError
@@ -141,6 +149,16 @@ class EarthEngineSource:
         provenance = self._provenance(collection, listed, whole.nbytes)
         return Composite(grid, tuple(bands), stored[:-1], stored[-1], provenance)
 
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._session.stop()
+
+    def images(self, grid: GeoBox, season: Season) -> int:
+        """Images that a composite would be made from. Raises as `read` does."""
+        outline = footprint_wgs84(grid)
+        collection = self._collection(outline)
+        return len(self._list(recipes.Where(collection, outline, *collection.span(season)), season).images)
+
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """Images of the season that touch an area (EPSG:4326), and the share of it in their footprints.
 
@@ -160,7 +178,11 @@ class EarthEngineSource:
         return Availability(len(listed.images), min(1.0, share))
 
     def latest(self) -> Latest:
-        """The newest image of the first collection; a year's revision is final once a later year began."""
+        """What there is of each calendar year, by the newest image of the first collection."""
+        return self.latest_by_season(CALENDAR_YEAR)
+
+    def latest_by_season(self, rule: SeasonRule) -> Latest:
+        """Like `latest`, for the years of a season rule."""
         asset = self._assets()[0]
         today = self._nature.now().date()
         span = RECENT * 12 if self.product == "planet-nicfi" else RECENT
@@ -168,10 +190,7 @@ class EarthEngineSource:
         found = self._ask(asset, lambda ee: recipes.newest(ee, asset, after - span, after).getInfo())
         if found is None:
             return Latest()
-        moment = datetime.fromtimestamp(float(found) / 1000.0, UTC)
-        state = dict.fromkeys(range(FIRST_YEAR, moment.year), f"{self.revision}-complete")
-        state[moment.year] = f"{self.revision}-{moment:%Y-%m}"
-        return Latest(state, datetime(moment.year, moment.month, moment.day, tzinfo=UTC))
+        return latest_until(datetime.fromtimestamp(float(found) / 1000.0, UTC), rule, FIRST_YEAR)
 
     def access(self) -> tuple[Access, ...]:
         """Ask for one image of each collection of the product, and report which the account may read.
@@ -253,6 +272,9 @@ class EarthEngineSource:
 
     def _provenance(self, collection: Collection, listed: Listing, bytes_read: int) -> EarthEngineProvenance:
         images: tuple[Listed, ...] = listed.images
+        # Which scenes are clear somewhere in the grid the service keeps to itself; mosaics are clear by themselves.
+        mosaics = images if collection.is_basemap else ()
+        days = tuple(sorted({days_text(image.start, image.end - timedelta(days=1)) for image in mosaics}))
         return EarthEngineProvenance(
             source=NAME,
             product=self.product,
@@ -264,6 +286,8 @@ class EarthEngineSource:
             processing_baseline=", ".join(listed.baselines),
             offset=0.0,
             bytes_read=bytes_read,
+            acquisition_days=days,
+            cloud_mask=_cloud_mask(self._config) if collection.cloud_score else NO_CLOUD_MASK,
             collection=collection.asset,
             without_cloud_score=listed.unscored,
         )
@@ -286,6 +310,10 @@ def _assemble(grid: GeoBox, blocks: Sequence[_Block]) -> npt.NDArray[np.uint16]:
         height, width = block.grid.shape
         whole[:, top : top + height, left : left + width] = block.pixels
     return whole
+
+
+def _cloud_mask(config: EarthEngineConfig) -> str:
+    return f"Cloud Score+ {config.cloud_score_band}, shows {config.clear_score:g} and more"
 
 
 def _polygon(ring: Any) -> BaseGeometry:

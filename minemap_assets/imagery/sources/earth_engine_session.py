@@ -17,7 +17,7 @@ from minemap_assets.imagery.sources.earth_engine_credentials import find_account
 from minemap_assets.imagery.sources.earth_engine_errors import translate
 from minemap_assets.imagery.sources.earth_engine_transport import Exchange
 from minemap_assets.imagery.transport import Counters
-from minemap_assets.imagery.transport_rules import Discipline, Nature
+from minemap_assets.imagery.transport_rules import Discipline, Nature, Stop
 
 T = TypeVar("T")
 
@@ -33,6 +33,10 @@ class _Client:
         self.running = 0
         self.exchange: Exchange | None = None
 
+    def serves(self, key: tuple[Any, ...]) -> bool:
+        """Whether it is set up for somebody, and has not been stopped."""
+        return self.owner == key and self.exchange is not None and not self.exchange.stop.is_set
+
 
 _CLIENT = _Client()
 
@@ -43,6 +47,7 @@ class Session:
     def __init__(self, config: EarthEngineConfig, nature: Nature | None = None) -> None:
         self._config = config
         self._nature = nature
+        self._stop = Stop()
         self._key: tuple[Any, ...] | None = None
 
     @property
@@ -58,6 +63,7 @@ class Session:
         `TooMuchError` for a computation that is too large.
         """
         try:
+            self._stop.check()
             self._enter()
             try:
                 import ee
@@ -71,12 +77,21 @@ class Session:
                 self._forget()
             raise ours from None
 
+    def stop(self) -> None:
+        """Send nothing more; the process's connection ends with it, and another session makes a new one.
+
+        Takes no lock: who holds it may be waiting for an answer.
+        """
+        self._stop.set()
+        if _CLIENT.exchange is not None and _CLIENT.owner in (None, self._key):
+            _CLIENT.exchange.stop.set()
+
     def _enter(self) -> None:
         with _CLIENT.free:
             key = self._identity()
-            while _CLIENT.owner != key and _CLIENT.running:
+            while not _CLIENT.serves(key) and _CLIENT.running:
                 _CLIENT.free.wait()
-            if _CLIENT.owner != key:
+            if not _CLIENT.serves(key):
                 _CLIENT.owner = None
                 self._initialise()
                 _CLIENT.owner = key
@@ -115,6 +130,7 @@ class Session:
         if _CLIENT.exchange is not None:
             _CLIENT.exchange.close()
         _CLIENT.exchange = Exchange(discipline, self._nature)
+        self._stop.check()
         ee.Reset()
         # Requests are repeated and given deadlines by the exchange, and only there.
         ee.data.setMaxRetries(0)

@@ -19,13 +19,17 @@ import httpx
 import numpy as np
 
 from minemap_assets.errors import MinemapError, QuotaError, RetryableError
+from minemap_assets.imagery.ledger import spend
 from minemap_assets.imagery.sources.earth_engine_errors import is_spent, is_too_fast, server_message, spent_error
 from minemap_assets.imagery.transport import Counters
+from minemap_assets.imagery.transport_logs import redact_logs
 from minemap_assets.imagery.transport_rules import (
     Discipline,
+    Gate,
     Nature,
-    TokenBucket,
+    Stop,
     error_for_status,
+    given_up,
     jitter,
     retry_after,
 )
@@ -53,13 +57,14 @@ class _FailedError(Exception):
 
 
 class Exchange:
-    """Sends the client's requests. Safe from several threads."""
+    """Sends the client's requests until `stop` is set. Safe from several threads."""
 
     def __init__(self, discipline: Discipline, nature: Nature | None = None) -> None:
         self._discipline = discipline
         self._nature = nature or Nature()
-        self._bucket = TokenBucket(discipline.rate, discipline.burst, self._nature)
-        self._slots = threading.BoundedSemaphore(discipline.concurrency)
+        redact_logs()
+        self._gate = Gate.of("Earth Engine", discipline, self._nature)
+        self.stop = Stop()
         self._lock = threading.Lock()
         self._counters = Counters()
         self._http = httpx.Client(
@@ -99,14 +104,14 @@ class Exchange:
         attempts = self._discipline.attempts
         for number in range(1, attempts + 1):
             try:
-                with self._slots:
-                    self._count(requests=1, retries=int(number > 1), waited=self._bucket.take())
+                with self._gate.slots:
+                    self._count(waited=self._gate.bucket.take(self.stop))
+                    spend(requests=1)
+                    self._count(requests=1, retries=int(number > 1))
                     return self._once(uri, method, body, headers)
             except _FailedError as failed:
                 if number == attempts:
-                    raise RetryableError(
-                        f"{failed.error}, after {attempts} attempts; check the network and run again later"
-                    ) from None
+                    raise given_up(failed.error, attempts) from None
                 self._wait(failed, number)
         raise AssertionError("a discipline allows at least one attempt")
 
@@ -136,6 +141,8 @@ class Exchange:
         for chunk in answer.iter_bytes():
             chunks.append(chunk)
             self._count(bytes_read=len(chunk))
+            spend(size=len(chunk))
+            self.stop.check()
             if self._nature.clock() > end:
                 late = RetryableError(f"{where} took longer than {self._discipline.deadline:g} s")
                 raise _FailedError(late)
@@ -149,10 +156,10 @@ class Exchange:
                     f"Earth Engine asks to be left alone for {failed.after:.0f} s, longer than the "
                     f"{self._discipline.longest_wait:g} s this source waits; run again later"
                 ) from None
-            self._bucket.pause(failed.after)
+            self._gate.bucket.pause(failed.after)
             seconds += failed.after
         self._count(waited=seconds)
-        self._nature.sleep(seconds)
+        self.stop.sleep(seconds, self._nature)
 
     def _count(self, requests: int = 0, retries: int = 0, bytes_read: int = 0, waited: float = 0.0) -> None:
         with self._lock:

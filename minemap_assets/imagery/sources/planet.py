@@ -9,6 +9,7 @@ Pixels are brought onto the grid by the code that reads archives: the same quads
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
@@ -24,11 +25,12 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import BadInputError, NotCoveredError, NotEntitledError
 from minemap_assets.imagery.compositing import mosaic as put_together
 from minemap_assets.imagery.products import product as known_product
-from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
+from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
+from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance, days_text
+from minemap_assets.imagery.sources.adjoining import read_together
 from minemap_assets.imagery.sources.archive_features import Image
-from minemap_assets.imagery.sources.archive_files import read_image
-from minemap_assets.imagery.sources.planet_cache import Once, QuadCache, QuadFile
+from minemap_assets.imagery.sources.archive_files import Part
+from minemap_assets.imagery.sources.planet_cache import Once, QuadCache
 from minemap_assets.imagery.sources.planet_clarity import RULE_VERSION, clarity_of_scenes, clearest
 from minemap_assets.imagery.sources.planet_client import PlanetClient
 from minemap_assets.imagery.sources.planet_config import PlanetConfig
@@ -40,7 +42,7 @@ from minemap_assets.lake import digest
 
 NAME = "planet-basemaps"
 PRODUCT = "planet-nicfi"
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised when the same quads would give other pixels."""
 
 T = TypeVar("T")
@@ -87,10 +89,11 @@ class PlanetSource:
             raise BadInputError(f"{NAME} has {PRODUCT} only; name another source for {product} under [imagery] sources")
         self._config = config
         self._client = PlanetClient(config, discipline)
-        self._cache = QuadCache(cache, self._client, config.bands)
+        self._cache = QuadCache(cache, self._client, config.bands, config.cache_gb * 1e9)
         self._listed: Once[str, tuple[Mosaic, ...]] = Once()
         self._there: Once[_Candidate, bool] = Once()
-        self._chosen: Once[tuple[_Place, Season], _Chosen | None] = Once()
+        self._chosen: Once[tuple[_Place, Season], _Candidate | None] = Once()
+        self._described: Once[Path, Image] = Once()
         self._scenes_refused = False
 
     @property
@@ -122,21 +125,42 @@ class PlanetSource:
                 f"{self.product} has no band {', '.join(unknown) or '(none asked for)'}; "
                 f"it has {', '.join(self._kind.bands)}"
             )
-        mosaics = choose_downloadable(self._mosaics(), season, self._what)
+        mosaics = self.mosaics_of(season)
         places = sorted({_Place(m.quads, quad) for m in mosaics for quad in m.quads.touching(grid)}, key=_by_name)
         found = [self._choose(place, mosaics, season) for place in places]
-        chosen = [one for one in found if one is not None]
-        tiles = [(one, read_image(one.folder, one.image, grid, grid, bands)) for one in chosen]
-        seen = [(one, tile.pixels) for one, tile in tiles if tile.pixels.any()]
-        if not seen:
+        with ExitStack() as stack:
+            chosen = [self._opened(one, stack) for one in found if one is not None]
+            parts = [Part(one.folder, one.image) for one in chosen]
+            tiles = list(read_together(parts, grid, grid, bands))
+        used = [chosen[place] for joined in tiles for place in joined.used]
+        if not used:
             raise NotCoveredError(
                 f"none of Planet's {len(mosaics)} mosaics from {season.start} to {season.end} shows this place; "
                 "name another source or product for it"
             )
-        pixels = put_together(picture for _, picture in seen)
+        pixels = put_together(joined.tile.pixels for joined in tiles)
         count: npt.NDArray[np.uint16] = (pixels[0] > 0).astype(np.uint16)
-        read = sum(tile.bytes_read for _, tile in tiles)
-        return Composite(grid, tuple(bands), pixels, count, self._provenance([one for one, _ in seen], read))
+        read = sum(joined.tile.bytes_read for joined in tiles)
+        return Composite(grid, tuple(bands), pixels, count, self._provenance(used, read))
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._client.stop()
+
+    def mosaics_of(self, season: Season) -> tuple[Mosaic, ...]:
+        """Mosaics of a season that the account may download. Raises as `read` does."""
+        return choose_downloadable(self._mosaics(), season, self._what)
+
+    def ranks_by_scenes(self, grid: GeoBox, season: Season) -> bool:
+        """Whether scene metadata tell the clearest mosaic of a quad, so that only that one is fetched. Asks for the
+        scenes of one quad. Raises as `read` does.
+        """
+        if self._config.clarity == "pixels":
+            return False
+        mosaic = self.mosaics_of(season)[0]
+        offered = [_Candidate(mosaic, quad) for quad in mosaic.quads.touching(grid)]
+        there = next((candidate for candidate in offered if self._is_there(candidate)), None)
+        return there is not None and self._shares_of_scenes([there]) is not None
 
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """Mosaics of the season around an area (EPSG:4326), and the share of it in the quads of the last one."""
@@ -153,7 +177,7 @@ class PlanetSource:
         """A revision for each calendar year that has mosaics, and the last day of the newest one."""
         mosaics = self._mosaics()
         years = {day.year for m in mosaics for day in (m.start, m.end - timedelta(days=1))}
-        return self._latest({year: SeasonRule(first_month=1, last_month=12).season(year) for year in years}, mosaics)
+        return self._latest({year: CALENDAR_YEAR.season(year) for year in years}, mosaics)
 
     def latest_by_season(self, rule: SeasonRule) -> Latest:
         """Like `latest`, for the years of a season rule, which may run across New Year."""
@@ -165,7 +189,8 @@ class PlanetSource:
         found = {year: choose(mosaics, season) for year, season in sorted(seasons.items())}
         revisions = {year: digest([[m.id, m.revision] for m in chosen]) for year, chosen in found.items() if chosen}
         newest = max((m.end for m in mosaics), default=None)
-        return Latest(revisions, None if newest is None else datetime.combine(newest, time(), UTC))
+        moment = None if newest is None else datetime.combine(newest, time(), UTC)
+        return Latest(revisions, moment, remote=True)
 
     @property
     def _what(self) -> str:
@@ -176,22 +201,27 @@ class PlanetSource:
     def _mosaics(self) -> tuple[Mosaic, ...]:
         return self._listed.get("", self._client.mosaics)
 
-    def _choose(self, place: _Place, mosaics: Sequence[Mosaic], season: Season) -> _Chosen | None:
+    def _opened(self, candidate: _Candidate, stack: ExitStack) -> _Chosen:
+        """A quad's file and what it holds; it stays on disk until the stack is closed."""
+        path = stack.enter_context(self._cache.reading(candidate.mosaic, candidate.quad))
+
+        def describe() -> Image:
+            return describe_quad(path, self._kind, candidate.mosaic, candidate.quad, self._config.bands)
+
+        return _Chosen(candidate.mosaic, str(path.parent), self._described.get(path, describe))
+
+    def _choose(self, place: _Place, mosaics: Sequence[Mosaic], season: Season) -> _Candidate | None:
         """The clearest picture of a quad in a season, looked for once for all sites; None where there is none."""
         return self._chosen.get((place, season), lambda: self._clearest(place, mosaics))
 
-    def _clearest(self, place: _Place, mosaics: Sequence[Mosaic]) -> _Chosen | None:
+    def _clearest(self, place: _Place, mosaics: Sequence[Mosaic]) -> _Candidate | None:
         offered = [_Candidate(m, place.quad) for m in mosaics if m.quads == place.quads]
         there = self._together(self._is_there, offered)
         candidates = [candidate for candidate, has in zip(offered, there, strict=True) if has]
         if not candidates:
             return None
         shares = self._shares(candidates) if len(candidates) > 1 else [Fraction(0)]
-        best = clearest(candidates, shares)
-        path = self._file(best).path
-        return _Chosen(
-            best.mosaic, str(path.parent), describe_quad(path, self._kind, best.mosaic, best.quad, self._config.bands)
-        )
+        return clearest(candidates, shares)
 
     def _shares(self, candidates: Sequence[_Candidate]) -> list[Fraction]:
         """Clarity of pictures of one quad, all by the same rule."""
@@ -199,7 +229,8 @@ class PlanetSource:
             by_scenes = self._shares_of_scenes(candidates)
             if by_scenes is not None:
                 return by_scenes
-        return [file.clarity.share for file in self._together(self._file, candidates)]
+        clarities = self._together(lambda c: self._cache.clarity(c.mosaic, c.quad), candidates)
+        return [clarity.share for clarity in clarities]
 
     def _shares_of_scenes(self, candidates: Sequence[_Candidate]) -> list[Fraction] | None:
         """Clarity by scene metadata; None where some is not to be had and pixels may decide instead."""
@@ -229,9 +260,6 @@ class PlanetSource:
             return True
         return self._there.get(candidate, lambda: self._client.has_quad(candidate.mosaic, candidate.quad))
 
-    def _file(self, candidate: _Candidate) -> QuadFile:
-        return self._cache.get(candidate.mosaic, candidate.quad)
-
     def _together(self, ask: Callable[[T], R], things: Iterable[T]) -> list[R]:
         """Ask for several things at a time, answers in order. Raises the first error in order."""
         every = list(things)
@@ -251,6 +279,7 @@ class PlanetSource:
             terms=self._config.terms,
             redistributable=self._config.redistributable,
             bytes_read=bytes_read,
+            acquisition_days=tuple(sorted({days_text(m.start, m.end - timedelta(days=1)) for m in mosaics})),
         )
 
 

@@ -6,25 +6,34 @@ What belongs here: files and their records. What does not: which quads are wante
 entity tag (ETag): another version of a quad is another file. A record counts as long as the mosaic states the same
 dates and the file has the recorded size and, looked at once a run, checksum; else the quad is fetched again. A file
 lock lets one process at a time fetch a quad.
+
+Above a limit the files that were used longest ago go, never one that is being read; their records stay, because they
+say how clear a quad is, and so which one is worth fetching.
 """
 
 import fcntl
+import math
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from minemap_assets.errors import RetryableError
 from minemap_assets.imagery.sources.planet_clarity import RULE_VERSION, Clarity
 from minemap_assets.imagery.sources.planet_client import PlanetClient
 from minemap_assets.imagery.sources.planet_files import check_quad
 from minemap_assets.imagery.sources.planet_mosaics import Mosaic
 from minemap_assets.imagery.sources.planet_quads import QuadId
 from minemap_assets.lake import digest, file_sha256
+
+_TRIES = 5
+"""How often a quad is fetched for one read before it is given up that it stays."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -53,6 +62,11 @@ class Once(Generic[K, V]):
                 promise.set_exception(error)
         return promise.result()
 
+    def forget(self, key: K) -> None:
+        """Have the value made anew the next time."""
+        with self._lock:
+            self._made.pop(key, None)
+
 
 class QuadRecord(BaseModel):
     """What is known of a kept quad."""
@@ -72,15 +86,42 @@ class QuadRecord(BaseModel):
 class QuadCache:
     """Kept quads below a folder. Safe to use from several threads and processes."""
 
-    def __init__(self, folder: Path, client: PlanetClient, bands: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self, folder: Path, client: PlanetClient, bands: tuple[str, ...] | None = None, limit: float = math.inf
+    ) -> None:
+        """`limit` is in bytes, over all quads below the folder."""
         self._folder = folder
         self._client = client
         self._bands = bands
+        self._limit = limit
         self._kept: Once[tuple[str, QuadId], QuadFile] = Once()
 
     def known(self, mosaic: Mosaic, quad: QuadId) -> bool:
-        """Whether a quad is kept, so that the service need not be asked for it."""
+        """Whether a quad is or was kept, so that the service need not be asked whether there is one."""
         return self._record(mosaic, quad) is not None
+
+    def clarity(self, mosaic: Mosaic, quad: QuadId) -> Clarity:
+        """How clear a quad is; fetched where that was never found out. Raises as `get` does."""
+        record = self._record(mosaic, quad)
+        return self.get(mosaic, quad).clarity if record is None else Clarity(record.clear, record.pixels)
+
+    @contextmanager
+    def reading(self, mosaic: Mosaic, quad: QuadId) -> Iterator[Path]:
+        """The quad's file, fetched where it is not kept, which stays until the block ends. Raises as `get` does, and
+        `RetryableError` where others evict it again and again before it can be read.
+        """
+        for _ in range(_TRIES):
+            path = self.get(mosaic, quad).path
+            with _locked(path.with_name(f"{quad}.lock"), fcntl.LOCK_SH):
+                if path.is_file():
+                    _mark_used(path.with_name(f"{quad}.json"))
+                    yield path
+                    return
+            self._kept.forget((mosaic.id, quad))
+        raise RetryableError(
+            f"quad {quad} of {mosaic.name} does not stay on disk long enough to be read; raise cache_gb under "
+            "[sources.planet_basemaps]"
+        )
 
     def get(self, mosaic: Mosaic, quad: QuadId) -> "QuadFile":
         """The quad's file, fetched where it is not kept. Raises as `PlanetClient.download` does."""
@@ -89,10 +130,14 @@ class QuadCache:
     def _get(self, mosaic: Mosaic, quad: QuadId) -> "QuadFile":
         folder = self._folder / mosaic.id
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{quad}.lock"):
-            record = self._record(mosaic, quad)
-            if record is None or file_sha256(folder / record.file) != record.sha256:
-                record = self._fetch(folder, mosaic, quad)
+        lock = folder / f"{quad}.lock"
+        # Whoever reads one quad may wait for another: a lock that shuts out readers is only taken where one is missing.
+        with _locked(lock, fcntl.LOCK_SH):
+            record = self._whole(mosaic, quad)
+        if record is None:
+            with _locked(lock):
+                record = self._whole(mosaic, quad) or self._fetch(folder, mosaic, quad)
+            self._evict(folder / record.file)
         return QuadFile(folder / record.file, Clarity(record.clear, record.pixels))
 
     def _fetch(self, folder: Path, mosaic: Mosaic, quad: QuadId) -> QuadRecord:
@@ -123,14 +168,35 @@ class QuadCache:
         return record
 
     def _record(self, mosaic: Mosaic, quad: QuadId) -> QuadRecord | None:
-        folder = self._folder / mosaic.id
+        """What is known of the current version of a quad, whose file may be gone."""
         try:
-            record = QuadRecord.model_validate_json((folder / f"{quad}.json").read_bytes())
-            whole = (folder / record.file).stat().st_size == record.bytes
+            record = QuadRecord.model_validate_json((self._folder / mosaic.id / f"{quad}.json").read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
         current = (mosaic.revision, self._bands, RULE_VERSION)
-        return record if whole and (record.mosaic_revision, record.bands, record.rule) == current else None
+        return record if (record.mosaic_revision, record.bands, record.rule) == current else None
+
+    def _whole(self, mosaic: Mosaic, quad: QuadId) -> QuadRecord | None:
+        """The record of a quad whose file is there as it arrived."""
+        record = self._record(mosaic, quad)
+        if record is None:
+            return None
+        file = self._folder / mosaic.id / record.file
+        whole = file.is_file() and file.stat().st_size == record.bytes and file_sha256(file) == record.sha256
+        return record if whole else None
+
+    def _evict(self, newest: Path) -> None:
+        """Remove files that were used longest ago until the rest is within the limit; `newest` always stays."""
+        with _locked(self._folder / "eviction.lock"):
+            files = [_Aged(_last_use(path), path, path.stat().st_size) for path in self._folder.glob("*/*.tif")]
+            size = sum(file.bytes for file in files)
+            for file in sorted(file for file in files if file.path != newest):
+                if size <= self._limit:
+                    return
+                with _locked(file.path.with_name(f"{file.path.name.partition('.')[0]}.lock"), _NOW_OR_NEVER) as free:
+                    if free:
+                        file.path.unlink(missing_ok=True)
+                        size -= file.bytes
 
 
 class QuadFile:
@@ -141,12 +207,44 @@ class QuadFile:
         self.clarity = clarity
 
 
+@dataclass(frozen=True, order=True)
+class _Aged:
+    """A file by the time of its last use."""
+
+    used: float
+    path: Path
+    bytes: int
+
+
+_NOW_OR_NEVER = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes; it goes with the process that holds it."""
+def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
+    """Hold a lock between threads and processes; it goes with the process. False where others have it and `how` does
+    not wait.
+    """
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(handle, how)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _mark_used(record: Path) -> None:
+    """The time of a record is that of its quad's last use: the file's own is part of what is known of it."""
+    with suppress(FileNotFoundError):
+        os.utime(record)
+
+
+def _last_use(file: Path) -> float:
+    """0 for a file that no record names."""
+    try:
+        return file.with_name(f"{file.name.partition('.')[0]}.json").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _write(path: Path, text: str) -> None:

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from minemap_assets.errors import NotFoundError, PermanentError, RetryableError
+from minemap_assets.imagery.ledger import spend
 from minemap_assets.imagery.sources.planet_config import PlanetConfig
+from minemap_assets.imagery.sources.planet_credentials import PlanetAuth
 from minemap_assets.imagery.sources.planet_dialect import (
     LEADS_TO,
-    KeyFromEnvironment,
     PlanetDialect,
     StorageDialect,
     without_key,
 )
 from minemap_assets.imagery.sources.planet_mosaics import Mosaic, parse_mosaic
 from minemap_assets.imagery.sources.planet_quads import QuadId, parse_quad
-from minemap_assets.imagery.transport import Client, Discipline, Downloaded
+from minemap_assets.imagery.transport import Client, Discipline, Downloaded, Stop
 
 if TYPE_CHECKING:
     from planet.sync.mosaics import MosaicsAPI
@@ -49,15 +50,25 @@ class PlanetClient:
             concurrency=config.concurrency,
             timeout=config.timeout_s,
             deadline=3600.0,
+            attempts=config.attempts,
+            backoff=config.backoff,
+            longest_wait=config.longest_wait,
         )
-        self._api = Client("Planet basemaps", rules, auth=KeyFromEnvironment(), transport=PlanetDialect())
+        self._stop = Stop()
+        self._api = Client(
+            "Planet basemaps", rules, auth=PlanetAuth(config), transport=PlanetDialect(), stop=self._stop
+        )
         self._dialect = StorageDialect()
-        self._storage = Client("Planet storage", rules, sign=self._signed, transport=self._dialect)
+        self._storage = Client("Planet storage", rules, sign=self._signed, transport=self._dialect, stop=self._stop)
         self._lock = threading.Lock()
         self._mosaics_api: MosaicsAPI | None = None
         self._addresses: dict[str, str] = {}
         self._sums: dict[str, set[str]] = {}
         self._tags_are_sums = True
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stop.set()
 
     def mosaics(self) -> tuple[Mosaic, ...]:
         """All mosaics that the settings mean and the account sees, sorted by their days."""
@@ -102,6 +113,7 @@ class PlanetClient:
 
         The file is compared with the checksum that storage states; then `verify` judges it.
         """
+        spend(downloads=1)
         url = f"{self._url(mosaic, quad)}/full"
 
         def judge(arrived: Path) -> None:
@@ -119,7 +131,7 @@ class PlanetClient:
         own, asked = urlsplit(self._config.base_url), urlsplit(url)
         if (own.scheme, own.netloc) != (asked.scheme, asked.netloc):
             raise PermanentError(
-                f"Planet refers to {asked.netloc}, which is not {own.netloc}; the API key is not sent there"
+                f"Planet refers to {asked.netloc}, which is not {own.netloc}; credentials are not sent there"
             )
         clean = without_key(url)
         return self._api.get_json(clean, params) if body is None else self._api.post_json(clean, body)
@@ -220,6 +232,6 @@ def _session(client: PlanetClient) -> Any:
             answer = await asyncio.to_thread(client.get, url, params, json)
             return Response(httpx.Response(200, json=answer))
 
-    session = _Session(auth=KeyFromEnvironment())
+    session = _Session(auth=httpx.Auth())
     session._init_loop()  # two threads at once would start two
     return session

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 BASE_URL = "https://api.planet.com/basemaps/v1"
+AUTH_SERVER = "https://services.sentinel-hub.com/auth/realms/main"
 NICFI_NAMES = "planet_medres_normalized_analytic"
 NICFI_TERMS = (
     "Planet NICFI Participant License Agreement: non-commercial use, pixels must not be redistributed; "
@@ -22,11 +23,16 @@ class PlanetConfig(BaseModel):
     A mosaic counts where its name contains `name_contains` (an empty text matches all) and, where `series` names any,
     where it belongs to one of those series (names or ids). `bands` gives the order of a quad's bands over what the
     file says. `clarity` ranks the mosaics of a season by their pixels, by the metadata of their scenes, or by the
-    latter where the account may read it (`auto`). `rate` is requests a second, `concurrency` requests at a time.
+    latter where the account may read it (`auto`). `auth_server` gives out the access tokens of service accounts.
+
+    `rate` is requests a second, `concurrency` requests at a time. A request is sent at most `attempts` times, with
+    growing waits from `backoff` up to `longest_wait` seconds between. `cache_gb` bounds the quads kept on disk (160 MB
+    each): above it those that were used longest ago are removed, and fetched again where they are needed again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     base_url: str = BASE_URL
+    auth_server: str = AUTH_SERVER
     series: tuple[str, ...] = ()
     name_contains: str = NICFI_NAMES
     bands: tuple[str, ...] | None = None
@@ -36,8 +42,12 @@ class PlanetConfig(BaseModel):
     rate: float = Field(5.0, gt=0)
     concurrency: int = Field(4, ge=1, le=32)
     timeout_s: float = Field(60.0, gt=0)
+    attempts: int = Field(6, ge=1)
+    backoff: float = Field(1.0, ge=0.0)
+    longest_wait: float = Field(60.0, gt=0.0)
+    cache_gb: float = Field(300.0, gt=0.0)
 
-    @field_validator("base_url")
+    @field_validator("base_url", "auth_server")
     @classmethod
     def _no_slash(cls, value: str) -> str:
         if not value.startswith(("https://", "http://")):

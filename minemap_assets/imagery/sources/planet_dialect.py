@@ -1,17 +1,15 @@
-"""What Planet's service and its storage mean by their answers, and the key that the service wants.
+"""What Planet's service and its storage mean by their answers.
 
-What belongs here: credentials, statuses and checksums. What does not: which requests are made (`planet_client.py`)
-and when they are repeated (`imagery/transport.py`).
+What belongs here: statuses and checksums. What does not: credentials (`planet_credentials.py`), which requests are
+made (`planet_client.py`) and when they are repeated (`imagery/transport.py`).
 
 Neither a key nor the text of an answer (which may quote the key) gets into a message.
 """
 
 import base64
 import binascii
-import os
 import re
 import threading
-from collections.abc import Generator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -26,22 +24,24 @@ LEADS_TO = "X-Leads-To"
 """Header under which a download's signed address is handed on."""
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
-_WHERE_TO_GET = "copy the API key from your Planet account settings"
 _QUOTA_WORDS = ("quota", "allowance")
 
 
-class KeyFromEnvironment(httpx.Auth):
-    """Adds the API key to a request; it is read from the environment each time and kept nowhere."""
+@dataclass(frozen=True)
+class Held:
+    """What a request is made with: how it is called, and how to get another one."""
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Raises `AuthenticationError` where there is no usable key."""
-        key = os.environ.get(KEY_VARIABLE, "").strip()
-        if not key:
-            raise AuthenticationError(f"{KEY_VARIABLE} is not set; {_WHERE_TO_GET} and set it")
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise AuthenticationError(f"{KEY_VARIABLE} holds characters that no API key has; {_WHERE_TO_GET} again")
-        request.headers["Authorization"] = f"api-key {key}"
-        yield request
+    name: str
+    renew: str
+
+    def refused(self, status: int = 0) -> AuthenticationError:
+        """It is not accepted."""
+        how = f" (HTTP {status})" if status else ""
+        return AuthenticationError(f"Planet refuses {self.name}{how}, it is wrong or has expired; {self.renew}")
+
+
+HELD, PASSES = "planet.held", "planet.passes"
+"""Extensions of a request: the `Held` it is made with, and the statuses that whoever asked deals with himself."""
 
 
 class PlanetDialect(httpx.BaseTransport):
@@ -60,9 +60,12 @@ class PlanetDialect(httpx.BaseTransport):
         if answer.has_redirect_location and request.url.path.endswith("/full"):
             answer.close()
             return httpx.Response(200, headers={LEADS_TO: answer.headers["Location"]}, request=request)
+        if answer.status_code in request.extensions.get(PASSES, ()):
+            return answer
         if answer.status_code in (401, 402, 403, 429):
             text = _body(answer).lower()
-            error = _refusal(answer.status_code, any(word in text for word in _QUOTA_WORDS))
+            held = request.extensions.get(HELD, Held("the credentials", "check them"))
+            error = _refusal(answer.status_code, any(word in text for word in _QUOTA_WORDS), held)
             if error is not None:
                 raise error
             return httpx.Response(answer.status_code, headers=answer.headers, request=request)
@@ -153,17 +156,14 @@ def _body(answer: httpx.Response) -> str:
         answer.close()
 
 
-def _refusal(status: int, quota: bool) -> MinemapError | None:
+def _refusal(status: int, quota: bool, held: Held) -> MinemapError | None:
     if quota or status == 402:
         return QuotaError(
             f"the download quota of the Planet account is used up (HTTP {status}); wait until it is renewed or raise "
             "it, then run again: quads that were fetched are kept"
         )
     if status == 401:
-        return AuthenticationError(
-            f"Planet refuses the API key in {KEY_VARIABLE} (HTTP 401), it is wrong or has expired; {_WHERE_TO_GET} "
-            "again"
-        )
+        return held.refused(status)
     if status == 403:
         return NotEntitledError(
             "the plan of the Planet account does not include this (HTTP 403); ask Planet for access, or name another "

@@ -88,7 +88,7 @@ def check_quad(path: Path, mosaic: Mosaic, quad: QuadId, bands: Sequence[str] | 
 
 
 def describe_quad(path: Path, kind: Product, mosaic: Mosaic, quad: QuadId, bands: Sequence[str] | None) -> Image:
-    """A quad as an image that `archive_files.read_image` reads, so that both sources give the same pixels."""
+    """A quad as an image that `archive_files` reads, so that both sources give the same pixels."""
     with opened(str(path)) as source:
         order = band_order(source, bands)
     facts = inspect(str(path.parent), path.name, kind, order, Numbers(scale=None, offset=0.0, nodata=None))

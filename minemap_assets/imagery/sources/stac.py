@@ -14,8 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import groupby
+from datetime import UTC
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,12 +26,14 @@ from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, NotCoveredError, NotEntitledError, NotFoundError
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.compositing import Combined, mosaic
-from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
+from minemap_assets.imagery.compositing import Combined, median, mosaic
+from minemap_assets.imagery.heap import share_heap
+from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
+from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance, latest_until
 from minemap_assets.imagery.sources import stac_pixels
 from minemap_assets.imagery.sources.stac_blocks import BlockCache, RemoteFile
 from minemap_assets.imagery.sources.stac_config import StacConfig
+from minemap_assets.imagery.sources.stac_forecast import Forecaster, Load
 from minemap_assets.imagery.sources.stac_items import Scene, SceneKey
 from minemap_assets.imagery.sources.stac_offsets import Offset, needs_pixels, resolve_offset
 from minemap_assets.imagery.sources.stac_search import Catalogues, Note, Selection
@@ -80,6 +81,7 @@ class StacSource:
         """
         if not product.startswith("sentinel-2-"):
             raise BadInputError(f"the source {NAME} has no {product}; take it off [imagery.sources] {product}")
+        share_heap()
         self._product = product
         self._config = config
         self._cache = BlockCache(cache, config.cache_bytes)
@@ -110,8 +112,7 @@ class StacSource:
         Level-1C, and `RetryableError` or its siblings where a service that is needed fails.
         """
         self._check(bands)
-        selection = self._catalogues().select(footprint_wgs84(grid), season)
-        usable = [s for s in selection.scenes if s.cloud_cover <= self._config.max_cloud_cover]
+        selection, usable = self._select(grid, season)
         if not usable:
             raise NotCoveredError(self._nothing(selection, season))
         with self._cache.scratch() as scratch:
@@ -125,6 +126,25 @@ class StacSource:
         provenance = work.provenance(self._product, usable, selection)
         return Composite(grid, tuple(bands), composite.pixels, composite.clear_count, provenance)
 
+    def shows(self, grid: GeoBox, season: Season) -> bool:
+        """Whether there is a scene that `read` would use. Raises as `read` does."""
+        return self._product == PRODUCT and bool(self._select(grid, season)[1])
+
+    def would_fetch(self, grids: Sequence[GeoBox], season: Season, bands: Sequence[str]) -> Load:
+        """Requests and bytes that reading these grids takes, in their order, by a source that was just opened; what is
+        kept here is not counted. Raises as `read` does.
+        """
+        self._check(bands)
+        selected = [self._select(grid, season)[1] for grid in grids]
+        forecaster = Forecaster(self._cache, self._services, grids, tuple(bands), self._config.concurrency)
+        load = forecaster.load(selected)
+        searches = self._services.counted("catalogue", "tokens")
+        return load + Load(searches.requests, searches.bytes_read)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._services.stop()
+
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """Scenes of the season that touch an area (EPSG:4326), and the share of it they cover."""
         if self._product != PRODUCT:
@@ -135,17 +155,18 @@ class StacSource:
         return Availability(len(scenes), min(1.0, share))
 
     def latest(self) -> Latest:
-        """The newest scene of the first collection that has any; a year's revision is final once a later year began."""
+        """What there is of each calendar year, by the newest scene of the first collection that has any."""
+        return self.latest_by_season(CALENDAR_YEAR)
+
+    def latest_by_season(self, rule: SeasonRule) -> Latest:
+        """Like `latest`, for the years of a season rule."""
         if self._product != PRODUCT:
             return Latest()
         found = (self._catalogues().newest(collection) for collection in self._config.collections)
         newest = next((scene for scene in found if scene is not None), None)
         if newest is None:
             return Latest()
-        moment = newest.moment.astimezone(UTC)
-        state = dict.fromkeys(range(FIRST_YEAR, moment.year), f"{self.revision}-complete")
-        state[moment.year] = f"{self.revision}-{moment:%Y-%m}"
-        return Latest(state, datetime(moment.year, moment.month, moment.day, tzinfo=UTC))
+        return latest_until(newest.moment.astimezone(UTC), rule, FIRST_YEAR)
 
     def _catalogues(self) -> Catalogues:
         with self._lock:
@@ -153,6 +174,11 @@ class StacSource:
                 endpoints = {c.endpoint: self._services.catalogue(c.endpoint) for c in self._config.collections}
                 self._known = Catalogues(self._config.collections, endpoints, self._config.gap_days)
             return self._known
+
+    def _select(self, grid: GeoBox, season: Season) -> tuple[Selection, list[Scene]]:
+        """What the catalogues have for a grid, and those of its scenes that are not too cloudy."""
+        selection = self._catalogues().select(footprint_wgs84(grid), season)
+        return selection, [s for s in selection.scenes if s.cloud_cover <= self._config.max_cloud_cover]
 
     def _check(self, bands: Sequence[str]) -> None:
         if self._product != PRODUCT:
@@ -171,9 +197,13 @@ class StacSource:
     def _nothing(self, selection: Selection, season: Season) -> str:
         if selection.scenes:
             cloud = f"all {len(selection.scenes)} scenes have more than {self._config.max_cloud_cover:g} % cloud"
-            return f"{cloud} from {season.start} to {season.end}"
+            allow = "allow more with max_cloud_cover under [sources.stac]"
+            return f"{cloud} from {season.start} to {season.end}; {allow}"
         had = "; ".join(f"{note.collection}: {note.text}" for note in selection.notes)
-        return f"no {self._product} scene shows this place from {season.start} to {season.end} ({had})"
+        return (
+            f"no {self._product} scene shows this place from {season.start} to {season.end} ({had}); name another "
+            "source or product for that year"
+        )
 
 
 @dataclass
@@ -226,6 +256,8 @@ class _Work:
             processing_baseline=", ".join(sorted({scene.baseline for scene in used if scene.baseline})),
             offset=float(offsets.pop()) if len(offsets) == 1 else 0.0,
             bytes_read=self.bytes_read,
+            acquisition_days=tuple(sorted({scene.day.isoformat() for scene in used})),
+            cloud_mask=f"scene classification, hides {', '.join(map(str, self.config.masked_classes))}",
             scenes=tuple(sorted(facts, key=lambda fact: fact.id)),
             collections=selection.notes,
             left_out=tuple(sorted(self.left_out, key=lambda note: (note.collection, note.text))),
@@ -241,21 +273,25 @@ class _Work:
         return stac_pixels.blocks(self.grid, rows, phase, height)
 
     def _piece(self, files: Sequence[stac_pixels.Files], piece: GeoBox) -> Combined:
-        pictures = []
-        for _, members in groupby(files, key=lambda f: f.scene.overpass):
-            tiles: list[npt.NDArray[np.uint16]] = []
-            for member in members:
-                offset = self.offsets[member.scene.key].value or 0
-                tile = stac_pixels.layer(member, self.bands, piece, offset, self.config.masked_classes)
-                if tile.any():
-                    self.used.add(member.scene.key)
-                    tiles.append(tile)
-            if tiles:
-                pictures.append(mosaic(tiles))
+        def load(one: stac_pixels.Files) -> npt.NDArray[np.uint16]:
+            offset = self.offsets[one.scene.key].value or 0
+            return stac_pixels.layer(one, self.bands, piece, offset, self.config.masked_classes)
+
+        pictures: list[npt.NDArray[np.uint16]] = []
+        overpass = None
+        for one, tile in zip(files, _parallel(load, files, stac_pixels.LOADERS), strict=True):
+            if not tile.any():
+                continue
+            self.used.add(one.scene.key)
+            if one.scene.overpass == overpass:
+                pictures[-1] = mosaic([pictures[-1], tile])
+            else:
+                pictures.append(tile)
+            overpass = one.scene.overpass
         if not pictures:
             empty = np.zeros((len(self.bands), *piece.shape), dtype=np.uint16)
             return Combined(empty, empty[0])
-        return stac_pixels.median(pictures)
+        return median(pictures)
 
     def _keys(self, scene: Scene) -> list[str]:
         assets = scene.collection.assets

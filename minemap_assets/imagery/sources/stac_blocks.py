@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import RetryableError
-from minemap_assets.imagery.sources.cog_layout import Block, Layout, TooShortError, parse_layout
+from minemap_assets.imagery.sources.cog_layout import Block, Layout, TooShortError, extent, parse_layout
 from minemap_assets.imagery.transport import Client, Span
 from minemap_assets.lake import digest
 
@@ -38,19 +38,19 @@ _MOST_HEADER_BYTES = 16_777_216
 _PADDING = 16
 """Source pixels around a grid that a reader's resampling may touch."""
 
-_LEADER = 4
-"""GDAL's COG layout puts a tile's size before it and repeats its last bytes after it; readers may look there."""
-
-_GAP = 65_536
-"""Blocks that lie no further apart than this are fetched in one request."""
-
-_LONGEST_SPAN = 33_554_432
 _PART = ".part"
 _STALE = 86_400.0
 """Seconds after which what a killed process left behind is removed."""
 
+_INFLATED = 2_097_152
+"""Bytes of a block of 1024 x 1024 numbers: room to begin with when a block is inflated."""
+
 _TRIM_EVERY = 0.02
 """The cache is looked through each time this share of its allowance has been added."""
+
+
+Window = tuple[slice, slice]
+"""Rows and columns of a file."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,24 @@ class LocalFile:
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """The first bytes of a remote file, and what they say."""
 
     data: bytes
     total: int
     etag: str
     layout: Layout
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True where blocks seem not to be stored: damaged directories look alike, so it is fetched twice."""
+        return any(level.has_holes for level in self.layout.levels)
+
+    @property
+    def requests(self) -> tuple[int, ...]:
+        """Bytes that each of the requests for it asks for."""
+        first = [FIRST_BYTES] if self.layout.header_end <= FIRST_BYTES else [FIRST_BYTES, self.layout.header_end]
+        return tuple(min(size, self.total) for size in first * (2 if self.is_doubtful else 1))
 
 
 class _ChangedError(Exception):
@@ -129,7 +140,7 @@ class BlockCache:
             lock = self._locks[remote.key]
         with lock:
             for last in (False, True):
-                header = self._header(remote)
+                header = self.header(remote)
                 try:
                     return _Layer(self, remote, header, target).run(grid)
                 except _ChangedError:
@@ -145,6 +156,11 @@ class BlockCache:
     def folder(self, remote: RemoteFile) -> Path:
         """Where a remote file's parts are kept."""
         return self._root / remote.key[:2] / remote.key
+
+    def path(self, remote: RemoteFile, header: Header, block: Block) -> Path:
+        """Where a block is kept, or would be."""
+        version = digest([header.etag, header.total])[:8]
+        return self.folder(remote) / version / f"{block.offset}-{block.size}"
 
     def keep(self, path: Path, data: bytes) -> None:
         """Put bytes at a path of the cache, at once or not at all."""
@@ -181,23 +197,34 @@ class BlockCache:
     def _forget(self, remote: RemoteFile) -> None:
         (self.folder(remote) / "header").unlink(missing_ok=True)
 
-    def _header(self, remote: RemoteFile) -> _Header:
-        path = self.folder(remote) / "header"
+    def kept_header(self, remote: RemoteFile) -> Header | None:
+        """A file's header where it is kept."""
         try:
-            stated, _, data = path.read_bytes().partition(b"\n")
+            stated, _, data = (self.folder(remote) / "header").read_bytes().partition(b"\n")
             facts: Any = json.loads(stated)
-            return _Header(data, facts["total"], facts["etag"], parse_layout(data))
+            return Header(data, facts["total"], facts["etag"], parse_layout(data))
         except (OSError, ValueError, KeyError, TooShortError, RetryableError):
-            pass
+            return None
+
+    def header(self, remote: RemoteFile) -> Header:
+        """A file's header, fetched where it is not kept. Raises as `for_grid` does."""
+        kept = self.kept_header(remote)
+        if kept is not None:
+            return kept
         header = _fetch_header(remote)
-        if any(level.has_holes for level in header.layout.levels) and _fetch_header(remote) != header:
+        if header.is_doubtful and _fetch_header(remote) != header:
             raise RetryableError(f"{remote.url} arrived damaged: its directories were read twice and differ")
         facts = {"url": remote.url, "total": header.total, "etag": header.etag}
-        self.keep(path, json.dumps(facts, sort_keys=True).encode() + b"\n" + header.data)
+        self.keep(self.folder(remote) / "header", json.dumps(facts, sort_keys=True).encode() + b"\n" + header.data)
         return header
 
+    def ground(self, remote: RemoteFile, header: Header) -> GeoBox:
+        """The ground that a file shows. Raises `RetryableError` where its header is damaged."""
+        with self.scratch() as folder:
+            return _ground(remote, header, Path(folder) / "header.tif")
 
-def _fetch_header(remote: RemoteFile) -> _Header:
+
+def _fetch_header(remote: RemoteFile) -> Header:
     length = FIRST_BYTES
     while True:
         span = remote.client.get_span(remote.url, 0, length, check=_check_header)
@@ -206,7 +233,7 @@ def _fetch_header(remote: RemoteFile) -> _Header:
         except TooShortError as error:
             length = error.needed
             continue
-        return _Header(span.data[: layout.header_end], span.total, span.etag, layout)
+        return Header(span.data[: layout.header_end], span.total, span.etag, layout)
 
 
 def _check_header(span: Span) -> None:
@@ -227,62 +254,27 @@ class _Layer:
 
     cache: BlockCache
     remote: RemoteFile
-    header: _Header
+    header: Header
     target: Path
 
     def run(self, grid: GeoBox | None) -> LocalFile:
         """Write the file. Raises as `BlockCache.for_grid` does, and `_ChangedError`."""
-        with self.target.open("wb") as handle:
-            handle.write(self.header.data)
-            handle.truncate(self.header.total)
+        ground = _ground(self.remote, self.header, self.target)
         place = 0 if grid is not None else len(self.header.layout.levels) - 1
         level = self.header.layout.levels[place]
-        window = self._window(grid) if grid is not None else (slice(0, level.height), slice(0, level.width))
-        blocks = sorted(level.blocks(*window), key=lambda b: b.offset) if window is not None else []
-        missing = [block for block in blocks if not self._take(block)]
-        for group in _groups(missing):
-            first, last = group[0].offset, group[-1].offset + group[-1].size
-            everything = sorted(level.blocks(slice(0, level.height), slice(0, level.width)), key=lambda b: b.offset)
-            self._fetch([b for b in everything if first <= b.offset and b.offset + b.size <= last], place)
+        if grid is None:
+            blocks = list(level.everything())
+        else:
+            window = touched(ground, grid)
+            blocks = list(level.blocks(*window)) if window is not None else []
+        for span in level.spans([block for block in blocks if not self._take(block)]):
+            self._fetch(span, place)
         return LocalFile(self.target, sum(block.size for block in blocks))
-
-    def _window(self, grid: GeoBox) -> tuple[slice, slice] | None:
-        """Rows and columns of the file that a reader touches; None where it lies elsewhere."""
-        from odc.geo.converters import rio_geobox
-        from odc.geo.overlap import compute_reproject_roi
-        from rasterio.errors import RasterioError
-
-        try:
-            source = _opened(self.target)
-        except RasterioError as error:
-            raise _DamagedError(f"{self.remote.url} has directories that GDAL cannot read ({error})") from error
-        with source:
-            if source.crs is None or source.transform.determinant == 0:
-                raise _DamagedError(f"{self.remote.url} has no georeference")
-            whole = rio_geobox(source)
-            area = compute_reproject_roi(whole, grid)
-        rows, columns = area.roi_src
-        if rows.stop <= rows.start or columns.stop <= columns.start:
-            return None
-        padding = _PADDING * max(1, int(area.read_shrink))
-        height, width = whole.shape
-        return (
-            slice(max(0, rows.start - padding), min(int(height), rows.stop + padding)),
-            slice(max(0, columns.start - padding), min(int(width), columns.stop + padding)),
-        )
-
-    def _path(self, block: Block) -> Path:
-        version = digest([self.header.etag, self.header.total])[:8]
-        return self.cache.folder(self.remote) / version / f"{block.offset}-{block.size}"
-
-    def _around(self, block: Block) -> tuple[int, int]:
-        """First byte, and the one after the last, of a block with what GDAL puts around it."""
-        return max(0, block.offset - _LEADER), min(self.header.total, block.offset + block.size + _LEADER)
 
     def _take(self, block: Block) -> bool:
         """Copy a block out of the cache; False where it is not there."""
-        path = self._path(block)
-        start, stop = self._around(block)
+        path = self.cache.path(self.remote, self.header, block)
+        start, stop = extent([block], self.header.total)
         try:
             data = path.read_bytes()
             os.utime(path)
@@ -300,28 +292,30 @@ class _Layer:
 
     def _fetch(self, group: Sequence[Block], level: int) -> None:
         """Fetch blocks that lie together, decode each, and keep them."""
-        first, last = self._around(group[0])[0], self._around(group[-1])[1]
+        first, last = extent(group, self.header.total)
 
         def check(span: Span) -> None:
             if span.etag == self.header.etag and span.total == self.header.total:
-                self._inflate(group, level, span.data, first)
                 self._write(first, span.data)
-                self._decode(group, level)
+                if self.header.layout.levels[level].deflated:
+                    self._inflate(group, span.data, first)
+                else:
+                    self._decode(group, level)
 
         span = self.remote.client.get_span(self.remote.url, first, last - first, check=check)
         if span.etag != self.header.etag or span.total != self.header.total:
             raise _ChangedError
         for block in group:
-            start, stop = self._around(block)
-            self.cache.keep(self._path(block), span.data[start - first : stop - first])
+            start, stop = extent([block], self.header.total)
+            path = self.cache.path(self.remote, self.header, block)
+            self.cache.keep(path, span.data[start - first : stop - first])
 
-    def _inflate(self, group: Sequence[Block], level: int, data: bytes, first: int) -> None:
+    def _inflate(self, group: Sequence[Block], data: bytes, first: int) -> None:
         """Hold deflated blocks against their checksums, which GDAL does not look at. Raises `_DamagedError`."""
-        if not self.header.layout.levels[level].deflated:
-            return
         try:
             for block in group:
-                zlib.decompress(data[block.offset - first : block.offset - first + block.size])
+                start = block.offset - first
+                zlib.decompress(memoryview(data)[start : start + block.size], bufsize=_INFLATED)
         except zlib.error as error:
             raise _DamagedError(f"{self.remote.url} arrived damaged ({error})") from error
 
@@ -345,6 +339,41 @@ class _Layer:
             raise _DamagedError(f"{self.remote.url} arrived damaged ({reason})") from error
 
 
+def touched(whole: GeoBox, grid: GeoBox) -> Window | None:
+    """Rows and columns of a file that a reader touches to bring it onto a grid; None where it lies elsewhere."""
+    from odc.geo.overlap import compute_reproject_roi
+
+    area = compute_reproject_roi(whole, grid)
+    rows, columns = area.roi_src
+    if rows.stop <= rows.start or columns.stop <= columns.start:
+        return None
+    padding = _PADDING * max(1, int(area.read_shrink))
+    height, width = whole.shape
+    return (
+        slice(max(0, rows.start - padding), min(int(height), rows.stop + padding)),
+        slice(max(0, columns.start - padding), min(int(width), columns.stop + padding)),
+    )
+
+
+def _ground(remote: RemoteFile, header: Header, target: Path) -> GeoBox:
+    """The ground that a file shows; its header is laid out at `target`. Raises `_DamagedError`."""
+    from odc.geo.converters import rio_geobox
+    from rasterio.errors import RasterioError
+
+    with target.open("wb") as handle:
+        handle.write(header.data)
+        handle.truncate(header.total)
+    try:
+        source = _opened(target)
+    except RasterioError as error:
+        raise _DamagedError(f"{remote.url} has directories that GDAL cannot read ({error})") from error
+    with source:
+        whole = None if source.crs is None or source.transform.determinant == 0 else rio_geobox(source)
+    if not isinstance(whole, GeoBox):
+        raise _DamagedError(f"{remote.url} has no georeference")
+    return whole
+
+
 def _is_stale(path: Path) -> bool:
     try:
         return time.time() - path.stat().st_mtime > _STALE
@@ -358,17 +387,3 @@ def _opened(path: Path, level: int = 0) -> "rasterio.io.DatasetReader":
 
     options = {} if level == 0 else {"OVERVIEW_LEVEL": level - 1}
     return rasterio.open(path, sharing=False, **options)
-
-
-def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Blocks in order of their place in the file, those close together in one list."""
-    group: list[Block] = []
-    for block in blocks:
-        if group:
-            gap = block.offset - (group[-1].offset + group[-1].size)
-            if gap > _GAP or block.offset + block.size - group[0].offset > _LONGEST_SPAN:
-                yield group
-                group = []
-        group.append(block)
-    if group:
-        yield group

@@ -1,4 +1,4 @@
-"""Scenes brought onto a grid with odc-stac, masked, and combined with bottleneck's median.
+"""Scenes brought onto a grid with odc-stac, and masked.
 
 What belongs here: pixels of local files. What does not: getting the files here (`stac_blocks.py`), and choosing scenes
 (`stac_search.py`).
@@ -14,9 +14,11 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import RetryableError
-from minemap_assets.imagery.compositing import Combined
 from minemap_assets.imagery.sources.stac_items import Scene
 from minemap_assets.imagery.sources.stac_offsets import apply_offset
+
+LOADERS = 2
+"""Scenes brought onto a grid at a time."""
 
 
 @dataclass(frozen=True)
@@ -84,35 +86,13 @@ def coarsest(path: Path) -> npt.NDArray[np.uint16]:
         return pixels
 
 
-def median(stack: Sequence[npt.NDArray[np.uint16]]) -> Combined:
-    """The median of each pixel and band over its observations; the mean of the middle two is rounded half up.
-
-    The same numbers as `compositing.median`, faster over many dates. `stack` has a (band, row, column) array a date,
-    0 in all bands where there is no observation.
-    """
-    import bottleneck
-
-    observed = np.stack([one[0] > 0 for one in stack])
-    count = observed.sum(axis=0, dtype=np.uint16)
-    pixels = np.zeros(stack[0].shape, dtype=np.uint16)
-    seen = count > 0
-    values = np.empty(observed.shape, dtype=np.float32)
-    for band in range(stack[0].shape[0]):
-        for place, one in enumerate(stack):
-            values[place] = one[band]
-            values[place][~observed[place]] = np.nan
-        middle = bottleneck.nanmedian(values, axis=0)
-        pixels[band][seen] = np.floor(middle[seen] + np.float32(0.5)).astype(np.uint16)
-    return Combined(pixels, count)
-
-
 def rows_within(memory: int, dates: int, bands: int, width: int) -> int:
     """Rows of a composite whose working arrays stay within `memory` bytes, whatever the number of dates.
 
-    A pixel takes two bytes a date and band, and ten more a date for the band at work (as float, copied by the median,
-    and whether it is observed); the result and what leads to it take two bytes a band and sixteen more.
+    A pixel takes two bytes a date and band; a scene on its way takes as much as five dates, with its classes and
+    masks, and the result as much as one.
     """
-    per_row = width * (max(1, dates) * (2 * bands + 10) + 2 * bands + 16)
+    per_row = width * 2 * (bands + 1) * (max(1, dates) + 5 * LOADERS + 1)
     return max(1, memory // per_row)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from minemap_assets.imagery.sources.stac_config import Collection, StacConfig
 from minemap_assets.imagery.sources.stac_signing import ContainerTokens
-from minemap_assets.imagery.transport import Client, Counters, Discipline, Nature
+from minemap_assets.imagery.transport import Client, Counters, Discipline, Nature, Sign, Stop
 
 
 class Services:
@@ -25,6 +25,7 @@ class Services:
             backoff=config.backoff,
             longest_wait=config.longest_wait,
         )
+        self._stop = Stop()
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str], Client] = {}
 
@@ -40,20 +41,28 @@ class Services:
             key = ("files", collection.name)
             if key not in self._clients:
                 tokens = ContainerTokens(self._client("tokens", collection.tokens), collection.tokens)
-                self._clients[key] = Client(collection.name, self._discipline, sign=tokens, nature=self._nature)
+                self._clients[key] = self._made(collection.name, tokens)
             return self._clients[key]
 
     @property
     def counters(self) -> Counters:
         """What all clients together have done."""
+        return self.counted("catalogue", "tokens", "files")
+
+    def counted(self, *roles: str) -> Counters:
+        """What the clients of catalogues, tokens or files have done."""
         with self._lock:
-            each = [client.counters for client in self._clients.values()]
+            each = [client.counters for (role, _), client in self._clients.items() if role in roles]
         return Counters(
             sum(c.requests for c in each),
             sum(c.retries for c in each),
             sum(c.bytes_read for c in each),
             sum(c.waited for c in each),
         )
+
+    def stop(self) -> None:
+        """Send nothing more through any of them."""
+        self._stop.set()
 
     def close(self) -> None:
         """Close all connections."""
@@ -66,5 +75,8 @@ class Services:
         with self._lock:
             if (role, name) not in self._clients:
                 said = urlsplit(name).netloc or name
-                self._clients[role, name] = Client(said, self._discipline, nature=self._nature)
+                self._clients[role, name] = self._made(said)
             return self._clients[role, name]
+
+    def _made(self, name: str, sign: Sign | None = None) -> Client:
+        return Client(name, self._discipline, sign=sign, nature=self._nature, stop=self._stop)

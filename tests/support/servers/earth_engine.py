@@ -9,8 +9,8 @@ prints its port. The documents that describe the interface come from the client'
 service's routes there are:
 
 - POST /token: access tokens for service accounts (whose assertion must be signed by the key) and users.
-- POST /-/set: {"share", "kinds", "seed", "only", "revoke", "most_pixels"}, each optional; the log begins anew.
-- GET /-/log: one entry a request: path, and the fault that was put on it.
+- POST /-/set: {"share", "kinds", "seed", "only", "revoke", "most_pixels", "delay"}, each optional; the log begins anew.
+- GET /-/log: one entry a request: path, the fault that was put on it, and the seconds since 1970 at its arrival.
 """
 
 import io
@@ -38,6 +38,9 @@ from servers.earth_engine_expressions import ComputationError, Graph
 from servers.earth_engine_images import Grid, Image, SourceBand, source_image
 
 KINDS = ("429", "429 with Retry-After", "500", "503", "stall", "reset", "truncated body", "wrong length")
+EXPIRED = "expired token"
+"""A kind for paths that want a token, where others are left as they are."""
+
 STALL = 4.0
 """Seconds of silence; longer than a test's client waits."""
 
@@ -55,6 +58,7 @@ class Mind:
     seed: int = 0
     only: str = "/"
     most_pixels: int = 1 << 40
+    delay: float = 0.0
     revoked: bool = False
     tokens: dict[str, Account] = field(default_factory=dict)
     asked: int = 0
@@ -70,6 +74,7 @@ class Mind:
             self.seed = said.get("seed", self.seed)
             self.only = said.get("only", self.only)
             self.most_pixels = said.get("most_pixels", self.most_pixels)
+            self.delay = said.get("delay", self.delay)
             self.revoked = said.get("revoke", self.revoked)
             if self.revoked:
                 self.tokens.clear()
@@ -83,7 +88,9 @@ class Mind:
             chance = random.Random(f"{self.seed}:{self.asked}")
             at_fault = self.only in path and chance.random() < self.share
             kind = chance.choice(self.kinds) if at_fault else ""
-            self.log.append({"path": path, "fault": kind})
+            if kind == EXPIRED and not path.startswith("/v1/"):
+                kind = ""
+            self.log.append({"path": path, "fault": kind, "at": f"{time.time():.3f}"})
             return kind
 
 
@@ -131,7 +138,10 @@ class Handler(BaseHTTPRequestHandler):
             self._fail_or_send(self.mind.fault_for(path), path, body)
 
     def _fail_or_send(self, fault: str, path: str, body: bytes) -> None:
-        if fault in {"429", "500", "503"}:
+        time.sleep(self.mind.delay)
+        if fault == EXPIRED:
+            self._send(refusal(401, "Request had invalid authentication credentials.", "UNAUTHENTICATED"))
+        elif fault in {"429", "500", "503"}:
             self._send(
                 refusal(int(fault), "Too Many Requests: Request was rejected because the request rate exceeded.")
             )

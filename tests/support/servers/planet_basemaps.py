@@ -1,112 +1,37 @@
 """A stand-in for Planet's basemaps service on loopback, run as a process of its own.
 
 What belongs here: the routes that a client of quads needs, with keys, paging, signed download addresses that expire,
-ranges, entity tags, and failures on demand. What does not: kinds of accounts and failures (`planet_faults.py`), and
-making quads (`planet_world.py`). Run it as `python -m servers.planet_basemaps` with `tests/support` on the path.
+ranges, entity tags, and failures on demand. What does not: what all requests share (`planet_service.py`), kinds of
+accounts and failures (`planet_faults.py`), and making quads (`planet_world.py`). Run it as
+`python -m servers.planet_basemaps` with `tests/support` on the path.
 
 `--root` holds `mosaics.json` (a list of records: id, name, first_acquired, last_acquired, bbox, quad_pixels, and
 optionally series, interval, datatype, coordinate_system, quad_download), the quads as `<mosaic id>/<x-y>.tif`, and
-optionally `scenes.json` ({mosaic id: {quad: [scene properties with an id]}}). Prints its port. The API key decides what
-kind of account is asking; see `Account`.
+optionally `scenes.json` ({mosaic id: {quad: [scene properties with an id]}}). Prints its port. POST /_set
+changes how requests fail. The API key decides what kind of account is asking; see `Account`.
 """
 
 import argparse
 import hashlib
 import json
-import re
 import socket
 import struct
 import sys
-import threading
 import time
 from base64 import b64encode
-from collections import Counter
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import rasterio
 from rasterio.warp import transform_bounds
 
-from servers.planet_faults import DOWNLOADS, EVERYWHERE, Account, Fault
+from servers.planet_faults import Account, Fault
+from servers.planet_service import Options, Service, route_of
 
 RESOLUTION = 40_075_016.685578488 / (2048 * 4096)
 """Pixel size of a NICFI quad in EPSG:3857, metres."""
-
-SECRET = b"signing secret of the stand-in"
-
-
-ROUTES = {
-    "download": r"/download/[^/]+/[^/]+",
-    "series": r"/basemaps/v1/series/?",
-    "series-mosaics": r"/basemaps/v1/series/[^/]+/mosaics",
-    "search": r"/data/v1/quick-search",
-    "mosaics": r"/basemaps/v1/mosaics/?",
-    "mosaic": r"/basemaps/v1/mosaics/[^/]+",
-    "quads": r"/basemaps/v1/mosaics/[^/]+/quads",
-    "quad": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+",
-    "items": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+/items",
-    "full": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+/full",
-}
-"""Name of every route, by which requests are counted."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the server was started with; `faults` is the share of requests that fail, `tags` what an ETag is."""
-
-    root: Path
-    faults: float
-    seed: int
-    only: tuple[Fault, ...]
-    page_size: int
-    signature_s: float
-    stall_s: float
-    tags: str
-
-
-class Service:
-    """What all requests share."""
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.mosaics: list[dict[str, Any]] = json.loads((options.root / "mosaics.json").read_text())
-        scenes = options.root / "scenes.json"
-        read = json.loads(scenes.read_text()) if scenes.exists() else {}
-        self.scenes: dict[str, dict[str, list[dict[str, Any]]]] = read
-        self.counts: Counter[str] = Counter()
-        self.failed: Counter[str] = Counter()
-        self.bytes_sent = 0
-        self._asked: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def fault(self, route: str, path: str) -> Fault | None:
-        """Whether this request fails, and how: decided by the seed, the path and how often it was asked."""
-        with self._lock:
-            self.counts[route] += 1
-            self._asked[path] += 1
-            nth = self._asked[path]
-        draw = hashlib.sha256(f"{self.options.seed}|{path}|{nth}".encode()).digest()
-        if int.from_bytes(draw[:4], "big") / 2**32 >= self.options.faults:
-            return None
-        possible = DOWNLOADS if route == "download" else EVERYWHERE
-        kinds = [kind for kind in possible if not self.options.only or kind in self.options.only]
-        if not kinds:
-            return None
-        kind = kinds[draw[4] % len(kinds)]
-        with self._lock:
-            self.failed[kind.value] += 1
-        return kind
-
-    def quad_file(self, mosaic: str, quad: str) -> Path:
-        """Where a quad lies."""
-        return self.options.root / mosaic / f"{quad}.tif"
-
-    def sign(self, path: str, expires: int) -> str:
-        """Signature of a download address."""
-        return hashlib.sha256(SECRET + f"{path}|{expires}".encode()).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -114,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     service: Service
+    _question: dict[str, Any]
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
@@ -127,12 +53,19 @@ class Handler(BaseHTTPRequestHandler):
             service = self.service
             self._json({"counts": service.counts, "failed": service.failed, "bytes": service.bytes_sent})
             return
-        route = _route(url.path)
+        route = route_of(url.path)
         self._fault = self.service.fault(route, url.path)
         if self._failed_at_once():
             return
         if route == "download":
             self._download(parts, query, url.path)
+            return
+        if route == "discovery":
+            self._json({"token_endpoint": f"{self._here}/auth/token"})
+            return
+        if route == "token":
+            status, said = self.service.tokens.grant(self._question)
+            self._json(said, status)
             return
         account = self._account(query)
         if account is not None:
@@ -140,7 +73,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer one question that is sent as JSON."""
-        self._question = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        said = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.path == "/_set":
+            self.service.tell(json.loads(said))
+            self._json({})
+            return
+        self._question = dict(parse_qsl(said.decode())) if self.path == "/auth/token" else json.loads(said)
         self.do_GET()
 
     def _failed_at_once(self) -> bool:
@@ -163,6 +101,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _account(self, query: dict[str, str]) -> Account | None:
         header = self.headers.get("Authorization", "")
+        if self.service.tokens.knows(header):
+            return Account.GOOD
         key = header.removeprefix("api-key ") if header.startswith("api-key ") else query.get("api_key", "")
         try:
             account = Account(key)
@@ -357,10 +297,6 @@ class Handler(BaseHTTPRequestHandler):
 def _series_id(name: str) -> str:
     text = hashlib.md5(name.encode()).hexdigest()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def _route(path: str) -> str:
-    return next((name for name, pattern in ROUTES.items() if re.fullmatch(pattern, path)), "unknown")
 
 
 class _Server(ThreadingHTTPServer):

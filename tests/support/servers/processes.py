@@ -40,7 +40,7 @@ def running(command: Sequence[str], port: int) -> Iterator[None]:
                 time.sleep(0.05)
         yield
     finally:
-        process.terminate()
+        process.kill()
         process.wait()
 
 
@@ -60,6 +60,11 @@ class Unreliable:
         with urllib.request.urlopen(f"{self.url}/-/log") as answer:
             entries: list[dict[str, str]] = json.load(answer)
             return entries
+
+    def sent(self) -> int:
+        """Bytes of the bodies that it has answered with since."""
+        with urllib.request.urlopen(f"{self.url}/-/sent") as answer:
+            return int(json.load(answer))
 
 
 @contextmanager

@@ -6,8 +6,9 @@ Run as a process of its own: `python unreliable.py ROOT PORT`. What it serves an
 - GET /private/<path>: the same, with a valid token only.
 - GET /tokens/<account>/<container>: a token for /private, in the manner of Planetary Computer.
 - anything under /<name>/: the server that was named so (`upstream`).
-- POST /-/set: {"share", "kinds", "seed", "only", "upstream", "revoke"}, each optional.
-- GET /-/log: one entry a request: path, range, and the fault that was put on it.
+- POST /-/set: {"share", "kinds", "seed", "only", "upstream", "revoke", "delay"}, each optional.
+- GET /-/log: one entry a request: path, range, the fault that was put on it, and the seconds since 1970 at its arrival.
+- GET /-/sent: bytes of the bodies that it has answered with since it was told how.
 """
 
 import json
@@ -37,6 +38,12 @@ KINDS = (
     "wrong length",
     "corrupt block",
 )
+SIGNATURE = "s1gn4ture-of-the-stand-in"
+"""What tokens for /private begin with; the number of the token's generation follows."""
+
+EXPIRED = "expired signature"
+"""A kind for paths under /private, where others are left as they are."""
+
 STALL = 3.0
 """Seconds of silence; longer than a test's client waits."""
 
@@ -50,11 +57,18 @@ class Mind:
     kinds: tuple[str, ...] = KINDS
     seed: int = 0
     only: str = "/"
+    delay: float = 0.0
     upstream: dict[str, str] = field(default_factory=dict)
     generation: int = 1
     asked: int = 0
+    sent: int = 0
     log: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def signature(self) -> str:
+        """The one that opens /private now."""
+        return f"{SIGNATURE}-{self.generation}"
 
     def tell(self, said: dict[str, Any]) -> None:
         """Take orders."""
@@ -63,9 +77,10 @@ class Mind:
             self.kinds = tuple(said.get("kinds", self.kinds))
             self.seed = said.get("seed", self.seed)
             self.only = said.get("only", self.only)
+            self.delay = said.get("delay", self.delay)
             self.upstream |= said.get("upstream", {})
             self.generation += bool(said.get("revoke"))
-            self.asked = 0
+            self.asked = self.sent = 0
             if said.get("forget", True):
                 self.log.clear()
 
@@ -76,7 +91,9 @@ class Mind:
             chance = random.Random(f"{self.seed}:{self.asked}")
             at_fault = path.startswith(self.only) and chance.random() < self.share
             kind = chance.choice(self.kinds) if at_fault else ""
-            self.log.append({"path": path, "range": span, "fault": kind})
+            if kind == EXPIRED and not path.startswith("/private/"):
+                kind = ""
+            self.log.append({"path": path, "range": span, "fault": kind, "at": f"{time.time():.3f}"})
             return kind
 
 
@@ -114,30 +131,38 @@ class Handler(BaseHTTPRequestHandler):
         if parts.path == "/-/set":
             self.mind.tell(json.loads(body))
             self._send(Answer(200, {}, b"{}"))
+        elif parts.path == "/-/sent":
+            self._send(Answer(200, {}, json.dumps(self.mind.sent).encode()))
         elif parts.path == "/-/log":
             self._send(Answer(200, {}, json.dumps(self.mind.log).encode()))
         else:
             fault = self.mind.fault_for(parts.path, self.headers.get("Range", ""))
-            if fault in {"429", "500", "503"}:
-                self._send(Answer(int(fault), {}, b"not now"))
+            time.sleep(self.mind.delay)
+            if fault in {"401", "403", "429", "500", "503"}:
+                self._send(Answer(int(fault), {}, f"not now: {self.path}".encode()))
             elif fault == "429 with Retry-After":
                 self._send(Answer(429, {"Retry-After": "2"}, b"not now"))
+            elif fault == EXPIRED:
+                self._send(Answer(403, {}, b"signature has expired"))
             elif fault == "reset":
                 self._reset()
             else:
-                self._send(self._answer(parts.path, parts.query, body), fault)
+                answer = self._answer(parts.path, parts.query, body)
+                with self.mind.lock:
+                    self.mind.sent += len(answer.body)
+                self._send(answer, fault)
 
     def _answer(self, path: str, query: str, body: bytes) -> Answer:
         first = path.split("/")[1]
         if first == "files":
             return self._file(path.removeprefix("/files/"))
         if first == "private":
-            if parse_qs(query).get("sig") != [str(self.mind.generation)]:
+            if parse_qs(query).get("sig") != [self.mind.signature]:
                 return Answer(403, {}, b"signature is missing or has expired")
             return self._file(path.removeprefix("/private/"))
         if first == "tokens":
             expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-            token = {"msft:expiry": expiry, "token": f"sig={self.mind.generation}"}
+            token = {"msft:expiry": expiry, "token": f"sig={self.mind.signature}"}
             return Answer(200, {"Content-Type": "application/json"}, json.dumps(token).encode())
         if first in self.mind.upstream:
             return self._forward(first, path.removeprefix(f"/{first}"), query, body)

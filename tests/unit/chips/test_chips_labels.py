@@ -34,7 +34,7 @@ def test_a_rectangle_of_whole_pixels_is_those_pixels() -> None:
     np.testing.assert_array_equal(burn(np.array([in_degrees(shape)], dtype=object), GRID), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(-30, 190), st.floats(-30, 190)), min_size=3, max_size=7))
 def test_a_pixel_is_mine_where_its_centre_is_inside(points: list[tuple[float, float]]) -> None:
     left, bottom = GRID.boundingbox.left, GRID.boundingbox.bottom

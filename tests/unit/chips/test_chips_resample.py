@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -30,14 +30,12 @@ def test_not_observed_takes_no_part_and_stays() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(IMAGES)
 def test_observed_pixels_are_those_under_observed_ones(image: np.ndarray) -> None:
     expected = np.repeat(np.repeat(image > 0, 2, axis=1), 2, axis=2)
     np.testing.assert_array_equal(double(image) > 0, expected)
 
 
-@settings(deadline=None)
 @given(IMAGES)
 def test_values_stay_between_those_around(image: np.ndarray) -> None:
     fine = double(image)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from minemap_assets.chips.split import LEAST, MOST, SPLITS, position, split_groups
@@ -14,7 +14,6 @@ def ones(names: list[str]) -> dict[str, int]:
     return dict.fromkeys(names, 1)
 
 
-@settings(deadline=None)
 @given(GROUPS, st.integers(0, 20))
 def test_no_split_of_three_or_more_groups_is_empty(weights: dict[str, int], seed: int) -> None:
     chosen = split_groups(weights, seed, 0.15, 0.15)
@@ -22,14 +21,12 @@ def test_no_split_of_three_or_more_groups_is_empty(weights: dict[str, int], seed
     assert set(chosen.values()) == set(SPLITS)
 
 
-@settings(deadline=None)
 @given(GROUPS, st.integers(0, 20))
 def test_order_changes_nothing(weights: dict[str, int], seed: int) -> None:
     turned = dict(reversed(list(weights.items())))
     assert split_groups(weights, seed, 0.15, 0.15) == split_groups(turned, seed, 0.15, 0.15)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(12, 60))
 def test_shares_are_near_what_was_asked_for(seed: int, count: int) -> None:
     weights = {f"g{i}": 1 + (i % 3) for i in range(count)}

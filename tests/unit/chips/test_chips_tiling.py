@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from minemap_assets.chips.tiling import tile_offsets, tiles
@@ -18,7 +18,6 @@ def test_the_last_tile_ends_with_the_grid() -> None:
     assert tile_offsets(1000, 512, 64) == (0, 448, 488)
 
 
-@settings(deadline=None)
 @given(extra=st.integers(0, 4000), half_overlap=st.integers(0, 128), size=st.sampled_from([64, 256, 512]))
 def test_every_pixel_is_covered_and_neighbours_overlap(extra: int, half_overlap: int, size: int) -> None:
     overlap = min(2 * half_overlap, size // 2)

@@ -27,7 +27,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("ui",),
     *(("regions", c) for c in ("add", "list", "check", "retire", "restore", "rename")),
     *(("reference", c) for c in ("add", "add-masks", "fetch", "list", "remove")),
-    *(("archive", c) for c in ("add", "list")),
+    *(("archive", c) for c in ("index", "list", "remove")),
     *(("sites", c) for c in ("promote", "list")),
 )
 
@@ -201,19 +201,19 @@ def test_outlines_that_are_no_outlines(minemap: Terminal, command: tuple[str, ..
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("scenes", "none", "--product", "planet-nicfi"), "is no folder"),
-        (("scenes", ".", "--product", "planet-nicfi"), "holds no file that matches **/*.tif"),
-        (("scenes", ".", "--product", "landsat"), "unknown product 'landsat'; the products are"),
-        (("a/b", ".", "--product", "planet-nicfi"), "cannot name an archive"),
-        (("scenes", ".", "--product", "planet-nicfi", "--files", "no.txt"), "no.txt cannot be read as text"),
-        (("scenes", ".", "--product", "planet-nicfi", "--date", "yesterday"), "'yesterday' is no date"),
-        (("scenes", ".", "--product", "planet-nicfi", "--date-of", "x"), "write file-or-folder=2016-12-09"),
-        (("scenes", ".", "--product", "planet-nicfi", "--bands", "blue,violet"), "has no band violet"),
-        (("scenes", "https://example.com/x", "--product", "planet-nicfi"), "cannot be listed"),
+        (("none", "--product", "planet-nicfi"), "is no folder"),
+        ((".", "--name", "scenes", "--product", "planet-nicfi"), "holds no file that matches **/*.tif"),
+        ((".", "--name", "scenes", "--product", "landsat"), "unknown product 'landsat'; the products are"),
+        ((".", "--name", "a/b", "--product", "planet-nicfi"), "cannot name an archive"),
+        ((".", "--name", "scenes", "--product", "planet-nicfi", "--files", "no.txt"), "no.txt cannot be read as text"),
+        ((".", "--name", "scenes", "--product", "planet-nicfi", "--date", "yesterday"), "'yesterday' is no date"),
+        ((".", "--name", "scenes", "--product", "planet-nicfi", "--date-of", "x"), "write file-or-folder=2016-12-09"),
+        ((".", "--name", "scenes", "--product", "planet-nicfi", "--bands", "blue,violet"), "has no band violet"),
+        (("https://example.com/x", "--product", "planet-nicfi"), "cannot be listed"),
     ],
 )
 def test_an_archive_that_cannot_be_added(minemap: Terminal, words: tuple[str, ...], sentence: str) -> None:
-    answer = minemap("archive", "add", *words)
+    answer = minemap("archive", "index", *words)
     assert (answer.code, sentence in answer.sentence) == (2, True), answer.err
     assert not minemap.files()
 
@@ -248,14 +248,14 @@ def test_an_image_that_cannot_be_used(minemap: Terminal, fault: str, sentence: s
         path.write_text("no image")
     if beside:
         raster(folder / "good_20190716.tif")
-    words = ("archive", "add", "scenes", "scenes", "--product", "sentinel-2-l2a", "--bands", "blue,green,red,nir")
+    words = ("archive", "index", "scenes", "--product", "sentinel-2-l2a", "--bands", "blue,green,red,nir")
     answer = minemap(*words)
     told = next(line for line in answer.err.splitlines() if line.startswith("left out "))
     assert f"left out {name}: " in told
     assert sentence in told
     if beside:
         assert answer.code == 0
-        assert "Added archive scenes: 1 image of sentinel-2-l2a, 1 file left out." in answer.out
+        assert "Added archive scenes: 1 image, 1 file left out." in answer.out
     else:
         assert answer.code == 2
         assert "holds no image that can be used" in answer.sentence
@@ -266,7 +266,7 @@ def test_a_damaged_list_of_archives(minemap: Terminal) -> None:
     minemap.write("minemap-data/lake/inputs/archive/roots.json", "[1")
     assert "roots.json cannot be read" in minemap("archive", "list").sentence
     minemap.write("minemap-data/lake/inputs/archive/roots.json", '{"scenes": "/nowhere"}')
-    assert "scenes.geojson is gone; add the archive again" in minemap("archive", "list").sentence
+    assert "scenes.geojson is gone; make it again" in minemap("archive", "list").sentence
 
 
 def test_a_damaged_file_of_promoted_sites(project: Terminal) -> None:

@@ -20,8 +20,8 @@ from minemap_assets.reference.regions import MAX_AREA_KM2, read_regions, region_
 from minemap_assets.settings import Settings, parse_settings
 from minemap_assets.settings_template import _toml
 
-in_a_folder = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-some = settings(max_examples=150, deadline=None)
+in_a_folder = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+some = settings(max_examples=150)
 
 numbers = st.one_of(
     st.floats(-200, 200, allow_nan=False), st.sampled_from([0.0, 90.0, -180.0, 180.0, 1e9, 5e5]), st.integers(-181, 181)

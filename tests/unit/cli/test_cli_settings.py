@@ -25,6 +25,8 @@ def test_init_writes_the_defaults_and_says_what_comes_next(minemap: Terminal) ->
     assert parse_settings(text) == Settings()
     for step in ("1. Say what to map", "2. Register known mines and country borders", "3. Add your images"):
         assert step in answer.out
+    for name in ("maus_2022", "tang_werner_2023", "country_boundaries"):
+        assert f"`minemap reference fetch {name}`" in answer.out
 
 
 def test_init_never_writes_over_settings(minemap: Terminal) -> None:

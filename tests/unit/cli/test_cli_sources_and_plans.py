@@ -85,7 +85,7 @@ def test_a_line_for_each_source_says_what_to_set_and_on_what_terms(project: Proj
     assert "non-commercial" in by_name["planet-basemaps"]
     assert "pixels must not be passed on" in by_name["planet-basemaps"]
     assert "earthengine authenticate" in by_name["earth-engine"]
-    assert "minemap archive add" in by_name["archive"]
+    assert "minemap archive index FOLDER" in by_name["archive"]
 
 
 def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Makes the hand-drawn archives importable under pytest's importlib mode."""
+"""Makes what these tests share importable under pytest's importlib mode."""
 
 import sys
 from pathlib import Path

@@ -147,6 +147,44 @@ def test_an_image_that_does_not_match_its_mask_is_refused(tmp_path: Path) -> Non
     ]
 
 
+def series(root: Path, count: int) -> None:
+    """Dates of one file for one band, each with a second band: the data mask."""
+    for day in range(1, count + 1):
+        write_tif(root / f"202107{day:02d}_B02.tif", np.stack([PIXELS[0], PIXELS[0] > 0]).astype("uint16"), GRID.affine)
+
+
+@pytest.mark.parametrize(("others", "refused"), [(18, True), (8, False)])
+def test_a_file_unlike_nearly_all_others_is_refused(tmp_path: Path, others: int, refused: bool) -> None:
+    series(tmp_path, others)
+    write_tif(tmp_path / "20210801_B02.tif", PIXELS[:1], GRID.affine)
+    write_tif(tmp_path / "20210802_B02.tif", PIXELS[:2, ::2, ::2], GRID.affine @ Affine.scale(2))
+    report = index(tmp_path, ArchiveRules(), "sentinel-2-l2a")
+    reasons = [r.reason.split(";")[0] for r in report.refused]
+    assert report.images == others + (0 if refused else 2)
+    assert reasons == (
+        [
+            "20210801_B02.tif has 1 band where nearly all files like it have 2",
+            "20210802_B02.tif has pixels of 20.0 m where nearly all files like it have 10.0 m",
+        ]
+        if refused
+        else []
+    )
+
+
+def test_an_image_without_any_observed_pixel_is_refused(good: Path) -> None:
+    write_tif(good / "empty.tif", np.zeros_like(PIXELS), GRID.affine)
+    corner = np.zeros((4, 400, 400), dtype=np.uint16)
+    corner[:, 399, 0] = 1
+    write_tif(good / "corner.tif", corner, GRID.affine)
+    write_tif(good / "missing.tif", np.full_like(PIXELS, 7), GRID.affine, nodata=7)
+    report = index(good)
+    assert [(r.path, r.reason.split(";")[0]) for r in report.refused] == [
+        ("empty.tif", "empty has no observed pixel in any band"),
+        ("missing.tif", "missing has no observed pixel in any band"),
+    ]
+    assert [i.id for i in images(report)] == ["corner", "good"]
+
+
 def test_one_file_a_band_makes_one_image(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         for band in ("B04", "B8A", "B02"):

@@ -15,7 +15,7 @@ STACKS = st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 5), st.i
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stack=STACKS, block=st.integers(1, 200))
 def test_median_is_numpys_over_whole_observations(stack: np.ndarray, block: int) -> None:
     whole = np.all(stack > 0, axis=1, keepdims=True)

@@ -85,7 +85,19 @@ def test_a_kept_quad_is_not_downloaded_again(tmp_path: Path) -> None:
     before = PlanetCosts(PlanetConfig(), tmp_path).cost(job(2021)).downloads
     (tmp_path / "mosaic").mkdir()
     (tmp_path / "mosaic" / f"{quad}.json").write_text(record.model_dump_json())
+    assert PlanetCosts(PlanetConfig(), tmp_path).cost(job(2021)).downloads == before, "its file was evicted"
+    (tmp_path / "mosaic" / "x.tif").write_bytes(b"x")
     assert PlanetCosts(PlanetConfig(), tmp_path).cost(job(2021)).downloads == before - 1
+
+
+def test_quads_take_no_more_disk_than_the_cache_may() -> None:
+    unbounded = PlanetCosts(PlanetConfig(), Path()).cost(job(2021))
+    bounded = PlanetCosts(PlanetConfig(cache_gb=0.5), Path()).cost(job(2021)) + PlanetCosts(
+        PlanetConfig(cache_gb=0.5), Path()
+    ).cost(job(2022))
+    assert unbounded.disk_bytes == unbounded.stored_bytes + unbounded.cache_bytes
+    assert bounded.disk_bytes == bounded.stored_bytes + 500_000_000
+    assert bounded.bytes_read > unbounded.bytes_read
 
 
 def test_open_scenes_agree_with_what_was_measured() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -119,7 +119,6 @@ def test_basemaps_that_begin_before_the_season_are_asked_for() -> None:
     assert SCENES.span(SEASON) == (date(2019, 6, 1), date(2019, 12, 1))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30).map(lambda n: 2 * n), st.integers(1, 60), st.integers(2, 28), st.integers(64, 10_000))
 def test_parts_cover_a_grid_once_and_fit(height: int, narrower: int, pixel_bytes: int, most: int) -> None:
     grid = square_grid(500_000.0, 9_300_000.0, height, 32722)[:, : max(1, height - narrower)]

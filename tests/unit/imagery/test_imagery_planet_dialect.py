@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,11 +10,16 @@ import pytest
 from minemap_assets.errors import AuthenticationError, BadInputError, MinemapError, NotEntitledError, QuotaError
 from minemap_assets.imagery.sources.planet_cache import Once
 from minemap_assets.imagery.sources.planet_config import PlanetConfig
+from minemap_assets.imagery.sources.planet_credentials import (
+    CLIENT_VARIABLE,
+    PROFILE_VARIABLE,
+    SECRET_VARIABLE,
+    PlanetAuth,
+)
 from minemap_assets.imagery.sources.planet_dialect import (
     KEY_VARIABLE,
     LEADS_TO,
     Checksum,
-    KeyFromEnvironment,
     PlanetDialect,
     StorageDialect,
     stated_checksum,
@@ -92,20 +98,22 @@ def test_keys_are_taken_out_of_addresses() -> None:
 
 
 @pytest.mark.parametrize(("key", "words"), [(None, "is not set"), ("  ", "is not set"), ("PLAKé", "characters")])
-def test_unusable_keys(monkeypatch: pytest.MonkeyPatch, key: str | None, words: str) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+def test_unusable_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str | None, words: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in (KEY_VARIABLE, CLIENT_VARIABLE, SECRET_VARIABLE, PROFILE_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
     if key is not None:
         monkeypatch.setenv(KEY_VARIABLE, key)
     with pytest.raises(AuthenticationError, match=words) as caught:
-        next(KeyFromEnvironment().auth_flow(httpx.Request("GET", FULL)))
+        next(PlanetAuth(PlanetConfig()).sync_auth_flow(httpx.Request("GET", FULL)))
     assert "PLAKé" not in str(caught.value)
 
 
 def test_the_key_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    auth, request = KeyFromEnvironment(), httpx.Request("GET", FULL)
+    auth, request = PlanetAuth(PlanetConfig()), httpx.Request("GET", FULL)
     for key in ("PLAKone", " PLAKtwo\n"):
         monkeypatch.setenv(KEY_VARIABLE, key)
-        assert next(auth.auth_flow(request)).headers["Authorization"] == f"api-key {key.strip()}"
+        assert next(auth.sync_auth_flow(request)).headers["Authorization"] == f"api-key {key.strip()}"
 
 
 def test_settings() -> None:

@@ -1,51 +1,69 @@
-"""Clarity checks and tables from small indexes with figures worked out by hand."""
+"""The measures of a composite from small masks and seasons with figures worked out by hand."""
+
+from datetime import date
 
 import numpy as np
-import pandas as pd
 import pytest
+from odc.geo.geobox import GeoBox
 
-from minemap_assets.imagery.quality import check_coverage, clarity_summary
+from minemap_assets.geo.grid import square_grid
+from minemap_assets.imagery.quality import largest_gap_days, largest_gap_ha, quality
+from minemap_assets.imagery.seasons import Season, SeasonRule
+from minemap_assets.imagery.source import Composite, Provenance
 
-
-def index(year: int, values: list[float], product: str = "planet-nicfi") -> pd.DataFrame:
-    sites = [f"m{i}" for i in range(len(values))]
-    return pd.DataFrame({"site_id": sites, "year": year, "product": product, "clear_fraction": values})
-
-
-def test_coverage_names_poor_and_absent_sites() -> None:
-    check = check_coverage(index(2020, [0.9, 0.5, 0.49]), ["m0", "m1", "m2", "m7"], 0.5)
-    assert not check.passed
-    assert (check.sites_expected, check.sites_observed, check.observed_share) == (4, 2, 0.5)
-    assert (check.below_minimum, check.without_imagery) == (("m2",), ("m7",))
+SEASON = Season(2021, date(2021, 6, 1), date(2021, 7, 1))
+"""The thirty days of June."""
 
 
-@pytest.mark.parametrize(("share", "passed"), [(0.5, True), (0.51, False)])
-def test_the_share_that_must_be_observed_can_be_set(share: float, passed: bool) -> None:
-    check = check_coverage(index(2020, [0.9, 0.1]), ["m0", "m1"], 0.5, min_share=share)
-    assert check.passed is passed
+def grid(pixels: int, resolution: float = 10.0) -> GeoBox:
+    return square_grid(500_000.0, 8_900_000.0, pixels, 32720, resolution)
 
 
-def test_no_sites_pass() -> None:
-    check = check_coverage(index(2020, []), [], 0.5)
-    assert check.passed
-    assert check.observed_share == 1.0
+def test_the_largest_patch_is_joined_by_sides_and_corners() -> None:
+    observed = np.ones((8, 8), dtype=np.bool_)
+    observed[0, 0] = observed[1, 1] = observed[1, 2] = False
+    observed[4:6, 6:8] = False
+    observed[7, 5] = False
+    assert largest_gap_ha(observed, grid(8)) == pytest.approx(4 * 0.01)
+    observed[6, 6] = False
+    assert largest_gap_ha(observed, grid(8)) == pytest.approx(6 * 0.01)
+    assert largest_gap_ha(observed, grid(8, 5.0)) == pytest.approx(6 * 0.0025)
 
 
-def test_clarity_by_year() -> None:
-    table = clarity_summary([index(2021, [1.0]), index(2020, [0.0, 0.25, 0.5, 0.75, 1.0])])
-    assert list(table["year"]) == [2020, 2021]
-    first = table.iloc[0]
-    assert (first["sites"], first["mean"], first["p5"], first["p50"], first["p75"]) == (5, 0.5, 0.05, 0.5, 0.75)
-    assert first["sd"] == pytest.approx(0.3952847)
-    assert np.isnan(table["sd"].iloc[1])
+@pytest.mark.parametrize(("seen", "hectares"), [(True, 0.0), (False, 0.64)])
+def test_all_or_nothing_seen(seen: bool, hectares: float) -> None:
+    assert largest_gap_ha(np.full((8, 8), seen), grid(8)) == pytest.approx(hectares)
 
 
-def test_products_of_one_year_are_kept_apart() -> None:
-    table = clarity_summary([index(2019, [0.5]), index(2019, [0.7], "sentinel-2-l2a")])
-    assert list(table["product"]) == ["planet-nicfi", "sentinel-2-l2a"]
+@pytest.mark.parametrize(
+    ("days", "gap"),
+    [
+        (["2021-06-11"], 19),
+        (["2021-06-21"], 20),
+        (["2021-06-01", "2021-06-30"], 28),
+        (["2021-06-30", "2021-06-01", "2021-06-16"], 14),
+        (["2021-06-01/2021-06-30"], 0),
+        (["2021-05-01/2021-06-10", "2021-06-15/2021-09-01"], 4),
+        (["2021-06-05/2021-06-20", "2021-06-08"], 10),
+        (["2021-05-01"], 30),
+        (["2021-08-01"], 30),
+        ([], None),
+    ],
+)
+def test_the_longest_stretch_without_a_picture(days: list[str], gap: int | None) -> None:
+    assert largest_gap_days(days, SEASON) == gap
 
 
-def test_nothing_gives_an_empty_table_with_its_columns() -> None:
-    table = clarity_summary([])
-    assert len(table) == 0
-    assert list(table.columns[:5]) == ["year", "product", "sites", "mean", "sd"]
+def test_a_season_across_new_year() -> None:
+    season = SeasonRule(first_month=12, last_month=2).season(2019)
+    assert largest_gap_days(["2019-12-25", "2020-01-10"], season) == 50
+
+
+def test_every_measure_of_a_composite() -> None:
+    count = np.full((4, 4), 3, dtype=np.uint16)
+    count[0] = 0
+    pixels = np.where(count > 0, 500, 0).astype(np.uint16)[np.newaxis]
+    made = Provenance("s", "p", ("a",), "2021-06-11", "2021-06-11", "", True, acquisition_days=("2021-06-11",))
+    found = quality(Composite(grid(4), ("red",), pixels, count, made), SEASON)
+    assert (found.clear_fraction, found.clear_count_mean, found.largest_gap_days) == (0.75, 2.25, 19)
+    assert found.largest_gap_ha == pytest.approx(0.04)

@@ -23,8 +23,8 @@ from minemap_assets.errors import (
     QuotaError,
     RetryableError,
 )
-from minemap_assets.imagery.transport import Client, Counters, Discipline, Nature, TokenBucket
-from minemap_assets.imagery.transport_rules import error_for_status, jitter, retry_after
+from minemap_assets.imagery.transport import Client, Counters, Discipline, Nature, Stop, TokenBucket
+from minemap_assets.imagery.transport_rules import StoppedError, error_for_status, jitter, retry_after
 from servers.processes import Unreliable, unreliable
 from servers.unreliable import KINDS
 
@@ -160,7 +160,7 @@ def test_garbled_json_is_fetched_again() -> None:
         client(Script([httpx.Response(200, content=b"<html>")]), Clock()).get_json(URL)
 
 
-def test_a_refusal_is_answered_with_one_fresh_signature() -> None:
+def test_a_refusal_is_answered_with_a_fresh_signature() -> None:
     refused: list[str | None] = []
 
     def sign(url: str, spent: str | None) -> str:
@@ -173,8 +173,22 @@ def test_a_refusal_is_answered_with_one_fresh_signature() -> None:
     asking.get_json(URL)
     assert refused == [None, None, f"{URL}?sig=2"]
     assert [r.url.params["sig"] for r in script.asked] == ["1", "2", "3"]
+
+
+def test_signatures_that_expire_again_and_again_are_renewed_as_often_as_attempts_allow() -> None:
+    clock = Clock()
+    script = answers(403, 403, 503, 403, 200)
+    assert client(script, clock, lambda url, _: f"{url}?sig=1").get_json(URL) == {"a": 1}
+    assert clock.slept == [0.5] * 8, "only the failure that was no refusal is waited for"
     with pytest.raises(AuthenticationError):
-        client(answers(403), Clock(), sign).get_json(URL)
+        client(answers(403, 403, 503, 403, 403), Clock(), lambda url, _: url).get_json(URL)
+
+
+def test_fresh_signatures_refused_twice_in_a_row_are_a_matter_of_the_account() -> None:
+    script = answers(403)
+    with pytest.raises(AuthenticationError, match="refuses access"):
+        client(script, Clock(), lambda url, _: url).get_json(URL)
+    assert len(script.asked) == 3
 
 
 def test_signatures_and_passwords_stay_out_of_messages() -> None:
@@ -220,6 +234,58 @@ def test_no_more_requests_run_at_a_time_than_allowed() -> None:
             thread.join()
         assert asking.counters.requests == 12
     assert most == 3
+
+
+def test_clients_of_one_service_keep_its_limits_together() -> None:
+    clock, script = Clock(), answers(200)
+    nature = clock.nature()
+    rules = Discipline(rate=2.0, burst=1, concurrency=1)
+    several = [Client("service", rules, transport=httpx.MockTransport(script), nature=nature) for _ in range(3)]
+    for asking in several * 2:
+        asking.get_json(URL)
+    assert clock.seconds == pytest.approx(2.5), "six requests at two a second"
+    Client("another", rules, transport=httpx.MockTransport(script), nature=nature).get_json(URL)
+    assert clock.seconds == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "50"}])
+def test_a_stop_ends_a_long_wait_within_a_second(headers: dict[str, str]) -> None:
+    stop, script, ended = Stop(), answers(503, **headers), threading.Event()
+    rules = Discipline(backoff=60.0, attempts=9)
+    nature = Nature(chance=lambda: 1.0)
+    asking = Client("stopped", rules, transport=httpx.MockTransport(script), nature=nature, stop=stop)
+
+    def ask() -> None:
+        with pytest.raises(StoppedError, match="run was stopped"):
+            asking.get_json(URL)
+        ended.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    while not script.asked:
+        time.sleep(0.01)
+    stop.set()
+    assert ended.wait(2.0)
+    with pytest.raises(StoppedError):
+        asking.get_json(URL)
+    assert len(script.asked) == 1
+
+
+def test_a_stop_leaves_an_answer_at_its_next_piece() -> None:
+    stop = Stop()
+    sent: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        while len(sent) < 1000:
+            sent.append(1)
+            if len(sent) == 3:
+                stop.set()
+            yield b"x" * 100_000
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=endless()))
+    asking = Client("service", FREE, transport=transport, stop=stop)
+    with pytest.raises(StoppedError):
+        asking.get_bytes(URL)
+    assert len(sent) == 3
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def test_no_boundaries_and_no_polygons() -> None:
     assert len(Borders(boundaries(WEST)).split(np.zeros(0, dtype=object))) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(-1, 21), st.floats(-1, 11), st.floats(0.01, 3), st.floats(0.01, 3)), max_size=8),
     st.floats(0, 20),

@@ -60,7 +60,7 @@ def test_across_a_zone_border() -> None:
     assert merged.polygons[0].is_valid
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrays(bool, (16, 24), elements=st.booleans()))
 def test_two_windows_give_what_one_would(world, pattern: np.ndarray) -> None:
     """Outlines of two overlapping windows, joined, are the outlines of the whole scene."""

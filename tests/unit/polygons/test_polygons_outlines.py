@@ -56,7 +56,7 @@ def test_disc_area_has_no_bias(radius: int) -> None:
     assert found.polygons[0].area == np.count_nonzero(mask) * PIXEL_M2
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(arrays(bool, (10, 10)))
 def test_any_mask(mask: np.ndarray) -> None:
     found = outline(mask, GRID)

@@ -67,7 +67,7 @@ def test_overlapping_windows_count_ground_once(world) -> None:
     assert shapely.area(shapely.intersection(*shapes)) < 1e-3 * shapely.area(shapes).min()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(-40, 40), st.integers(-40, 40))
 def test_every_owned_pixel_has_one_owner(world, east: int, north: int) -> None:
     """For windows at any offset, a pixel of the common ground is owned by one site, or by both on the line itself."""

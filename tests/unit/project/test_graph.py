@@ -107,7 +107,8 @@ def test_what_wants_the_accelerator_or_the_database_waits_its_turn(definitions: 
     }
     assert pools["segmentation/raw_masks"] == pools["segmentation/segmentation_model"] == "gpu"
     assert pools["tables/database"] == "database"
-    assert pools["imagery/imagery"] is None
+    assert pools["imagery/imagery"] == pools["imagery/reference_imagery"] == "imagery"
+    assert pools["chips/chips"] is None
 
 
 def test_blocking_checks_stand_where_bad_data_would_enter(definitions: dg.Definitions) -> None:

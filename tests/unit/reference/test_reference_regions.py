@@ -162,7 +162,7 @@ periods = st.lists(
     ),
     st.randoms(),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_regions_survive_the_file_and_order_does_not_matter(regions, random):
     data = write_regions(regions)
     shuffled = list(regions)

@@ -1,7 +1,7 @@
 """Thresholds with a purpose, against brute force."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from minemap_assets.segmentation.metrics import Confusion, Histogram
@@ -38,7 +38,6 @@ def test_area_is_judged_on_the_reference_year_and_iou_on_held_out_ground() -> No
 VALUES = st.lists(st.integers(0, 254), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_no_other_threshold_is_better(mine: list[int], other: list[int]) -> None:
     counts = histogram(mine, other)

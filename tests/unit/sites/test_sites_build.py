@@ -94,7 +94,7 @@ outlines = st.builds(
 
 
 @given(st.lists(outlines, min_size=1, max_size=6), st.lists(outlines, max_size=6), outlines)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_neighbours_never_change_an_id_or_a_grid(known, added, promoted):
     before = sites_of(known).set_index("site_id")
     whole = shapely.union_all(known).buffer(1e-6)

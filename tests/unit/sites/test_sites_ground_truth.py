@@ -124,7 +124,7 @@ boxes = st.lists(
 
 
 @given(boxes, boxes)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_it_is_the_union_and_its_parts_do_not_touch(first, second):
     truth = unite_sets([polygon_set("a", first), polygon_set("b", second, role="outlines")], REGION, CONFIG)
     for name, geometries in (("labels", first), ("outlines", first + second)):
@@ -137,7 +137,7 @@ def test_it_is_the_union_and_its_parts_do_not_touch(first, second):
 
 
 @given(boxes, st.randoms())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_overlapping_regions_and_other_orders_agree(geometries, random):
     west = Region("w", "W", shapely.box(9, -1, 10.25, 1))
     east = Region("e", "E", shapely.box(10.15, -1, 11, 1))

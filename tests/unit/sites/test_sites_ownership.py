@@ -78,7 +78,7 @@ windows = st.lists(
 
 
 @given(windows, st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cells_are_disjoint_cover_all_windows_and_follow_the_nearest_centre(given_windows, seed):
     frame = table(given_windows)
     owned = ownership(frame)

@@ -211,13 +211,40 @@ def test_region_summary() -> None:
 
 
 def test_clarity() -> None:
-    index = pd.DataFrame({"product": ["p", "p", "p", "q"], "clear_fraction": [0.2, 0.4, 0.9, 1.0]})
-    by = rows(imagery_clarity(2019, {"a": index}), "product")
+    table = imagery_clarity(2019, {"a": images(["p", "p", "p", "q"], [0.2, 0.4, 0.9, 1.0])})
+    assert list(table["region"]) == ["a", "a", "(all)", "(all)"]
+    by = rows(table[table["region"] == "a"], "product")
     assert (by["p"]["observations"], by["p"]["p50"]) == (3, 0.4)
     assert by["p"]["mean"] == pytest.approx(0.5)
     assert by["p"]["sd"] == pytest.approx(np.std([0.2, 0.4, 0.9], ddof=1))
+    assert (by["p"]["clear_count_mean"], by["p"]["largest_gap_ha"], by["p"]["largest_gap_days"]) == (3.0, 2.0, 20)
     assert pd.isna(by["q"]["sd"])
+    assert pd.isna(by["q"]["largest_gap_days"])
     assert len(imagery_clarity(2019, {})) == 0
+
+
+def test_clarity_of_all_regions_counts_a_site_once() -> None:
+    one, other = images(["p", "p"], [0.2, 0.4]), images(["p", "p", "p"], [0.2, 0.4, 0.9])
+    table = imagery_clarity(2019, {"a": one, "b": other, "c": one.iloc[:0]}).set_index("region")
+    assert list(table.index) == ["a", "b", "(all)"]
+    assert table.loc["(all)", "observations"] == 3
+    assert table.loc["(all)", "mean"] == pytest.approx(0.5)
+
+
+def images(products: list[str], clear: list[float]) -> pd.DataFrame:
+    """An imagery index: site m0 has 2 observations a pixel, m1 has 3 ...; of the fourth the days are not known."""
+    number = np.arange(len(clear))
+    days = pd.array([None if n == 3 else 10 * n for n in number], dtype="Int64")
+    return pd.DataFrame(
+        {
+            "site_id": [f"m{n}" for n in number],
+            "product": products,
+            "clear_fraction": clear,
+            "clear_count_mean": 2.0 + number,
+            "largest_gap_ha": 1.0 * number,
+            "largest_gap_days": days,
+        }
+    )
 
 
 def publish(lake: Lake, asset: str, build) -> Partition:
@@ -243,9 +270,10 @@ def test_builds_through_the_lake(tmp_path: Path) -> None:
     assert countries.manifest.summary["largest"][0]["country"] == "East"
     regions = publish(lake, "region_summary", lambda w: build_region_summary(2019, parts, w))
     assert regions.manifest.summary["rows"] == 2
-    index = pd.DataFrame({"product": ["p"], "clear_fraction": [0.5]})
+    index = images(["p"], [0.5])
     clarity = publish(lake, "imagery_clarity", lambda w: build_imagery_clarity(2019, {"a": index}, w))
-    assert clarity.manifest.summary["mean_clear_fraction"] == 0.5
+    told = {"product": "p", "mean": 0.5, "clear_count_mean": 2.0, "largest_gap_ha": 0.0, "largest_gap_days": 0}
+    assert clarity.manifest.summary["clarity"] == [told]
 
 
 def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""What a plan says of Planet's basemaps, and what the stand-in service then counts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from minemap_assets.imagery.costs import ASKED, Cost, Job
+from minemap_assets.imagery.source_costs import PlanetCosts
+from minemap_assets.imagery.sources.planet_config import PlanetConfig
+from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
+from minemap_assets.lake import Lake
+from planet_trial import SEASON, SITES, build, make_world, source
+from planet_world import BANDS, Running, served
+from servers.planet_faults import Account
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, Account.GOOD)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("planet")
+    make_world(root)
+    return root
+
+
+@pytest.fixture
+def server(world: Path) -> Iterator[Running]:
+    with served(world) as running:
+        yield running
+
+
+def plan(server: Running, cache: Path, clarity: str) -> Cost:
+    """By a source of its own, as a plan opens one."""
+    config = PlanetConfig.model_validate({"base_url": server.base_url, "clarity": clarity})
+    model = PlanetCosts(config, cache, source(server, cache, clarity=clarity))
+    assert all(model.serves(grid, SEASON) for grid in SITES.values())
+    return model.cost(Job("planet-nicfi", SEASON, BANDS, tuple(SITES.values())))
+
+
+@pytest.mark.parametrize("clarity", ["pixels", "auto"])
+def test_downloads_are_those_of_the_plan(server: Running, tmp_path: Path, clarity: str) -> None:
+    cost = plan(server, tmp_path / "cache", clarity)
+    assert cost.basis == {ASKED}
+    before = server.stats()["counts"]
+    build(Lake.at(str(tmp_path / "lake"), tmp_path / "state"), source(server, tmp_path / "cache", clarity=clarity))
+    counts = {route: number - before.get(route, 0) for route, number in server.stats()["counts"].items()}
+    assert counts["download"] == cost.downloads > 0
+    assert sum(counts.values()) == pytest.approx(cost.requests, rel=0.2)
+    assert plan(server, tmp_path / "cache", clarity).downloads == 0

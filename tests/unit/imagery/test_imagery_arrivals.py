@@ -1,0 +1,89 @@
+"""Arrivals: what a look at the sources tells, and counting corrections of complete seasons."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.arrivals import (
+    ARRIVALS_PATH,
+    Arrivals,
+    Channel,
+    Look,
+    read_arrivals,
+    write_arrivals,
+)
+from minemap_assets.imagery.seasons import CALENDAR_YEAR, SeasonRule
+from minemap_assets.imagery.source import latest_until
+from minemap_assets.stores import LocalStore
+
+CHANNEL = Channel("planet-nicfi", "planet-basemaps", "6-11")
+
+
+def seen(revision: str, *, remote: bool = True) -> Look:
+    return Look({CHANNEL: {2020: revision}}, frozenset({CHANNEL} if remote else ()), {})
+
+
+def after(*looks: Look) -> Arrivals:
+    arrivals = Arrivals()
+    for look in looks:
+        arrivals = arrivals.with_look(look, [(CHANNEL, 2020)])
+    return arrivals
+
+
+def test_the_first_look_is_no_correction_and_every_change_is_one() -> None:
+    assert after(seen("a")).corrections(CHANNEL, 2020) == 0
+    assert after(seen("a"), seen("a")).corrections(CHANNEL, 2020) == 0
+    assert after(seen("a"), seen("b"), seen("a")).corrections(CHANNEL, 2020) == 2
+
+
+def test_a_failed_look_is_no_correction() -> None:
+    failed = Look({}, frozenset(), {CHANNEL: "overloaded"})
+    assert after(seen("a"), failed, seen("a")).corrections(CHANNEL, 2020) == 0
+
+
+def test_images_on_this_machine_speak_for_themselves() -> None:
+    assert after(seen("a", remote=False), seen("b", remote=False)) == Arrivals()
+
+
+def test_running_seasons_are_not_counted() -> None:
+    running = Arrivals().with_look(seen("a"), []).with_look(seen("b"), [])
+    assert running == Arrivals()
+
+
+def test_arrivals_outlive_the_process_and_are_written_only_when_they_change(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    assert read_arrivals(store) == Arrivals()
+    arrivals = after(seen("a"), seen("b"))
+    write_arrivals(store, arrivals)
+    assert read_arrivals(store) == arrivals
+    kept = (tmp_path / ARRIVALS_PATH).stat().st_mtime_ns
+    write_arrivals(store, arrivals)
+    assert (tmp_path / ARRIVALS_PATH).stat().st_mtime_ns == kept
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write_bytes(ARRIVALS_PATH, b'{"channels": 3}')
+    with pytest.raises(BadInputError, match=r"arrivals\.json cannot be read; remove it"):
+        read_arrivals(store)
+
+
+@pytest.mark.parametrize(
+    ("rule", "complete", "running"),
+    [
+        (CALENDAR_YEAR, [2018, 2019, 2020], [2021]),
+        (SeasonRule(first_month=6, last_month=11), [2018, 2019, 2020], []),
+        (SeasonRule(first_month=1, last_month=3), [2018, 2019, 2020, 2021], []),
+        (SeasonRule(first_month=12, last_month=4), [2018, 2019], [2020]),
+        (SeasonRule(first_month=12, last_month=3), [2018, 2019, 2020], []),
+    ],
+)
+def test_a_season_is_complete_once_newer_images_exist(
+    rule: SeasonRule, complete: list[int], running: list[int]
+) -> None:
+    latest = latest_until(datetime(2021, 4, 9, 10, tzinfo=UTC), rule, 2018)
+    assert [y for y, state in latest.revisions.items() if state == "complete"] == complete
+    assert [y for y, state in latest.revisions.items() if state == "until 2021-04"] == running
+    assert latest.newest == datetime(2021, 4, 9, tzinfo=UTC)
