@@ -133,11 +133,6 @@ def _remote_error(path: str, reason: str, reading: bool) -> MinemapError:
     return BadInputError(f"{path} is not there or is no GeoTIFF ({reason}); index the archive again")
 
 
-def read_image(root: str, image: Image, grid: GeoBox, whole: GeoBox, bands: Sequence[str]) -> Tile:
-    """The bands of one image on a grid that is a block of rows of `whole`. See `read_pieces`."""
-    return read_pieces([Part(root, image)], grid, whole, bands)
-
-
 def read_pieces(parts: Sequence[Part], grid: GeoBox, whole: GeoBox, bands: Sequence[str]) -> Tile:
     """The bands of an image, or of pieces of one picture that keep a band in files of one form, as one tile.
 

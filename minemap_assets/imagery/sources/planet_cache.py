@@ -188,7 +188,7 @@ class QuadCache:
     def _evict(self, newest: Path) -> None:
         """Remove files that were used longest ago until the rest is within the limit; `newest` always stays."""
         with _locked(self._folder / "eviction.lock"):
-            files = [_Aged(_last_use(path), path, path.stat().st_size) for path in self._folder.glob("*/*.tif")]
+            files = [file for path in self._folder.glob("*/*.tif") if (file := _aged(path)) is not None]
             size = sum(file.bytes for file in files)
             for file in sorted(file for file in files if file.path != newest):
                 if size <= self._limit:
@@ -237,6 +237,14 @@ def _mark_used(record: Path) -> None:
     """The time of a record is that of its quad's last use: the file's own is part of what is known of it."""
     with suppress(FileNotFoundError):
         os.utime(record)
+
+
+def _aged(path: Path) -> _Aged | None:
+    """A quad's file; None where another process has just given it its name or replaced it."""
+    try:
+        return _Aged(_last_use(path), path, path.stat().st_size)
+    except FileNotFoundError:
+        return None
 
 
 def _last_use(file: Path) -> float:
