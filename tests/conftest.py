@@ -1,10 +1,15 @@
 """What every test may ask for."""
 
 import os
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tiny import Chain
 
 VARIABLE = "MINEMAP_TEST_DATA"
 
@@ -19,3 +24,17 @@ def test_data() -> Path:
     if not folder:
         pytest.skip(f"set {VARIABLE} to the folder of real test data to run this test")
     return Path(folder).absolute()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> "Chain":
+    """The tiny world, run to its end without any disturbance; copy it to change it."""
+    from dagster_project.runner import State
+    from tiny import Chain
+
+    warnings.simplefilter("ignore")
+    chain = Chain(tmp_path_factory.mktemp("finished")).prepared()
+    report = chain.run()
+    assert not report.failures, report.failures
+    assert report.count(State.BLOCKED) == 0
+    return chain

@@ -46,8 +46,9 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[Interruption]:
         raise KeyboardInterrupt
 
     def unraisable(event: "sys.UnraisableHookArgs") -> None:
-        # A signal that is handled inside a finaliser cannot be raised there; the thread below sees to the end.
-        if not interruption.requested:
+        # A signal that is handled inside a finaliser cannot be raised there; the thread below sees to the end. It may
+        # be Dagster's handler that tried, before that thread has heard of the signal.
+        if not interruption.requested and issubclass(event.exc_type, Exception):
             loud(event)
 
     loud, sys.unraisablehook = sys.unraisablehook, unraisable

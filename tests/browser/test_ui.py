@@ -14,6 +14,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tiny import Chain
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -48,11 +50,11 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("ui")
+def address(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("ui") / "copy"
+    finished.copied(folder)
     environment = os.environ | {"MINEMAP_HOME": str(folder / "lake"), "MINEMAP_STATE": str(folder / "state")}
     minemap = [sys.executable, "-m", "dagster_project.cli.main"]
-    subprocess.run([*minemap, "demo", "--world", "tiny"], env=environment, check=True, capture_output=True)
     port = free_port()
     with (folder / "ui.log").open("wb") as log:
         command = [*minemap, "ui", "--port", str(port)]

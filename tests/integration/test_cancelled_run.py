@@ -11,13 +11,14 @@ import httpx
 import pytest
 from dagster_graphql import DagsterGraphQLClient
 
+from commands import Command, command
 from dagster_project.instance import open_instance, sync_regions
 from many_sites import GROUND, Ground, serve_ground, small_project, windows
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
 from minemap_assets.imagery.transport_rules import StoppedError
 from servers.processes import free_port
-from tiny import Chain, Command, command
+from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

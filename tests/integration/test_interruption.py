@@ -12,10 +12,11 @@ import dagster as dg
 import duckdb
 import pytest
 
+from commands import DEMO, Command, Ended
 from dagster_project.graph import stages
 from dagster_project.instance import open_instance
 from dagster_project.orphans import UNFINISHED
-from tiny import DEMO, YEARS, Chain, Command, Ended, at_work
+from tiny import YEARS, Chain, at_work
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

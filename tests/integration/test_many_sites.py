@@ -10,6 +10,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from commands import command
 from earth_engine_scenes import write
 from earth_engine_world import without_credentials
 from many_sites import (
@@ -41,7 +42,7 @@ from servers.planet_faults import DOWNLOADS, Account
 from servers.processes import unreliable as unreliable_server
 from stac_service import World
 from stac_world import TILE, Shot
-from tiny import Chain, command
+from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from commands import DEMO, Command, command
 from minemap_assets.errors import BadInputError, RetryableError
 from minemap_assets.object_store import ObjectStore
 from servers.processes import free_port, running
-from tiny import DEMO, Chain, Command, command
+from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

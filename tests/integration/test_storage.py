@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from commands import DEMO, Command, command
 from minemap_assets.errors import StorageError
 from minemap_assets.lake import PartitionRef
 from minemap_assets.simulation.worlds import ALDER
-from tiny import DEMO, YEARS, Chain, Command, command
+from tiny import YEARS, Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -61,12 +61,6 @@ def test_a_second_run_makes_nothing(copy: Chain) -> None:
     assert made(copy.run()) == set()
 
 
-def test_two_folders_hold_the_same_rows_and_pixels(finished: Chain, tmp_path: Path) -> None:
-    other = Chain(tmp_path).prepared()
-    assert not other.run().failures
-    assert other.contents() == finished.contents()
-
-
 def test_a_changed_polygon_setting_redoes_polygons_and_what_follows(copy: Chain) -> None:
     copy.change("[segmentation]", "[polygons]\nmin_area_km2 = 0.004\n\n[segmentation]")
     redone = made(copy.run())

@@ -1,15 +1,11 @@
-"""The tiny world in tests: a project on it, driven in this process or through the command line.
+"""The tiny world in tests: a project on it, driven in this process.
 
-What belongs here: running the chain and looking at what it made. What does not: what must be true of it (`test_*.py`).
+What belongs here: running the chain and looking at what it made. What does not: the command line (`commands.py`), and
+what must be true of it all (`test_*.py`).
 """
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,8 +28,6 @@ from minemap_assets.simulation.world import World, load_world
 
 WORLD: World = load_world("tiny")
 YEARS = tuple(WORLD.years)
-
-DEMO = ("demo", "--world", "tiny")
 
 
 @dataclass(frozen=True)
@@ -100,61 +94,6 @@ class Chain:
 def assets(report: Report, state: State) -> set[str]:
     """Names of the assets with partitions in a state."""
     return {r.ref.asset for r in report.results if r.state is state}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command came to."""
-
-    code: int
-    text: str
-    seconds: float = 0.0
-
-    def said(self, state: str) -> list[str]:
-        """Asset partitions that the progress lines name as made, kept, failed or blocked, as `where: asset`."""
-        lines = [line.split("] ", 1)[1].split(": ", 1) for line in self.text.splitlines() if line.startswith("[")]
-        return [f"{where}: {a.split()[0]}" for where, states in lines for a in states.split(", ") if a.endswith(state)]
-
-
-class Command:
-    """The command line in a process of its own."""
-
-    def __init__(self, chain: Chain, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        own = {"MINEMAP_HOME": chain.environment.home, "MINEMAP_STATE": str(chain.environment.state)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "dagster_project.cli.main", *words],
-            env=os.environ | own | dict(environment or {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    @property
-    def runs(self) -> bool:
-        return self._process.poll() is None
-
-    def wait_for(self, happened: Callable[[], bool], patience: float = 120.0) -> bool:
-        """True as soon as something happened, False where the command ended before."""
-        end = time.monotonic() + patience
-        while self.runs:
-            if happened():
-                return True
-            assert time.monotonic() < end, "it did not happen"
-            time.sleep(0.003)
-        return False
-
-    def end(self, how: signal.Signals | None = None) -> Ended:
-        """Send a signal, or just wait."""
-        start = time.monotonic()
-        if how is not None:
-            self._process.send_signal(how)
-        text, _ = self._process.communicate()
-        return Ended(self._process.returncode, text, time.monotonic() - start)
-
-
-def command(chain: Chain, *words: str, environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a command to its end."""
-    return Command(chain, *words, environment=environment).end()
 
 
 def at_work(chain: Chain) -> Sequence[str]:
