@@ -18,6 +18,7 @@ from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake import Lake
 from minemap_assets.reference.catalogue import Catalogue, ReferenceEntry, read_catalogue
+from minemap_assets.reference.datasets import is_fetched
 from minemap_assets.reference.regions import Region, read_regions
 from minemap_assets.reference.vector_files import is_empty_collection, read_vector
 from minemap_assets.settings import SETTINGS_PATH, Settings, parse_settings
@@ -118,9 +119,10 @@ class Project:
         for entry in self.catalogue.entries:
             if entry.name == name:
                 return entry
+        fetched = f"fetch the published one with `minemap reference fetch {name}`, or " if is_fetched(name) else ""
         raise BadInputError(
-            f"the reference file {name!r} is not registered; register one with `minemap reference add {name} FILE "
-            "--licence LICENCE`"
+            f"the reference file {name!r} is not registered; {fetched}register one with `minemap reference add {name} "
+            "FILE --licence LICENCE`"
         )
 
     def promoted_sites(self) -> gpd.GeoDataFrame | None:

@@ -90,6 +90,7 @@ def index(
     _complain_of(report, root)
     word = "Replaced" if add_archive(project.lake.store, called, place, report.features) else "Added"
     console.print(_found(report.images))
+    console.print(_bands(report.images), soft_wrap=True)
     counts = f"{counted(len(report.images), 'image')}, {counted(len(report.refused), 'file')} left out"
     console.print(f"{word} archive {called}: {counts}.")
     console.print(_next_step(project, report.images), markup=False, soft_wrap=True)
@@ -104,13 +105,14 @@ def list_archives() -> None:
     if not archives:
         console.print("No archive yet; `minemap archive index FOLDER` adds one.")
         return
-    table = Table("archive", "images", "cloud masks", "products", "from", "until", "place")
+    table = Table("archive", *(Column(name, no_wrap=True) for name in ("products", "images", "days")), "cloud masks")
     for archive in archives:
-        days = sorted(i.start for i in archive.images), sorted(i.end for i in archive.images)
-        products = ", ".join(sorted({i.product for i in archive.images}))
-        count, masks = str(len(archive.images)), _masked(archive.images)
-        table.add_row(archive.name, count, masks, products, str(days[0][0]), str(days[1][-1]), archive.root)
+        days = f"{min(i.start for i in archive.images)} to\n{max(i.end for i in archive.images)}"
+        products = "\n".join(sorted({i.product for i in archive.images}))
+        table.add_row(archive.name, products, f"{len(archive.images):,}", days, _masked(archive.images))
     console.print(table)
+    for archive in archives:
+        console.print(f"{archive.name} lies at {archive.root}", soft_wrap=True)
 
 
 @archive_app.command()
@@ -169,31 +171,37 @@ def _masked(images: "Collection[Image]") -> str:
 
 
 def _found(images: "Iterable[Image]") -> Table:
-    """One row for each product: its images, years, days, bands and the area covered."""
+    """One row for each product: its images, years, days and the area covered."""
     import shapely
 
     from minemap_assets.geo.vector import geodesic_area_km2
-    from minemap_assets.imagery.products import PRODUCTS
 
     every = list(images)
-    table = Table(
-        Column("product", no_wrap=True), "images", "years", "from", "until", "bands", "area, km²", "cloud masks"
-    )
+    fixed = (Column(name, no_wrap=True) for name in ("product", "images", "days", "area, km²"))
+    table = Table(*fixed, "years", "cloud masks")
     for product in sorted({image.product for image in every}):
         some = [image for image in every if image.product == product]
         years = sorted({y for i in some for y in ([i.year] if i.year else range(i.start.year, i.end.year + 1))})
-        has = {band for image in some for band in image.bands}
         table.add_row(
             product,
             f"{len(some):,}",
-            ", ".join(map(str, years)),
-            str(min(image.start for image in some)),
-            str(max(image.end for image in some)),
-            ", ".join(band for band in PRODUCTS[product].bands if band in has),
+            f"{min(image.start for image in some)} to\n{max(image.end for image in some)}",
             f"{geodesic_area_km2(shapely.union_all([image.geometry for image in some])):,.1f}",
+            ", ".join(map(str, years)),
             _masked(some),
         )
     return table
+
+
+def _bands(images: "Iterable[Image]") -> str:
+    """A line for each product: the bands that any of its images has."""
+    from minemap_assets.imagery.products import PRODUCTS
+
+    has: dict[str, set[str]] = {}
+    for image in images:
+        has.setdefault(image.product, set()).update(image.bands)
+    lines = (f"{p} has {', '.join(b for b in PRODUCTS[p].bands if b in bands)}." for p, bands in sorted(has.items()))
+    return "\n".join(lines)
 
 
 def _next_step(project: Project, images: "Iterable[Image]") -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, open_session, parse_regions, parse_years
@@ -29,7 +29,8 @@ def status(
         say_next_steps(project)
         return
     scope = Scope(parse_regions(regions, project), parse_years(years), parse_selection(select, session.definitions()))
-    table = Table("asset", "partitions", "current", "outdated", "with gaps", "missing", title=project.lake.store.root)
+    counted = ("all", "current", "outdated", "gaps", "missing")
+    table = Table(*(Column(name, no_wrap=True) for name in ("asset", *counted)), title=project.lake.store.root)
     for recipe, step_list in _by_recipe(project, scope).items():
         counts = _count(project, recipe, step_list)
         table.add_row(f"{recipe.room}/{recipe.asset}", *(str(c) if c else "·" for c in counts))

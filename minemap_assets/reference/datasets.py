@@ -101,3 +101,8 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
     }
 )
 """By the name under which they are registered."""
+
+
+def is_fetched(name: str) -> bool:
+    """Whether a published set can be fetched by its address."""
+    return name in DATASETS and bool(DATASETS[name].files)
