@@ -9,10 +9,8 @@ import warnings
 import dagster as dg
 
 from minemap_assets.imagery.products import PRODUCTS
+from minemap_assets.polygons.config import WIDEST_WINDOW
 from minemap_assets.project import FIRST_YEAR
-
-WINDOW_YEARS = 2
-"""Years on each side that `mining_polygons` may look at; presets use this many or fewer."""
 
 year_partitions = dg.TimeWindowPartitionsDefinition(
     cron_schedule="0 0 1 1 *", start=str(FIRST_YEAR), fmt="%Y", end_offset=1
@@ -33,7 +31,7 @@ with warnings.catch_warnings():
         {
             "region": dg.DimensionPartitionMapping("region", dg.IdentityPartitionMapping()),
             "year": dg.DimensionPartitionMapping(
-                "year", dg.TimeWindowPartitionMapping(start_offset=-WINDOW_YEARS, end_offset=WINDOW_YEARS)
+                "year", dg.TimeWindowPartitionMapping(start_offset=-WIDEST_WINDOW, end_offset=WIDEST_WINDOW)
             ),
         }
     )

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Preset = Literal["default", "parity"]
 
+WIDEST_WINDOW = 2
+"""Years on each side that the asset graph connects with a year."""
+
 _PARITY = {"window": 1, "holes": "all", "min_area_km2": 0.0}
 """The published rule (paper, postprocessing): one year on each side, every hole filled, nothing too small."""
 
@@ -27,7 +30,7 @@ class PolygonsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     preset: Preset = "default"
     rule: Literal["intersect"] = "intersect"
-    window: int = Field(2, ge=1, le=5)
+    window: int = Field(2, ge=1, le=WIDEST_WINDOW)
     buffer_m: float = Field(0.0, ge=0.0, le=5_000.0)
     holes: Literal["small", "all", "none"] = "small"
     min_hole_km2: float = Field(0.01, ge=0.0)

@@ -4,7 +4,7 @@
 its sites wait, and a rerun asks for those alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +15,7 @@ from minemap_assets.geo.raster import read_raster
 from minemap_assets.lake import Partition, PartitionRef
 from minemap_assets.partitions import partition_key
 from minemap_assets.settings import SETTINGS_PATH
-from roads import BRIGHTNESS, YEARS, Roads, made_sites, open_roads, without_secrets
+from roads import BRIGHTNESS, YEARS, Roads, without_secrets
 from servers.planet_faults import Fault
 from terminal import Answer, Terminal
 from tiny import Chain
@@ -23,17 +23,6 @@ from tiny import Chain
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NEAR_SITE, FAR_SITE = "near", "far"
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return made_sites(tmp_path_factory.mktemp("sites"))
-
-
-@pytest.fixture(scope="module")
-def roads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roads]:
-    with open_roads(tmp_path_factory.mktemp("roads")) as running:
-        yield running
 
 
 @pytest.fixture

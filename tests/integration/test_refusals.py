@@ -4,7 +4,7 @@ What belongs here: the table of sources and conditions. What does not: how a sou
 another source steps in (`test_fall_through.py`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from earth_engine_world import make_keys
 from minemap_assets.settings import SETTINGS_PATH
-from roads import YEARS, Roads, made_sites, open_roads, without_secrets
+from roads import YEARS, Roads, without_secrets
 from servers.earth_engine_accounts import Account as EngineAccount
 from servers.planet_faults import Account
 from servers.processes import free_port
@@ -20,17 +20,6 @@ from terminal import Terminal
 from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return made_sites(tmp_path_factory.mktemp("sites"))
-
-
-@pytest.fixture(scope="module")
-def roads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roads]:
-    with open_roads(tmp_path_factory.mktemp("roads")) as running:
-        yield running
 
 
 @dataclass

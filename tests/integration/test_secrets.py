@@ -20,7 +20,7 @@ import pytest
 
 from earth_engine_world import make_keys
 from minemap_assets.object_store import ObjectStore
-from roads import Roads, made_sites, open_roads, without_secrets
+from roads import Roads, without_secrets
 from servers.earth_engine_accounts import Account as EngineAccount
 from servers.planet_faults import Account, Fault
 from servers.planet_tokens import CLIENT_ID, CLIENT_SECRET
@@ -42,17 +42,6 @@ SIGNATURES = re.compile(
 """What signed addresses and tokens look like, where their text is not known beforehand."""
 
 RUN = ("run", "--select", "imagery/imagery", "--years", "2019,2021")
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return made_sites(tmp_path_factory.mktemp("sites"))
-
-
-@pytest.fixture(scope="module")
-def roads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roads]:
-    with open_roads(tmp_path_factory.mktemp("roads")) as running_roads:
-        yield running_roads
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from dagster_project.demo import compare, totals
 from dagster_project.graph import stages
 from dagster_project.instance import open_instance, restore
 from dagster_project.runner import Report, State
+from minemap_assets.simulation.worlds import ALDER
 from tiny import WORLD, Chain, assets
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -75,6 +76,35 @@ def test_a_changed_polygon_setting_redoes_polygons_and_what_follows(copy: Chain)
         "database",
         "reference_validation",
     }
+
+
+def test_a_swap_of_the_last_year_leaves_the_years_before_untouched(copy: Chain) -> None:
+    """As a team leaves Planet for Sentinel-2; with a window of one year, the first year does not look at the last."""
+    copy.change("[segmentation]", "[polygons]\nwindow = 1\n\n[segmentation]")
+    copy.run()
+    first, middle, last = WORLD.years
+    before = copy.contents()
+    copy.change("until = 2024", f"until = {last - 1}")
+    copy.change("from = 2025", f"from = {last}")
+    report = copy.run()
+    assert not report.failures
+
+    redone = {str(r.ref) for r in report.results if r.state is State.MADE}
+    regions = copy.project.active_regions()
+    for asset in ("imagery", "chips", "raw_masks", "raw_polygons"):
+        assert {r for r in redone if r.startswith(f"{asset}[")} == {f"{asset}[{r}|{last}]" for r in regions}
+    polygons = {r for r in redone if r.startswith("mining_polygons[")}
+    assert polygons == {f"mining_polygons[{r}|{y}]" for r in regions for y in (middle, last)}
+    assert not made(report) & {"reference_imagery", "training_chips", "segmentation_model", "promoted_model"}
+    after = copy.contents()
+    assert {r for r in before if before[r] != after[r]} <= redone
+
+    products = {year: set(copy.table("polygons", year)["product"]) for year in WORLD.years}
+    assert products == {first: {"planet-nicfi"}, middle: {"planet-nicfi"}, last: {"sentinel-2-l2a"}}
+    masks = {str(ref) for ref, _ in after[f"mining_polygons[{ALDER}|{middle}]"][1] if str(ref).startswith("raw_masks")}
+    assert masks == {f"raw_masks[{ALDER}|{year}]" for year in WORLD.years}
+    shown = {year: set(copy.frame("imagery", "imagery", ALDER, str(year))["product"]) for year in (middle, last)}
+    assert shown == {middle: {"planet-nicfi"}, last: {"sentinel-2-l2a"}}
 
 
 def test_a_retrained_model_changes_nothing_until_it_is_promoted(copy: Chain) -> None:
