@@ -11,9 +11,10 @@ import geopandas as gpd
 import pytest
 import shapely
 
+from commands import command
 from minemap_assets.errors import BadInputError
 from minemap_assets.stores import LocalStore
-from tiny import Chain, command
+from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -14,6 +14,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 import stac_world
+from commands import Ended, command
 from minemap_assets.estimates import Wanted, estimate
 from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.vector import read_geoparquet
@@ -34,7 +35,7 @@ from minemap_assets.sites.windows import site_grid
 from planet_world import Running, monthly, served, write_mosaics
 from stac_service import World
 from stac_world import Shot
-from tiny import WORLD, Chain, Ended, command
+from tiny import WORLD, Chain
 
 pytestmark = pytest.mark.integration
 
