@@ -35,13 +35,13 @@ def region_sync(context: dg.SensorEvaluationContext, project: dg.ResourceParam[P
 @dg.sensor(job=imagery_update, minimum_interval_seconds=3600)
 def new_imagery(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
     """Ask for the imagery of every region and ended season whose images are new or were corrected."""
-    found = look_everywhere(project)
+    today = datetime.now(UTC).date()
+    found = look_everywhere(project, today)
     for channel, reason in sorted(found.failures.items()):
         context.log.warning("%s could not be asked, and is asked again next time: %s", channel.key, reason)
     before: Seen = json.loads(context.cursor) if context.cursor else {}
     known = set(context.instance.get_dynamic_partitions(REGION))
     regions = {slug: region for slug, region in project.active_regions().items() if slug in known}
-    today = datetime.now(UTC).date()
     complete = sorted({(channel, year) for channel, _, year in ended_seasons(project, regions, found, today)})
     write_arrivals(project.lake.store, read_arrivals(project.lake.store).with_look(found, complete))
     requests = [
@@ -68,13 +68,12 @@ def missing_imagery(context: dg.SensorEvaluationContext, project: dg.ResourcePar
     return dg.SensorResult(run_requests=requests)
 
 
-def look_everywhere(project: Project) -> Look:
-    """Ask every source of every product in use, for the seasons of all active regions."""
+def look_everywhere(project: Project, today: date) -> Look:
+    """Ask every source of every product in use up to today's year, for the seasons of all active regions."""
     regions = project.active_regions().values()
     rules = {project.season_rule(region) for region in regions}
-    products = {
-        project.product_for(region, year) for region in regions for year in range(FIRST_YEAR, date.today().year)
-    }
+    years = range(FIRST_YEAR, today.year + 1)
+    products = {project.product_for(region, year) for region in regions for year in years}
     return together(look(product, project.sources(product), rules) for product in sorted(products))
 
 

@@ -190,10 +190,6 @@ class Client:
         """The JSON answer to a JSON question that changes nothing there. Raises as `request` does."""
         return json.loads(self.request("POST", url, body=body, check=_is_json).content)
 
-    def get_bytes(self, url: str, params: Mapping[str, Any] | None = None, *, check: Check | None = None) -> bytes:
-        """A whole body. Raises as `request` does."""
-        return self.request("GET", url, params=params, check=check).content
-
     def get_span(self, url: str, start: int, length: int, *, check: Callable[[Span], None] | None = None) -> Span:
         """`length` bytes of a remote file from `start`, fewer only where the file ends.
 

@@ -129,10 +129,6 @@ class Catalogue(BaseModel):
         """The entry of that name; None where there is none."""
         return next((e for e in self.entries if e.name == name), None)
 
-    def of_kind(self, kind: Kind) -> tuple[ReferenceEntry, ...]:
-        """Entries of one kind, sorted by name."""
-        return tuple(e for e in self.entries if e.kind == kind)
-
 
 @dataclass(frozen=True)
 class Registration:

@@ -1,11 +1,21 @@
-"""What the tests of the command line over all services share: a project with sites, and the services."""
+"""What several integration tests share: the services' stand-ins, and a project with sites."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from planet_trial import make_world
 from roads import Roads, made_sites, open_roads
 from tiny import Chain
+
+
+@pytest.fixture(scope="session")
+def basemaps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Planet's stand-in serves; nobody changes it."""
+    root = tmp_path_factory.mktemp("planet")
+    make_world(root)
+    return root
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from minemap_assets.imagery.sources.planet_cache import QuadCache
 from minemap_assets.imagery.sources.planet_client import PlanetClient
 from minemap_assets.imagery.sources.planet_config import PlanetConfig
 from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
-from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, make_world, quads_under, source
+from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, quads_under, source
 from planet_world import BANDS, SUPPORT, Running, served
 from servers.planet_faults import Account
 
@@ -22,16 +22,9 @@ pytestmark = pytest.mark.integration
 HALF = SeasonRule().season(2018)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("planet")
-    make_world(root)
-    return root
-
-
 @pytest.fixture
-def server(world: Path) -> Iterator[Running]:
-    with served(world) as running:
+def server(basemaps: Path) -> Iterator[Running]:
+    with served(basemaps) as running:
         yield running
 
 

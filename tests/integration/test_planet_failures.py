@@ -29,7 +29,7 @@ from minemap_assets.imagery.sources.planet_credentials import (
 from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
 from minemap_assets.imagery.transport import Discipline
 from minemap_assets.lake import Lake, Manifest, PartitionRef
-from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, make_world, quads_under, source
+from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, quads_under, source
 from planet_world import BANDS, Running, render_quads, served
 from servers.planet_faults import Account, Fault
 from servers.planet_tokens import CLIENT_ID, CLIENT_SECRET
@@ -38,15 +38,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("planet")
-    make_world(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def server(world: Path) -> Iterator[Running]:
-    with served(world, page_size=3) as running:
+def server(basemaps: Path) -> Iterator[Running]:
+    with served(basemaps, page_size=3) as running:
         yield running
 
 
@@ -62,12 +55,12 @@ def pixels_of(lake: Lake, manifest: Manifest) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_every_route_failing_a_fifth_of_the_time(world: Path, tmp_path: Path, seed: int) -> None:
-    with served(world, page_size=2) as calm:
+def test_every_route_failing_a_fifth_of_the_time(basemaps: Path, tmp_path: Path, seed: int) -> None:
+    with served(basemaps, page_size=2) as calm:
         lake = Lake.local(tmp_path / "calm", tmp_path / "s1")
         expected = pixels_of(lake, build(lake, source(calm, tmp_path / "calm-cache")))
         needed = sum(calm.stats()["counts"].values())
-    with served(world, page_size=2, faults=0.2, seed=seed, stall_s=2.0) as rough:
+    with served(basemaps, page_size=2, faults=0.2, seed=seed, stall_s=2.0) as rough:
         lake = Lake.local(tmp_path / "rough", tmp_path / "s2")
         manifest = build(lake, source(rough, tmp_path / "rough-cache"))
         stats = rough.stats()
@@ -81,9 +74,9 @@ def test_every_route_failing_a_fifth_of_the_time(world: Path, tmp_path: Path, se
 
 
 @pytest.mark.parametrize("kind", list(Fault))
-def test_each_way_to_fail(world: Path, server: Running, tmp_path: Path, kind: Fault) -> None:
+def test_each_way_to_fail(basemaps: Path, server: Running, tmp_path: Path, kind: Fault) -> None:
     expected = source(server, tmp_path / "calm").read(SITES["c"], SeasonRule().season(2018), BANDS)
-    with served(world, faults=0.3, seed=5, only=[kind], stall_s=2.0) as rough:
+    with served(basemaps, faults=0.3, seed=5, only=[kind], stall_s=2.0) as rough:
         patient = Discipline(**{**vars(BRISK), "attempts": 12})
         found = source(rough, tmp_path / "rough", patient).read(SITES["c"], SeasonRule().season(2018), BANDS)
         assert rough.stats()["failed"][kind] > 0
@@ -92,21 +85,21 @@ def test_each_way_to_fail(world: Path, server: Running, tmp_path: Path, kind: Fa
 
 
 @pytest.mark.parametrize(("tags", "more"), [("md5", 0), ("google", 0), ("other", 1)])
-def test_checksums_of_storage(world: Path, tmp_path: Path, tags: str, more: int) -> None:
+def test_checksums_of_storage(basemaps: Path, tmp_path: Path, tags: str, more: int) -> None:
     """A tag that looks like a checksum and is none costs one more download, once."""
     quads = quads_under([SITES["c"]], HALF_YEAR)
-    with served(world, tags=tags) as server:
+    with served(basemaps, tags=tags) as server:
         source(server, tmp_path / "calm", concurrency=1).read(SITES["c"], SeasonRule().season(2018), BANDS)
         assert server.stats()["counts"]["download"] == len(quads) + more
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(world: Path, tmp_path: Path) -> None:
+def test_an_interrupted_download_goes_on_where_it_stopped(basemaps: Path, tmp_path: Path) -> None:
     grid, season = SITES["c"], SeasonRule().season(2018)
     impatient = Discipline(**{**vars(BRISK), "attempts": 1})
     cache = tmp_path / "cache"
-    with served(world, faults=1.0, only=[Fault.TRUNCATED]) as rough, pytest.raises(RetryableError):
+    with served(basemaps, faults=1.0, only=[Fault.TRUNCATED]) as rough, pytest.raises(RetryableError):
         source(rough, cache, impatient).read(grid, season, BANDS)
-    with served(world) as server:
+    with served(basemaps) as server:
         planet = source(server, tmp_path / "calm")
         whole = planet.read(grid, season, BANDS)
         quad = sorted((tmp_path / "calm" / HALF_YEAR.id).glob("*.tif"))[0]
@@ -161,9 +154,9 @@ def test_one_sentence_with_the_next_step(
     assert not [word for word in Account if word in caplog.text]
 
 
-def test_a_damaged_cached_quad_is_fetched_again(world: Path, tmp_path: Path) -> None:
+def test_a_damaged_cached_quad_is_fetched_again(basemaps: Path, tmp_path: Path) -> None:
     season = SeasonRule().season(2018)
-    with served(world) as server:
+    with served(basemaps) as server:
         first = source(server, tmp_path).read(SITES["c"], season, BANDS)
         quads = quads_under([SITES["c"]], HALF_YEAR)
         for path in sorted((tmp_path / HALF_YEAR.id).glob("*.tif"))[:1]:
@@ -197,8 +190,8 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("client")
-def test_a_service_account_gets_one_token_for_all(world: Path, tmp_path: Path) -> None:
-    with served(world) as server:
+def test_a_service_account_gets_one_token_for_all(basemaps: Path, tmp_path: Path) -> None:
+    with served(basemaps) as server:
         several = [source(server, tmp_path / str(n), auth_server=server.auth_server) for n in range(2)]
         for planet in several:
             planet.read(SITES["c"], SeasonRule().season(2018), BANDS)
@@ -212,8 +205,8 @@ def test_a_service_account_gets_one_token_for_all(world: Path, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("client")
-def test_a_token_that_ends_is_renewed_before(world: Path, tmp_path: Path) -> None:
-    with served(world) as server:
+def test_a_token_that_ends_is_renewed_before(basemaps: Path, tmp_path: Path) -> None:
+    with served(basemaps) as server:
         server.tell(token_seconds=0.2)
         for n in range(2):
             source(server, tmp_path / str(n), auth_server=server.auth_server).latest()
@@ -222,9 +215,9 @@ def test_a_token_that_ends_is_renewed_before(world: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("client")
-def test_tokens_under_failures(world: Path, tmp_path: Path) -> None:
+def test_tokens_under_failures(basemaps: Path, tmp_path: Path) -> None:
     """The token server is repeated like everything else."""
-    with served(world, faults=0.3, seed=3, only=[Fault.UNAVAILABLE, Fault.TRUNCATED]) as server:
+    with served(basemaps, faults=0.3, seed=3, only=[Fault.UNAVAILABLE, Fault.TRUNCATED]) as server:
         patient = Discipline(**{**vars(BRISK), "attempts": 12})
         planet = source(server, tmp_path, patient, auth_server=server.auth_server)
         assert planet.read(SITES["c"], SeasonRule().season(2018), BANDS).clear_fraction == 1.0

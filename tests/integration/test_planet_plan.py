@@ -10,7 +10,7 @@ from minemap_assets.imagery.source_costs import PlanetCosts
 from minemap_assets.imagery.sources.planet_config import PlanetConfig
 from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
 from minemap_assets.lake import Lake
-from planet_trial import SEASON, SITES, build, make_world, source
+from planet_trial import SEASON, SITES, build, source
 from planet_world import BANDS, Running, served
 from servers.planet_faults import Account
 
@@ -22,16 +22,9 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, Account.GOOD)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("planet")
-    make_world(root)
-    return root
-
-
 @pytest.fixture
-def server(world: Path) -> Iterator[Running]:
-    with served(world) as running:
+def server(basemaps: Path) -> Iterator[Running]:
+    with served(basemaps) as running:
         yield running
 
 

@@ -24,7 +24,7 @@ from minemap_assets.imagery.sources.planet import PlanetSource
 from minemap_assets.imagery.sources.planet_config import PlanetConfig
 from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
 from minemap_assets.lake import Lake
-from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, build, make_world, quads_under, site, source
+from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, build, quads_under, site, source
 from planet_world import BANDS, MosaicSpec, Running, haze, render_quads, served, write_mosaics, write_quad
 from servers.planet_faults import Account
 
@@ -32,15 +32,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("planet")
-    make_world(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def server(world: Path) -> Iterator[Running]:
-    with served(world, page_size=3) as running:
+def server(basemaps: Path) -> Iterator[Running]:
+    with served(basemaps, page_size=3) as running:
         yield running
 
 
@@ -57,14 +50,14 @@ def archive(folder: Path) -> ArchiveSource:
     return ArchiveSource("planet-nicfi", [read_index("quads", str(folder), report.features)])
 
 
-def test_chosen_months_agree_with_an_archive_of_them(world: Path, server: Running, tmp_path: Path) -> None:
+def test_chosen_months_agree_with_an_archive_of_them(basemaps: Path, server: Running, tmp_path: Path) -> None:
     composite = source(server, tmp_path / "cache").read(SITES["a"], SEASON, ("red", "nir"))
     folder = tmp_path / "archive"
     folder.mkdir()
     for acquisition in composite.provenance.acquisitions:
         name, quad = acquisition.split("/")
         spec = next(s for s in MONTHS if s.name == name)
-        (folder / f"{quad}.tif").write_bytes((world / spec.id / f"{quad}.tif").read_bytes())
+        (folder / f"{quad}.tif").write_bytes((basemaps / spec.id / f"{quad}.tif").read_bytes())
     theirs = archive(folder).read(SITES["a"], SEASON, ("red", "nir"))
     np.testing.assert_array_equal(composite.pixels, theirs.pixels)
     np.testing.assert_array_equal(composite.clear_count, theirs.clear_count)
@@ -91,8 +84,8 @@ def test_a_tie_goes_to_the_last_month_and_quads_choose_for_themselves(tmp_path: 
     assert set(composite.provenance.acquisitions) == expected
 
 
-def test_scene_metadata_decides_where_it_is_asked_for(world: Path, tmp_path: Path) -> None:
-    with served(world) as server:
+def test_scene_metadata_decides_where_it_is_asked_for(basemaps: Path, tmp_path: Path) -> None:
+    with served(basemaps) as server:
         composite = source(server, tmp_path, clarity="metadata").read(SITES["c"], SEASON, BANDS)
         counts = server.stats()["counts"]
     quads = quads_under([SITES["c"]], MONTHS[0])
@@ -110,11 +103,11 @@ def test_pixels_decide_where_metadata_is_refused(
         source(server, tmp_path, clarity="metadata").read(SITES["c"], SEASON, BANDS)
 
 
-def test_neighbours_share_quads_and_runs_share_the_cache(world: Path, tmp_path: Path) -> None:
+def test_neighbours_share_quads_and_runs_share_the_cache(basemaps: Path, tmp_path: Path) -> None:
     quads = quads_under(list(SITES.values()), MONTHS[0])
     apart = sum(len(quads_under([grid], MONTHS[0])) for grid in SITES.values())
     assert len(quads) < apart
-    with served(world) as server:
+    with served(basemaps) as server:
         assert not build(Lake.local(tmp_path / "one", tmp_path / "s1"), source(server, tmp_path / "cache")).missing
         first = server.stats()["counts"]
         assert first["download"] == first["full"] == first["quad"] == len(quads) * len(MONTHS)
@@ -196,7 +189,7 @@ def test_a_revised_mosaic_is_fetched_again(tmp_path: Path) -> None:
     ],
 )
 def test_band_order_is_read_from_the_file(
-    world: Path,
+    basemaps: Path,
     tmp_path: Path,
     names: tuple[str | None, ...],
     stated: tuple[str, ...] | None,
@@ -209,10 +202,10 @@ def test_band_order_is_read_from_the_file(
     ]
     quads = sorted(HALF_YEAR.quads.touching(SITES["c"]))
     for quad in quads:
-        with rasterio.open(world / HALF_YEAR.id / f"{quad}.tif") as given:
+        with rasterio.open(basemaps / HALF_YEAR.id / f"{quad}.tif") as given:
             pixels = given.read([BANDS.index(name) + 1 for name in order])
         write_quad(root / HALF_YEAR.id / f"{quad}.tif", pixels, HALF_YEAR.grid(quad), names)
-    with served(world) as calm:
+    with served(basemaps) as calm:
         expected = source(calm, tmp_path / "calm").read(SITES["c"], season, BANDS)
     with served(root) as server:
         planet = source(server, tmp_path / "cache", bands=stated)

@@ -87,7 +87,7 @@ def test_corrected_images_are_fetched_again_and_no_others(sensors: Sensors) -> N
 def test_a_running_season_is_left_alone(sensors: Sensors) -> None:
     project = sensors.chain.project
     regions = project.active_regions()
-    found = look_everywhere(project)
+    found = look_everywhere(project, date(YEARS[-1], 12, 1))
     running, over = (
         {year for _, _, year in ended_seasons(project, regions, found, day)}
         for day in (date(YEARS[-1], 11, 30), date(YEARS[-1], 12, 1))

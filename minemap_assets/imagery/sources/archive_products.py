@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.errors import BadInputError, MinemapError, PermanentError
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.sources.archive_cloud_rules import CloudFiles
 from minemap_assets.imagery.sources.archive_features import Image, read_index, write_features
@@ -64,7 +64,9 @@ def index_folder(
     bands = [path for path in paths if path not in clouds.rules]
     refused = [Refusal(path, orphan(path)) for path in clouds.without_image(bands)]
     images: list[Image] = []
-    for (kind, order), members in _groups(root, bands, rules).items():
+    groups, unreadable = _groups(root, bands, rules)
+    refused += unreadable
+    for (kind, order), members in groups.items():
         if kind is None:
             refused += [Refusal(p, f"{p} does not say which product it is; index it with --product") for p in members]
             continue
@@ -103,39 +105,51 @@ def product_by_name(path: str) -> str | None:
 
 
 def product_by_content(path: str) -> str | None:
-    """The product of a file that GDAL opens: quads by their pixels' size, Level-1C by its band 10; None for others."""
-    try:
-        with opened(path) as source:
-            size = abs(float(source.transform.a))
-            if str(source.crs) == "EPSG:3857" and abs(size / _QUAD_METRES - 1.0) < 0.001:
-                return QUADS
-            bands = {common_band(text or "") for text in source.descriptions}
-    except MinemapError:
-        return None
+    """The product of an image: quads by their pixels' size, Level-1C by its band 10; None for others.
+
+    Raises `MinemapError` where the file cannot be opened.
+    """
+    with opened(path) as source:
+        size = abs(float(source.transform.a))
+        if str(source.crs) == "EPSG:3857" and abs(size / _QUAD_METRES - 1.0) < 0.001:
+            return QUADS
+        bands = {common_band(text or "") for text in source.descriptions}
     return "sentinel-2-l1c" if "cirrus" in bands else None
 
 
-def _groups(root: str, paths: Sequence[str], rules: ArchiveRules) -> dict[tuple[str | None, Bands], list[str]]:
-    """Files by product and, for quads, by the order of their bands. Raises `BadInputError` where none has a product."""
+def _groups(
+    root: str, paths: Sequence[str], rules: ArchiveRules
+) -> tuple[dict[tuple[str | None, Bands], list[str]], list[Refusal]]:
+    """Files by product and, for quads, by the order of their bands; and those that cannot be opened, with the reason.
+
+    Raises `BadInputError` where no file that can be opened has a product.
+    """
     own = PurePosixPath(root).name
     groups: dict[tuple[str | None, Bands], list[str]] = {}
+    unreadable: list[Refusal] = []
     for path in paths:
         whole = address(root, path)
-        product = product_by_name(f"{own}/{path}") or product_by_content(whole)
-        order = _quad_bands(whole) if product == QUADS and rules.bands is None else rules.bands
+        try:
+            product = product_by_name(f"{own}/{path}") or product_by_content(whole)
+            order = _quad_bands(whole) if product == QUADS and rules.bands is None else rules.bands
+        except MinemapError as error:
+            unreadable.append(Refusal(path, str(error)))
+            continue
         groups.setdefault((product, order), []).append(path)
-    if all(product is None for product, _ in groups):
+    if groups and all(product is None for product, _ in groups):
         raise BadInputError(
             f"the files in {root} do not say which product they are; say so with --product and one of "
             f"{', '.join(PRODUCTS)}"
         )
-    return groups
+    return groups, unreadable
 
 
 def _quad_bands(path: str) -> tuple[str, ...] | None:
-    """Bands of a quad in the documented order where the file names none, as `planet-basemaps` reads it."""
-    try:
-        with opened(path) as source:
+    """Bands of a quad in the documented order where the file names none, as `planet-basemaps` reads it; None where they
+    are not those of a whole quad, so that what the file says counts. Raises as `opened` does.
+    """
+    with opened(path) as source:
+        try:
             return band_order(source, None)
-    except MinemapError:
-        return None
+        except PermanentError:
+            return None

@@ -95,6 +95,15 @@ def test_a_folder_of_several_products_says_what_it_holds_and_what_to_do_next(min
     assert 'planet-nicfi = ["archive"]; sentinel-2-l2a = ["stac", "archive"]' in again.out
 
 
+def test_a_damaged_file_is_named_with_what_is_wrong_with_it(minemap: Terminal, folder: Path) -> None:
+    (folder / "photo_20190717.tif").write_bytes(b"II*\0 and no more")
+    answer = minemap("archive", "index", folder.name)
+    assert answer.code == 0, answer.err
+    line = next(one for one in answer.err.splitlines() if "photo_20190717.tif" in one)
+    assert "does not say which product" not in line
+    assert "Added archive old-downloads: 2 images, 2 files left out." in answer.out
+
+
 def test_content_tells_where_names_do_not(minemap: Terminal) -> None:
     quad(minemap.folder / "mine" / "2019-06" / "1024-1039.tif")
     bands = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")

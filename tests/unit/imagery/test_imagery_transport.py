@@ -284,7 +284,7 @@ def test_a_stop_leaves_an_answer_at_its_next_piece() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=endless()))
     asking = Client("service", FREE, transport=transport, stop=stop)
     with pytest.raises(StoppedError):
-        asking.get_bytes(URL)
+        asking.request("GET", URL)
     assert len(sent) == 3
 
 

@@ -25,7 +25,7 @@ def test_logs_hold_neither_queries_nor_accounts(caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.DEBUG)
     with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as web, Client("service") as asking:
         threading.Thread(target=web.serve_forever, daemon=True).start()
-        asking.get_bytes(f"http://me:s3cret-a@127.0.0.1:{web.server_port}/start?key=s3cret-c")
+        asking.request("GET", f"http://me:s3cret-a@127.0.0.1:{web.server_port}/start?key=s3cret-c")
         web.shutdown()
     assert "/start?..." in caplog.text
     assert "/file?..." in caplog.text

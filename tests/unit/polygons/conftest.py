@@ -48,16 +48,6 @@ def site_rows(grids: Mapping[str, GeoBox], region: str = "testland") -> gpd.GeoD
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=WGS84)
 
 
-def imagery_rows(sites: gpd.GeoDataFrame, product: str = "planet-nicfi") -> gpd.GeoDataFrame:
-    """An imagery index with one row a site."""
-    frame = sites[["site_id", "geometry"]].copy()
-    frame["product"] = product
-    frame["source"] = [f"source-{s}" for s in frame["site_id"]]
-    frame["acquisitions"] = [[f"quad-{s}", "mosaic"] for s in frame["site_id"]]
-    frame["clear_fraction"] = np.linspace(0.5, 1.0, len(frame))
-    return frame
-
-
 @dataclass
 class World:
     """A lake, sites with grids, and a region around them."""
