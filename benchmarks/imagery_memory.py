@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support.scenes import every, served, square, write_scenes
 
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.stac_config import StacConfig
+from minemap_assets.imagery.sources.stac.config import StacConfig
 
 LIMIT = 1.15
 SITES = (50, 200)
@@ -47,8 +47,9 @@ def work(config: str, folder: str, sites: str, dates: str) -> None:
 
     from minemap_assets.geo.grid import footprint_wgs84, to_columns
     from minemap_assets.imagery.build import build_imagery
-    from minemap_assets.imagery.sources.stac import StacSource
-    from minemap_assets.lake import Lake, PartitionRef, build_partition
+    from minemap_assets.imagery.sources.stac.source import StacSource
+    from minemap_assets.lake.lake import Lake, build_partition
+    from minemap_assets.lake.manifests import PartitionRef
 
     warnings.simplefilter("ignore")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

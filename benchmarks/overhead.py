@@ -17,7 +17,7 @@ from dagster_project.instance import open_instance, sync_regions
 from dagster_project.resources import project_from
 from dagster_project.runner import Runner
 from dagster_project.selection import parse_selection
-from minemap_assets.project import Project
+from minemap_assets.project.project import Project
 from minemap_assets.simulation.world import World, load_world
 
 GOAL = 0.3

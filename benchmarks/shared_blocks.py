@@ -28,7 +28,7 @@ from support.scenes import BLOCK, Catalogue, every, served, write_scenes
 
 from minemap_assets.geo.grid import at_resolution
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.stac import StacSource
+from minemap_assets.imagery.sources.stac.source import StacSource
 from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.windows import centres, window_grids
 

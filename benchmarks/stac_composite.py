@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support.scenes import every, served, square, write_scenes
 
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.stac_config import StacConfig
+from minemap_assets.imagery.sources.stac.config import StacConfig
 
 LIMIT = 0.6
 RUNS = 3
@@ -38,7 +38,7 @@ SEASON = Season(DAYS[0].year, DAYS[0], DAYS[-1].replace(month=DAYS[-1].month + 1
 
 def ours(config: StacConfig, cache: Path) -> npt.NDArray[np.uint16]:
     """The composite by the source, with an empty cache."""
-    from minemap_assets.imagery.sources.stac import StacSource
+    from minemap_assets.imagery.sources.stac.source import StacSource
 
     return StacSource("sentinel-2-l2a", config, cache).read(GRID, SEASON, BANDS).pixels
 
@@ -96,7 +96,7 @@ def work(name: str, config: str, cache: str, target: str) -> None:
     import odc.stac  # noqa: F401
     import pystac_client  # noqa: F401
 
-    import minemap_assets.imagery.sources.stac  # noqa: F401
+    import minemap_assets.imagery.sources.stac.source  # noqa: F401
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()

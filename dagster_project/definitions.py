@@ -15,7 +15,7 @@ from dagster_project.sensors import SENSORS
 from minemap_assets.chips.assets import chips_assets
 from minemap_assets.imagery.assets import imagery_assets
 from minemap_assets.polygons.assets import polygons_assets
-from minemap_assets.project import Project
+from minemap_assets.project.project import Project
 from minemap_assets.reference.assets import reference_assets
 from minemap_assets.segmentation.assets import segmentation_assets
 from minemap_assets.sites.assets import sites_assets

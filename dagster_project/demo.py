@@ -13,11 +13,11 @@ import shapely
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import EQUAL_AREA, read_geoparquet
-from minemap_assets.lake import PartitionRef
-from minemap_assets.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
+from minemap_assets.project.regions import region_from_file, write_regions
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.reference.catalogue import CATALOGUE_PATH, register
-from minemap_assets.reference.regions import region_from_file, write_regions
-from minemap_assets.settings import SETTINGS_PATH
 from minemap_assets.simulation.world import World
 
 LICENCE = "CC0-1.0 (simulated)"

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.explain import explain
+from minemap_assets.messages import explain
 
 
 class Environment(BaseSettings):

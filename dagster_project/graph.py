@@ -9,11 +9,11 @@ from enum import Enum
 
 from dagster_project.selection import Selection
 from minemap_assets.chips.recipes import CHIPS, TRAINING_CHIPS
+from minemap_assets.graph.recipes import Keys, Recipe
 from minemap_assets.imagery.recipes import IMAGERY, REFERENCE_IMAGERY
-from minemap_assets.lake import PartitionRef
+from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.polygons.recipes import MINING_POLYGONS, RAW_POLYGONS
-from minemap_assets.project import Project
-from minemap_assets.recipes import Keys, Recipe
+from minemap_assets.project.project import Project
 from minemap_assets.reference.recipes import COUNTRY_BOUNDARIES, VALIDATION_POINTS, polygon_set
 from minemap_assets.segmentation.recipes import (
     MODEL_EVALUATION,

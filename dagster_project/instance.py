@@ -14,11 +14,12 @@ from dagster import DagsterInstance
 
 from dagster_project.orphans import close_orphans
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake import Partition, PartitionRef
-from minemap_assets.partitions import partition_key, region_partitions
-from minemap_assets.project import Project
-from minemap_assets.stores import storage_errors
-from minemap_assets.workspaces import HeldError, hold
+from minemap_assets.graph.partitions import partition_key, region_partitions
+from minemap_assets.lake.disk_errors import storage_errors
+from minemap_assets.lake.locks import HeldError, hold
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import Project
 
 PATIENCE_SECONDS = 60.0
 
@@ -74,7 +75,7 @@ def sync_regions(instance: DagsterInstance, project: Project) -> None:
 
 def restore(instance: DagsterInstance, project: Project, refs: Iterable[PartitionRef]) -> int:
     """Record the materialisations the instance does not know of; returns how many there were."""
-    from minemap_assets.io_managers import metadata
+    from minemap_assets.graph.materialization import metadata
 
     known: dict[dg.AssetKey, set[str | None]] = {}
     count = 0

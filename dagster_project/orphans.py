@@ -15,7 +15,8 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterInstance
 
-from minemap_assets.workspaces import LOCK, clear, hold, is_held
+from minemap_assets.lake.locks import LOCK, hold, is_held
+from minemap_assets.lake.workspaces import clear
 
 PROCESS = "minemap/process"
 """Tag of a run: the lock file that its process holds."""

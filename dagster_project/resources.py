@@ -5,7 +5,7 @@ What belongs here: which source names there are and how each is opened. What doe
 
 from dagster_project.environment import Environment
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.project import Project, SourceFactory, SourceRequest, open_project
+from minemap_assets.project.project import Project, SourceFactory, SourceRequest, open_project
 
 
 def _simulated(request: SourceRequest) -> ImagerySource:
@@ -16,25 +16,25 @@ def _simulated(request: SourceRequest) -> ImagerySource:
 
 
 def _archive(request: SourceRequest) -> ImagerySource:
-    from minemap_assets.imagery.sources.archive_catalogue import open_archive
+    from minemap_assets.imagery.sources.archive.catalogue import open_archive
 
     return open_archive(request.product, request.lake.store)
 
 
 def _earth_engine(request: SourceRequest) -> ImagerySource:
-    from minemap_assets.imagery.sources.earth_engine import open_earth_engine
+    from minemap_assets.imagery.sources.earth_engine.source import open_earth_engine
 
     return open_earth_engine(request.product, request.settings.sources.earth_engine)
 
 
 def _planet(request: SourceRequest) -> ImagerySource:
-    from minemap_assets.imagery.sources.planet import open_planet
+    from minemap_assets.imagery.sources.planet.source import open_planet
 
     return open_planet(request.product, request.settings.sources.planet_basemaps, request.lake.state)
 
 
 def _stac(request: SourceRequest) -> ImagerySource:
-    from minemap_assets.imagery.sources.stac import StacSource
+    from minemap_assets.imagery.sources.stac.source import StacSource
 
     return StacSource(request.product, request.settings.sources.stac, request.lake.state / "stac-cache")
 

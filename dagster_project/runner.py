@@ -15,12 +15,12 @@ from dagster_project.graph import Scope, Step, steps
 from dagster_project.instance import restore
 from dagster_project.orphans import presence
 from minemap_assets.errors import StorageError
-from minemap_assets.io_managers import MADE_NOW
-from minemap_assets.lake import PartitionRef
-from minemap_assets.project import Project
-from minemap_assets.recipes import Recipe
+from minemap_assets.graph.materialization import MADE_NOW
+from minemap_assets.graph.recipes import Recipe
+from minemap_assets.lake.disk_errors import storage_errors
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.project import Project
 from minemap_assets.segmentation.recipes import PROMOTED_MODEL
-from minemap_assets.stores import storage_errors
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -168,7 +168,7 @@ class Runner:
 
 def dagster_key(step: Step) -> str | None:
     """The Dagster partition key of a step."""
-    from minemap_assets.partitions import partition_key
+    from minemap_assets.graph.partitions import partition_key
 
     return partition_key(step.keys)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from dagster_project.jobs import imagery_update
-from minemap_assets.project import Project
+from minemap_assets.project.project import Project
 
 
 @dg.schedule(cron_schedule="0 6 15 1 *", job=imagery_update, execution_timezone="UTC")

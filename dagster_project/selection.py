@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.explain import suggestion
-from minemap_assets.recipes import Recipe
+from minemap_assets.graph.recipes import Recipe
+from minemap_assets.messages import suggestion
 
 TRAINING = frozenset({"reference_imagery", "training_chips", "segmentation_model", "model_evaluation"})
 

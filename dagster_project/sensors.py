@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from dagster_project.jobs import imagery_update
+from minemap_assets.graph.partitions import region_partitions
 from minemap_assets.imagery.arrivals import Channel, Look, look, read_arrivals, season_name, together, write_arrivals
 from minemap_assets.imagery.recipes import IMAGERY
-from minemap_assets.partitions import region_partitions
-from minemap_assets.project import FIRST_YEAR, Project
-from minemap_assets.reference.regions import Region
+from minemap_assets.project.project import FIRST_YEAR, Project
+from minemap_assets.project.regions import Region
 
 REGION = str(region_partitions.name)
 

@@ -12,15 +12,15 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from dagster_project.graph import Scope, steps
-from minemap_assets.estimates import Estimate, Rate, Wanted, estimate, measured_rates, only_source
-from minemap_assets.imagery.asking import Ask, ask_patiently
+from minemap_assets.graph.materialization import MADE_NOW
+from minemap_assets.graph.partitions import lake_keys
+from minemap_assets.graph.recipes import Recipe
 from minemap_assets.imagery.budget import check_budget
 from minemap_assets.imagery.recipes import IMAGERY, REFERENCE_IMAGERY
-from minemap_assets.io_managers import MADE_NOW
-from minemap_assets.lake import PartitionRef
-from minemap_assets.partitions import lake_keys
-from minemap_assets.project import Project
-from minemap_assets.recipes import Recipe
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.planning.asking import Ask, ask_patiently
+from minemap_assets.planning.estimates import Estimate, Rate, Wanted, estimate, measured_rates, only_source
+from minemap_assets.project.project import Project
 
 RUNS = 500
 """The newest materialisations are looked at for durations."""

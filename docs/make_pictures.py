@@ -18,8 +18,8 @@ from dagster_project.environment import read_environment
 from dagster_project.resources import project_from
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.reader import open_imagery
-from minemap_assets.lake import PartitionRef
-from minemap_assets.project import Project
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.project import Project
 
 mpl.use("Agg")
 

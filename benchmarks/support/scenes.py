@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import mapping
 
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.sources.stac_config import Collection, StacConfig
+from minemap_assets.imagery.sources.stac.config import Collection, StacConfig
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 

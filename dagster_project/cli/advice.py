@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from dagster_project.cli.context import console, counted
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake import PartitionRef
-from minemap_assets.project import DEFAULT_POLYGON_SETS, Project
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.project import DEFAULT_POLYGON_SETS, Project
 from minemap_assets.reference.datasets import DATASETS
 
 SITES_WANTED = (

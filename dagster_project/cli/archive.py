@@ -14,11 +14,11 @@ from rich.table import Column, Table
 
 from dagster_project.cli.context import complain, console, counted, note, open_session
 from minemap_assets.errors import BadInputError
-from minemap_assets.project import Project
+from minemap_assets.project.project import Project
 
 if TYPE_CHECKING:
-    from minemap_assets.imagery.sources.archive_features import Image
-    from minemap_assets.imagery.sources.archive_products import FolderReport
+    from minemap_assets.imagery.files.images import Image
+    from minemap_assets.imagery.sources.archive.product_detection import FolderReport
 
 archive_app = typer.Typer(help="Folders of GeoTIFF files that serve as an imagery source.", no_args_is_help=True)
 
@@ -65,9 +65,9 @@ def index(
 
     Files that cannot be used are named with the reason and left out. Run it again when the folder has changed.
     """
-    from minemap_assets.imagery.sources.archive_catalogue import add_archive, check_archive_name
-    from minemap_assets.imagery.sources.archive_index import ArchiveRules
-    from minemap_assets.imagery.sources.archive_products import index_folder
+    from minemap_assets.imagery.sources.archive.catalogue import add_archive, check_archive_name
+    from minemap_assets.imagery.sources.archive.index import ArchiveRules
+    from minemap_assets.imagery.sources.archive.product_detection import index_folder
 
     project = open_session().project
     place = _place(root)
@@ -99,7 +99,7 @@ def index(
 @archive_app.command("list")
 def list_archives() -> None:
     """Show all archives."""
-    from minemap_assets.imagery.sources.archive_catalogue import read_archives
+    from minemap_assets.imagery.sources.archive.catalogue import read_archives
 
     archives = read_archives(open_session().project.lake.store)
     if not archives:
@@ -120,7 +120,7 @@ def remove(
     name: Annotated[str, typer.Argument(help="Name of the archive, as `minemap archive list` shows it.")],
 ) -> None:
     """Forget an archive; its images stay where they are, and so does what was made from them."""
-    from minemap_assets.imagery.sources.archive_catalogue import remove_archive
+    from minemap_assets.imagery.sources.archive.catalogue import remove_archive
 
     remove_archive(open_session().project.lake.store, name)
     console.print(f"Removed archive {name}; its images were not touched.")
@@ -206,7 +206,7 @@ def _bands(images: "Iterable[Image]") -> str:
 
 def _next_step(project: Project, images: "Iterable[Image]") -> str:
     """What has to stand in the settings for the images to serve, or that all of it stands there."""
-    from minemap_assets.settings import SETTINGS_PATH
+    from minemap_assets.project.settings import SETTINGS_PATH
 
     named = project.settings.imagery.sources
     lacking = [p for p in sorted({image.product for image in images}) if "archive" not in named.get(p, ())]

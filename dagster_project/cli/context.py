@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from dagster_project.environment import Environment, read_environment
 from minemap_assets.errors import BadInputError
-from minemap_assets.project import FIRST_YEAR, Project
+from minemap_assets.project.project import FIRST_YEAR, Project
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

@@ -12,7 +12,7 @@ import typer
 
 from dagster_project.cli.context import console, open_session
 from minemap_assets.errors import BadInputError
-from minemap_assets.explain import suggestion
+from minemap_assets.messages import suggestion
 from minemap_assets.reference.datasets import DATASETS, Dataset
 from minemap_assets.reference.fetching import Arrived, fetch_dataset, is_address
 
@@ -36,7 +36,7 @@ def fetch(
             f"unknown data set {name!r}{suggestion(name, DATASETS)}; there are {', '.join(DATASETS)}, and any file is "
             "registered with `minemap reference add`"
         )
-    from minemap_assets.imagery.transport import Client, Discipline
+    from minemap_assets.net.client import Client, Discipline
 
     session, dataset = open_session(), DATASETS[name]
     _announce(dataset, place, licence)

@@ -13,7 +13,7 @@ from dagster_project.cli.run import Years
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.strip import Pixels
 from minemap_assets.imagery.strip import strip as arrange
-from minemap_assets.lake import PartitionRef
+from minemap_assets.lake.manifests import PartitionRef
 
 imagery_app = typer.Typer(help="Looking at composites.", no_args_is_help=True)
 

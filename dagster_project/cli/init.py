@@ -7,12 +7,12 @@ What belongs here: when it may be written, and what a person is told. What does 
 from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, open_session
 from minemap_assets.errors import BadInputError
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.project.settings import SETTINGS_PATH
 
 
 def init() -> None:
     """Start a project: write a settings file with every default and what it means, and say the next steps."""
-    from minemap_assets.settings_template import settings_template
+    from minemap_assets.project.settings_template import settings_template
 
     project = open_session().project
     store = project.lake.store

@@ -19,11 +19,11 @@ from dagster_project.graph import Scope
 from dagster_project.selection import parse_selection
 from dagster_project.spending import estimate_scope
 from minemap_assets.errors import MinemapError
-from minemap_assets.estimates import Estimate, Line
 from minemap_assets.imagery.budget import GIGABYTE, excesses
 from minemap_assets.imagery.costs import ASKED, ASSUMED
-from minemap_assets.imagery.sources.stac_forecast import MOST_HEADS
-from minemap_assets.observations import observations
+from minemap_assets.imagery.sources.stac.forecast import MOST_HEADS
+from minemap_assets.planning.estimates import Estimate, Line
+from minemap_assets.planning.observations import observations
 
 IMAGERY_ONLY = "imagery/imagery,imagery/reference_imagery"
 OBSERVED = "Clear observations of a site, by month"

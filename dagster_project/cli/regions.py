@@ -15,8 +15,8 @@ from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import Session, console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import product as known_product
-from minemap_assets.project import REGIONS_PATH
-from minemap_assets.reference.region_changes import (
+from minemap_assets.project.project import REGIONS_PATH
+from minemap_assets.project.region_changes import (
     RegionChange,
     add_pieces,
     add_region,
@@ -25,7 +25,7 @@ from minemap_assets.reference.region_changes import (
     restore_region,
     retire_region,
 )
-from minemap_assets.reference.regions import Region, region_from_file, write_regions
+from minemap_assets.project.regions import Region, region_from_file, write_regions
 
 regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
 

@@ -30,8 +30,8 @@ from dagster_project.runner import Report, Result, Runner, State
 from dagster_project.selection import parse_selection
 from dagster_project.spending import hold_to_budget
 from minemap_assets.errors import BadInputError, StorageError
-from minemap_assets.imagery.ledger import one_run
-from minemap_assets.lake import PartitionRef
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.net.usage import one_run
 from minemap_assets.segmentation.recipes import SEGMENTATION_MODEL
 from minemap_assets.sites.recipes import SITES
 

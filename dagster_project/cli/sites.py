@@ -10,7 +10,7 @@ import typer
 
 from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, counted, open_session
-from minemap_assets.project import PROMOTED_SITES_PATH
+from minemap_assets.project.project import PROMOTED_SITES_PATH
 
 sites_app = typer.Typer(help="Sites that a person adds.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def promote(
 def list_sites() -> None:
     """Count the sites of every region."""
     from minemap_assets.geo.vector import read_geoparquet
-    from minemap_assets.lake import PartitionRef
+    from minemap_assets.lake.manifests import PartitionRef
 
     session = open_session()
     if not session.project.active_regions():

@@ -13,9 +13,9 @@ from rich.markup import escape
 
 from dagster_project.cli.context import console, open_session
 from dagster_project.cli.deadline import within
-from dagster_project.source_reports import PROBES, Answer, SourceReport, report_source
 from minemap_assets.errors import BadInputError
-from minemap_assets.explain import suggestion
+from minemap_assets.messages import suggestion
+from minemap_assets.planning.source_reports import PROBES, Answer, SourceReport, report_source
 
 
 def sources(

@@ -13,8 +13,8 @@ from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, open_session, parse_regions, parse_years
 from dagster_project.graph import Scope, Step, steps
 from dagster_project.selection import parse_selection
-from minemap_assets.project import Project
-from minemap_assets.recipes import Recipe
+from minemap_assets.graph.recipes import Recipe
+from minemap_assets.project.project import Project
 
 
 def status(

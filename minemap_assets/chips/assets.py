@@ -4,8 +4,8 @@ import dagster as dg
 
 from minemap_assets.chips import recipes
 from minemap_assets.chips.checks import CHIP_CHECKS
-from minemap_assets.io_managers import Door, dep, open_door
-from minemap_assets.partitions import region_of_multi, region_product, region_year
+from minemap_assets.graph.materialization import Door, dep, open_door
+from minemap_assets.graph.partitions import region_of_multi, region_product, region_year
 
 DOORS = (
     Door(

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from minemap_assets.chips.store import LABELS, PIXELS
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Partition, digest
+from minemap_assets.lake.manifests import digest
+from minemap_assets.lake.partitions import Partition
 
 if TYPE_CHECKING:
     import zarr

@@ -1,8 +1,8 @@
 """Recipes of the room chips: model inputs of a year, and labelled ones of the reference year."""
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Outcome, PartitionRef
-from minemap_assets.recipes import Kitchen, Recipe
+from minemap_assets.graph.recipes import Kitchen, Recipe
+from minemap_assets.lake.manifests import Outcome, PartitionRef
 
 ROOM = "chips"
 

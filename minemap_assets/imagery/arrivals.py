@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from minemap_assets.errors import BadInputError, MinemapError, NotFoundError
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import ImagerySource, Latest
-from minemap_assets.stores import Store
+from minemap_assets.lake.store import Store
 
 ARRIVALS_PATH = "inputs/arrivals.json"
 

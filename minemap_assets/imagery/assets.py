@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from minemap_assets.graph.materialization import Door, dep, open_door
+from minemap_assets.graph.partitions import region_of_multi, region_product, region_year
 from minemap_assets.imagery import recipes
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
-from minemap_assets.io_managers import Door, dep, open_door
-from minemap_assets.partitions import region_of_multi, region_product, region_year
 
 FETCHING_POOL = "imagery"
 """Assets of this pool run one at a time by default, so that processes do not add up their limits at one service."""

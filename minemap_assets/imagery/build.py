@@ -24,14 +24,15 @@ from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.geo.raster import png_bytes, read_raster, write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.imagery.chain import PassedOver, SourceChain, Sourced
-from minemap_assets.imagery.planning import Request, common_product, plan
+from minemap_assets.imagery.concurrent_reads import read_sites
 from minemap_assets.imagery.preview import Preview
 from minemap_assets.imagery.products import NOT_OBSERVED
 from minemap_assets.imagery.quality import quality
-from minemap_assets.imagery.readers import read_sites
+from minemap_assets.imagery.requests import Request, common_product, plan
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.lake import Missing, Outcome, PartitionWriter, file_sha256
+from minemap_assets.lake.manifests import Missing, Outcome, file_sha256
+from minemap_assets.lake.partitions import PartitionWriter
 
 CLEAR_COUNT = "clear_count"
 """Description of the last band of every composite file."""

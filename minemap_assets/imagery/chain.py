@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from minemap_assets.errors import AuthenticationError, NotFoundError, PermanentError, QuotaError
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite, ImagerySource, StoppableSource
-from minemap_assets.imagery.transport_rules import Stop
+from minemap_assets.net.policy import Stop
 
 PATIENCE = 3
 """Refusals of the account in a row after which a source is not asked again by this run."""

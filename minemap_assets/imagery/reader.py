@@ -15,7 +15,7 @@ from minemap_assets.errors import NotFoundError, PermanentError
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.build import CLEAR_COUNT, INDEX
-from minemap_assets.lake import Partition
+from minemap_assets.lake.partitions import Partition
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.imagery.asking import ask_patiently
+from minemap_assets.graph.recipes import Keys, Kitchen, Recipe
 from minemap_assets.imagery.budget import check_budget
-from minemap_assets.imagery.ledger import counted, one_run
-from minemap_assets.lake import Outcome, PartitionRef
-from minemap_assets.project import Project
-from minemap_assets.recipes import Keys, Kitchen, Recipe
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.net.usage import counted, one_run
+from minemap_assets.planning.asking import ask_patiently
+from minemap_assets.project.project import Project
 
 ROOM = "imagery"
 
@@ -62,7 +62,7 @@ def _hold_to_budget(project: Project, region: str, year: int, product: str) -> N
     """Raises `BadInputError` where this partition alone passes the budget of a run; sources are asked for that."""
     budget = project.settings.imagery.budget
     if budget.limits_anything:
-        from minemap_assets.estimates import Wanted, estimate
+        from minemap_assets.planning.estimates import Wanted, estimate
 
         total = estimate(project, [Wanted(region, year, product)], ask=ask_patiently).total
         check_budget(total, budget, f"imagery of {region} in {year}")

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from minemap_assets.io_managers import Door, dep, open_door
-from minemap_assets.partitions import region_of_multi, region_year, window_of_years
+from minemap_assets.graph.materialization import Door, dep, open_door
+from minemap_assets.graph.partitions import region_of_multi, region_year, window_of_years
 from minemap_assets.polygons import recipes
 from minemap_assets.polygons.checks import POLYGON_CHECKS, RAW_CHECKS
 

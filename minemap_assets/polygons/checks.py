@@ -3,10 +3,11 @@
 import geopandas as gpd
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.io_managers import Check, CheckOutcome
-from minemap_assets.lake import Partition, PartitionRef
+from minemap_assets.graph.materialization import Check, CheckOutcome
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.quality import Finding, countries_known, positive_areas, valid_geometries
-from minemap_assets.project import Project
+from minemap_assets.project.project import Project
 
 
 def _polygons(partition: Partition) -> gpd.GeoDataFrame:

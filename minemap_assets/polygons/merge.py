@@ -16,8 +16,8 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from minemap_assets.geo.antimeridian import to_wgs84
 from minemap_assets.geo.vector import WGS84, polygons_only
-from minemap_assets.polygons.degrees import to_wgs84
 
 _MILLIMETRE = 1e-3
 _NEAR_DEGREES = 1e-7

@@ -17,7 +17,8 @@ import shapely
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, areas_km2
-from minemap_assets.lake import Outcome, Partition, PartitionWriter
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition, PartitionWriter
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.countries import Borders, CountryName, country_names, largest_share
 from minemap_assets.polygons.holes import fill_holes
@@ -31,7 +32,7 @@ from minemap_assets.polygons.schemas import (
     write_table,
 )
 from minemap_assets.polygons.temporal.window import Verdict, YearView, window_rule
-from minemap_assets.reference.regions import Region
+from minemap_assets.project.regions import Region
 from minemap_assets.sites.geohash import position_ids
 
 

@@ -16,16 +16,17 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.geo.antimeridian import to_wgs84
 from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only, read_geoparquet
-from minemap_assets.lake import Missing, Outcome, Partition, PartitionWriter
+from minemap_assets.lake.manifests import Missing, Outcome
+from minemap_assets.lake.partitions import Partition, PartitionWriter
 from minemap_assets.polygons.config import PolygonsConfig
-from minemap_assets.polygons.degrees import to_wgs84
 from minemap_assets.polygons.outlines import outline
 from minemap_assets.polygons.preview import PREVIEW, polygon_sheet
 from minemap_assets.polygons.schemas import RAW_POLYGONS, conform, empty_table, write_table
-from minemap_assets.reference.regions import Region
+from minemap_assets.project.regions import Region
 from minemap_assets.sites.windows import ownership, site_grid
 
 NOT_OBSERVED = 255

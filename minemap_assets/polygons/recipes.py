@@ -3,9 +3,10 @@
 from typing import Any
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Outcome, Partition, PartitionRef
-from minemap_assets.project import FIRST_YEAR, Project
-from minemap_assets.recipes import Keys, Kitchen, Recipe
+from minemap_assets.graph.recipes import Keys, Kitchen, Recipe
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import FIRST_YEAR, Project
 
 ROOM = "polygons"
 

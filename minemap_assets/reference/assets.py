@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from minemap_assets.io_managers import Door, open_door
+from minemap_assets.graph.materialization import Door, open_door
 from minemap_assets.reference import recipes
 from minemap_assets.reference.checks import GEOMETRY_CHECKS
 

@@ -22,10 +22,10 @@ import shapely
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError
-from minemap_assets.lake import file_sha256
-from minemap_assets.reference.vector_files import read_vector
-from minemap_assets.stores import Store
-from minemap_assets.workspaces import workspace
+from minemap_assets.geo.vector_files import read_vector
+from minemap_assets.lake.manifests import file_sha256
+from minemap_assets.lake.store import Store
+from minemap_assets.lake.workspaces import workspace
 
 Kind = Literal["polygons", "boundaries", "points"]
 Role = Literal["labels", "outlines"]

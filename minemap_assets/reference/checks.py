@@ -1,9 +1,9 @@
 """Checks of the room reference."""
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.io_managers import Check, CheckOutcome
-from minemap_assets.lake import Partition
-from minemap_assets.project import Project
+from minemap_assets.graph.materialization import Check, CheckOutcome
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import Project
 
 
 def _valid(partition: Partition, _: Project) -> CheckOutcome:

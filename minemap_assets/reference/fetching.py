@@ -15,10 +15,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError
-from minemap_assets.lake import file_sha256
+from minemap_assets.lake.manifests import file_sha256
+from minemap_assets.lake.store import Store
 from minemap_assets.reference.catalogue import FOLDER, Registration, register
 from minemap_assets.reference.datasets import Dataset
-from minemap_assets.stores import Store
 
 FETCHED_PATH = f"{FOLDER}/fetched.json"
 

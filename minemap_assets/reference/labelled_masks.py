@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84
-from minemap_assets.lake import Missing
+from minemap_assets.lake.manifests import Missing
 from minemap_assets.reference.polygon_sets import text_of
 
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")

@@ -14,10 +14,11 @@ import pandas as pd
 import shapely
 
 from minemap_assets.geo.vector import WGS84, areas_km2, write_geoparquet
-from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.geo.vector_files import areal_parts
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.store import Store
 from minemap_assets.reference.catalogue import ReferenceEntry, read_entry
-from minemap_assets.reference.vector_files import areal_parts
-from minemap_assets.stores import Store
 
 FILE = "polygons.parquet"
 _HASH_CHARACTERS = 16

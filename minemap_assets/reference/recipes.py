@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from minemap_assets.lake import Outcome
-from minemap_assets.project import Project
-from minemap_assets.recipes import Keys, Kitchen, Recipe
+from minemap_assets.graph.recipes import Keys, Kitchen, Recipe
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.project.project import Project
 
 ROOM = "reference"
 BOUNDARIES = "country_boundaries"

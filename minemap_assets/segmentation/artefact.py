@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake import Partition, digest, file_sha256
+from minemap_assets.lake.manifests import digest, file_sha256
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.segmentation.calibration import Calibration
 from minemap_assets.segmentation.normalisation import Normalisation
 

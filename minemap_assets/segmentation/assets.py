@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from minemap_assets.io_managers import Door, dep, open_door
-from minemap_assets.partitions import region_of_multi, region_product, region_year
+from minemap_assets.graph.materialization import Door, dep, open_door
+from minemap_assets.graph.partitions import region_of_multi, region_product, region_year
 from minemap_assets.segmentation import recipes
 
 GPU_POOL = "gpu"

@@ -3,7 +3,8 @@
 import shutil
 
 from minemap_assets.errors import PermanentError
-from minemap_assets.lake import Outcome, Partition, PartitionWriter
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition, PartitionWriter
 from minemap_assets.segmentation.artefact import FILES, MODEL, content_version, load_model
 
 

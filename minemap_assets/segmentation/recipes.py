@@ -2,9 +2,9 @@
 
 from minemap_assets.chips.reader import ChipSet, open_chips
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Outcome, PartitionRef
-from minemap_assets.project import Project
-from minemap_assets.recipes import Keys, Kitchen, Recipe
+from minemap_assets.graph.recipes import Keys, Kitchen, Recipe
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.project.project import Project
 
 ROOM = "segmentation"
 MODEL = PartitionRef(ROOM, "segmentation_model")

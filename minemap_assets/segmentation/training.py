@@ -13,7 +13,8 @@ import pandas as pd
 
 from minemap_assets.chips.reader import ChipSet
 from minemap_assets.geo.vector import write_parquet
-from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import PartitionWriter
 from minemap_assets.segmentation.artefact import LOG, MODEL, ModelCard, ProductCard, content_version, write_card
 from minemap_assets.segmentation.calibration import fit
 from minemap_assets.segmentation.config import SegmentationConfig

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from minemap_assets.io_managers import Door, dep, open_door
-from minemap_assets.partitions import region_partitions
+from minemap_assets.graph.materialization import Door, dep, open_door
+from minemap_assets.graph.partitions import region_partitions
 from minemap_assets.sites import recipes
 
 

@@ -19,8 +19,9 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.geo.grid import to_columns
 from minemap_assets.geo.vector import WGS84, areas_km2, dissolve_touching, write_geoparquet
-from minemap_assets.lake import Outcome, PartitionWriter
-from minemap_assets.reference.regions import Region
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.project.regions import Region
 from minemap_assets.sites.blocks import split_groups
 from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.geohash import position_ids

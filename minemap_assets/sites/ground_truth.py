@@ -24,10 +24,11 @@ import pandas as pd
 import shapely
 
 from minemap_assets.geo.vector import WGS84, areas_km2, connected_components, write_geoparquet
-from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.geo.vector_files import areal_parts
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.project.regions import Region
 from minemap_assets.reference.catalogue import Role
-from minemap_assets.reference.regions import Region
-from minemap_assets.reference.vector_files import areal_parts
 from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.geohash import position_ids
 from minemap_assets.sites.windows import centres, window_grids, window_outlines

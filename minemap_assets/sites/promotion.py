@@ -11,9 +11,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, NotFoundError
-from minemap_assets.reference.regions import validate_geometry
-from minemap_assets.reference.vector_files import read_vector
-from minemap_assets.stores import Store
+from minemap_assets.geo.vector_files import read_vector
+from minemap_assets.lake.store import Store
+from minemap_assets.project.regions import validate_geometry
 
 DIGITS = 8
 

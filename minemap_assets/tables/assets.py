@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from minemap_assets.io_managers import Door, dep, open_door
-from minemap_assets.partitions import year_of_multi, year_partitions
+from minemap_assets.graph.materialization import Door, dep, open_door
+from minemap_assets.graph.partitions import year_of_multi, year_partitions
 from minemap_assets.tables import recipes
 from minemap_assets.tables.checks import TABLE_CHECKS
 from minemap_assets.tables.lineage import column_lineage, column_sentences

@@ -9,7 +9,8 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import PartitionWriter
 from minemap_assets.polygons.countries import Borders
 from minemap_assets.polygons.schemas import TableSpec, stack, write_table
 from minemap_assets.tables import summaries

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from minemap_assets.io_managers import Check, CheckOutcome
-from minemap_assets.lake import Partition
-from minemap_assets.project import Project
+from minemap_assets.graph.materialization import Check, CheckOutcome
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import Project
 
 
 def _not_negative(partition: Partition, _: Project) -> CheckOutcome:

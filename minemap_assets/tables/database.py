@@ -14,10 +14,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from minemap_assets.errors import BadInputError, PermanentError
+from minemap_assets.lake.disk_errors import storage_errors
+from minemap_assets.lake.workspaces import workspace
 from minemap_assets.polygons.schemas import TableSpec
-from minemap_assets.stores import storage_errors
 from minemap_assets.tables.schemas import TABLES
-from minemap_assets.workspaces import workspace
 
 if TYPE_CHECKING:
     import duckdb

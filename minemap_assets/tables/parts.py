@@ -14,10 +14,10 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only
-from minemap_assets.lake import Partition
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.countries import Borders, largest_share
 from minemap_assets.polygons.schemas import MINING_POLYGONS, POLYGON_COUNTRY_AREA, SITE_AREA, read_table
-from minemap_assets.reference.regions import Region
+from minemap_assets.project.regions import Region
 
 _NOTHING_KM2 = 1e-9
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Outcome, Partition, PartitionRef
-from minemap_assets.project import Project
-from minemap_assets.recipes import Keys, Kitchen, Recipe
+from minemap_assets.graph.recipes import Keys, Kitchen, Recipe
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import Project
 
 if TYPE_CHECKING:
     from minemap_assets.tables.parts import RegionPart

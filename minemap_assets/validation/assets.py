@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from minemap_assets.io_managers import Door, dep, open_door
+from minemap_assets.graph.materialization import Door, dep, open_door
 from minemap_assets.validation import recipes
 
 DOORS = (

@@ -16,7 +16,8 @@ import pandas as pd
 import shapely
 
 from minemap_assets.geo.vector import write_parquet
-from minemap_assets.lake import Outcome, PartitionWriter
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import PartitionWriter
 from minemap_assets.validation.accuracy import Agreement, wilson
 
 FILE = "reference_validation.parquet"

@@ -15,8 +15,8 @@ from commands import Command, command
 from dagster_project.instance import open_instance, sync_regions
 from many_sites import GROUND, Ground, serve_ground, small_project, windows
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-from minemap_assets.imagery.transport_rules import StoppedError
+from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
+from minemap_assets.net.policy import StoppedError
 from servers.processes import free_port
 from tiny import Chain
 

@@ -32,19 +32,21 @@ from cloudy_scenes import (
 )
 from minemap_assets.errors import NotCoveredError, NotFoundError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns, utm_epsg
+from minemap_assets.graph.materialization import CheckOutcome
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
+from minemap_assets.imagery.files.images import read_index
 from minemap_assets.imagery.products import product
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import Composite
-from minemap_assets.imagery.sources.archive import ArchiveSource
-from minemap_assets.imagery.sources.archive_catalogue import open_archive
-from minemap_assets.imagery.sources.archive_features import read_index
-from minemap_assets.imagery.sources.archive_index import ArchiveRules, IndexReport, index_archive
-from minemap_assets.io_managers import CheckOutcome
-from minemap_assets.lake import Lake, Outcome, Partition, PartitionRef, PartitionWriter, build_partition
-from minemap_assets.project import Project
+from minemap_assets.imagery.sources.archive.catalogue import open_archive
+from minemap_assets.imagery.sources.archive.index import ArchiveRules, IndexReport, index_archive
+from minemap_assets.imagery.sources.archive.source import ArchiveSource
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.project.project import Project
 from same_pixels import Picture, Plane, through_stac
 from stac_service import World
 from stac_world import write_cog

@@ -16,8 +16,8 @@ import pytest
 from earth_engine_scenes import BANDS, CONFIG, FAR, SEASON, SITE, Scenes, serve_scenes
 from earth_engine_world import Keys, Running, make_keys, without_credentials
 from minemap_assets.errors import AuthenticationError, MinemapError, NotEntitledError, QuotaError, RetryableError
-from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-from minemap_assets.imagery.transport_rules import Nature
+from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
+from minemap_assets.net.policy import Nature
 from servers.earth_engine_accounts import REFRESH_TOKEN, Account
 
 pytestmark = pytest.mark.integration

@@ -26,9 +26,10 @@ from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite
-from minemap_assets.imagery.sources.earth_engine import EarthEngineProvenance, EarthEngineSource
-from minemap_assets.imagery.transport_rules import Nature
-from minemap_assets.lake import Lake, PartitionRef, build_partition
+from minemap_assets.imagery.sources.earth_engine.source import EarthEngineProvenance, EarthEngineSource
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.net.policy import Nature
 from servers.earth_engine import KINDS
 
 pytestmark = pytest.mark.integration

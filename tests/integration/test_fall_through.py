@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from minemap_assets.geo.raster import read_raster
-from minemap_assets.lake import Partition, PartitionRef
-from minemap_assets.partitions import partition_key
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.graph.partitions import partition_key
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.settings import SETTINGS_PATH
 from roads import BRIGHTNESS, YEARS, Roads, without_secrets
 from servers.planet_faults import Fault
 from terminal import Answer, Terminal

@@ -26,13 +26,13 @@ from many_sites import (
 )
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.sources.archive_catalogue import add_archive
-from minemap_assets.imagery.sources.archive_index import ArchiveRules, index_archive
-from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
-from minemap_assets.imagery.sources.stac import StacSource
-from minemap_assets.imagery.sources.stac_services import Services
-from minemap_assets.lake import Manifest
+from minemap_assets.imagery.sources.archive.catalogue import add_archive
+from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
+from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
+from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
+from minemap_assets.imagery.sources.stac.services import Services
+from minemap_assets.imagery.sources.stac.source import StacSource
+from minemap_assets.lake.manifests import Manifest
 from planet_trial import source as planet_source
 from planet_world import BANDS as PLANET_BANDS
 from planet_world import MosaicSpec, monthly, write_mosaics, write_quad

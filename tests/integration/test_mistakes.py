@@ -13,7 +13,7 @@ import shapely
 
 from commands import command
 from minemap_assets.errors import BadInputError
-from minemap_assets.stores import LocalStore
+from minemap_assets.lake.store import LocalStore
 from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

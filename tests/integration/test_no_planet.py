@@ -15,19 +15,19 @@ from odc.geo.geobox import GeoBox
 
 import stac_world
 from commands import Ended, command
-from minemap_assets.estimates import Wanted, estimate
 from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.imagery.asking import ask_patiently
 from minemap_assets.imagery.costs import ASSUMED
 from minemap_assets.imagery.recipes import IMAGERY
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources import stac_forecast
-from minemap_assets.imagery.sources.stac_blocks import FIRST_BYTES
-from minemap_assets.lake import Partition
-from minemap_assets.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
-from minemap_assets.reference.regions import region_from_file, write_regions
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.imagery.sources.stac import forecast as stac_forecast
+from minemap_assets.imagery.sources.stac.blocks import FIRST_BYTES
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.planning.asking import ask_patiently
+from minemap_assets.planning.estimates import Wanted, estimate
+from minemap_assets.project.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
+from minemap_assets.project.regions import region_from_file, write_regions
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.simulation.source import SimulatedSource
 from minemap_assets.sites.promotion import promote
 from minemap_assets.sites.recipes import GROUND_TRUTH, SITES

@@ -13,7 +13,7 @@ import pytest
 
 from commands import DEMO, Command, command
 from minemap_assets.errors import BadInputError, RetryableError
-from minemap_assets.object_store import ObjectStore
+from minemap_assets.lake.object_store import ObjectStore
 from servers.processes import free_port, running
 from tiny import Chain
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources.planet_cache import QuadCache
-from minemap_assets.imagery.sources.planet_client import PlanetClient
-from minemap_assets.imagery.sources.planet_config import PlanetConfig
-from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
+from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
+from minemap_assets.imagery.sources.planet.client import PlanetClient
+from minemap_assets.imagery.sources.planet.config import PlanetConfig
+from minemap_assets.imagery.sources.planet.quad_cache import QuadCache
 from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, quads_under, source
 from planet_world import BANDS, SUPPORT, Running, served
 from servers.planet_faults import Account

@@ -21,14 +21,15 @@ from minemap_assets.errors import (
 )
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources.planet_credentials import (
+from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
+from minemap_assets.imagery.sources.planet.credentials import (
     CLIENT_VARIABLE,
     SECRET_VARIABLE,
     describe_credentials,
 )
-from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
-from minemap_assets.imagery.transport import Discipline
-from minemap_assets.lake import Lake, Manifest, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import Manifest, PartitionRef
+from minemap_assets.net.client import Discipline
 from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, quads_under, source
 from planet_world import BANDS, Running, render_quads, served
 from servers.planet_faults import Account, Fault

@@ -16,14 +16,14 @@ from minemap_assets.errors import (
     PermanentError,
 )
 from minemap_assets.geo.grid import footprint_wgs84
+from minemap_assets.imagery.files.images import read_index
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources.archive import ArchiveSource
-from minemap_assets.imagery.sources.archive_features import read_index
-from minemap_assets.imagery.sources.archive_index import ArchiveRules, index_archive
-from minemap_assets.imagery.sources.planet import PlanetSource
-from minemap_assets.imagery.sources.planet_config import PlanetConfig
-from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
-from minemap_assets.lake import Lake
+from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
+from minemap_assets.imagery.sources.archive.source import ArchiveSource
+from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
+from minemap_assets.imagery.sources.planet.config import PlanetConfig
+from minemap_assets.imagery.sources.planet.source import PlanetSource
+from minemap_assets.lake.lake import Lake
 from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, build, quads_under, site, source
 from planet_world import BANDS, MosaicSpec, Running, haze, render_quads, served, write_mosaics, write_quad
 from servers.planet_faults import Account

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from earth_engine_world import make_keys
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.project.settings import SETTINGS_PATH
 from roads import YEARS, Roads, without_secrets
 from servers.earth_engine_accounts import Account as EngineAccount
 from servers.planet_faults import Account

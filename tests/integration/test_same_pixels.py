@@ -29,9 +29,9 @@ from earth_engine_world import Asset, Band
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import Composite, ImagerySource
-from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
-from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
+from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
+from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
 from planet_trial import source as planet
 from planet_world import BANDS as NICFI_BANDS
 from planet_world import MosaicSpec, haze, monthly, render_quads

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from earth_engine_world import make_keys
-from minemap_assets.object_store import ObjectStore
+from minemap_assets.lake.object_store import ObjectStore
 from roads import Roads, without_secrets
 from servers.earth_engine_accounts import Account as EngineAccount
 from servers.planet_faults import Account, Fault

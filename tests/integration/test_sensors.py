@@ -16,8 +16,8 @@ from dagster_project.sensors import ended_seasons, look_everywhere, missing_imag
 from gaps import Gaps, place
 from minemap_assets.errors import RetryableError
 from minemap_assets.imagery.recipes import IMAGERY
-from minemap_assets.project import REGIONS_PATH
-from minemap_assets.reference.regions import write_regions
+from minemap_assets.project.project import REGIONS_PATH
+from minemap_assets.project.regions import write_regions
 from minemap_assets.simulation.worlds import ALDER, BIRCH
 from minemap_assets.sites.windows import iter_sites
 from tiny import YEARS, Chain

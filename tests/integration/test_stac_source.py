@@ -24,8 +24,10 @@ from minemap_assets.imagery.chain import SourceChain
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite
-from minemap_assets.imagery.sources.stac import StacProvenance, StacSource
-from minemap_assets.lake import Lake, Outcome, PartitionRef, PartitionWriter, build_partition
+from minemap_assets.imagery.sources.stac.source import StacProvenance, StacSource
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import PartitionWriter
 from servers.unreliable import KINDS
 from stac_service import GROUND, World
 from stac_world import BANDS, TILE, Shot

@@ -17,11 +17,11 @@ import stac_world
 from dagster_project.resources import SOURCES
 from minemap_assets.geo.grid import utm_epsg
 from minemap_assets.imagery.reader import open_imagery
-from minemap_assets.imagery.sources.stac_blocks import FIRST_BYTES
+from minemap_assets.imagery.sources.stac.blocks import FIRST_BYTES
 from minemap_assets.imagery.strip import LABEL
-from minemap_assets.lake import PartitionRef
-from minemap_assets.project import Project, open_project
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.project import Project, open_project
+from minemap_assets.project.settings import SETTINGS_PATH
 from stac_service import World
 from stac_world import SIZE, Shot
 

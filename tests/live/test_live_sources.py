@@ -49,8 +49,8 @@ def assert_sane(composite: Composite, grid: GeoBox, season: Season, bands: Seque
 
 @pytest.mark.parametrize(("number", "season"), [(0, DRY_2023), (1, DRY_2019), (2, DRY_2023)])
 def test_open_catalogues(reach: Reach, pit: GeoBox, tmp_path: Path, number: int, season: Season) -> None:
-    from minemap_assets.imagery.sources.stac import StacSource
-    from minemap_assets.imagery.sources.stac_config import StacConfig
+    from minemap_assets.imagery.sources.stac.config import StacConfig
+    from minemap_assets.imagery.sources.stac.source import StacSource
 
     collection = StacConfig().collections[number]
     reach(collection.endpoint)
@@ -62,8 +62,8 @@ def test_open_catalogues(reach: Reach, pit: GeoBox, tmp_path: Path, number: int,
 
 
 def test_the_default_fills_the_gap_of_2019(reach: Reach, pit: GeoBox, tmp_path: Path) -> None:
-    from minemap_assets.imagery.sources.stac import StacSource
-    from minemap_assets.imagery.sources.stac_config import StacConfig
+    from minemap_assets.imagery.sources.stac.config import StacConfig
+    from minemap_assets.imagery.sources.stac.source import StacSource
 
     for collection in StacConfig().collections:
         reach(collection.endpoint)
@@ -76,9 +76,9 @@ def test_the_default_fills_the_gap_of_2019(reach: Reach, pit: GeoBox, tmp_path: 
 
 @pytest.mark.parametrize("product", ["sentinel-2-l2a", "sentinel-2-l1c"])
 def test_earth_engine(reach: Reach, pit: GeoBox, product: str) -> None:
-    from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-    from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
-    from minemap_assets.imagery.sources.earth_engine_credentials import find_account
+    from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+    from minemap_assets.imagery.sources.earth_engine.credentials import find_account
+    from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
 
     config = EarthEngineConfig(attempts=3)
     reach(config.url)
@@ -92,9 +92,9 @@ def test_earth_engine(reach: Reach, pit: GeoBox, product: str) -> None:
 
 
 def test_earth_engine_says_who_may_read_the_basemaps(reach: Reach) -> None:
-    from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-    from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
-    from minemap_assets.imagery.sources.earth_engine_credentials import find_account
+    from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+    from minemap_assets.imagery.sources.earth_engine.credentials import find_account
+    from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
 
     config = EarthEngineConfig(attempts=3)
     reach(config.url)
@@ -107,8 +107,8 @@ def test_earth_engine_says_who_may_read_the_basemaps(reach: Reach) -> None:
 
 
 def test_planet_basemaps(reach: Reach, pit: GeoBox, tmp_path: Path) -> None:
-    from minemap_assets.imagery.sources.planet import PlanetSource
-    from minemap_assets.imagery.sources.planet_config import PlanetConfig
+    from minemap_assets.imagery.sources.planet.config import PlanetConfig
+    from minemap_assets.imagery.sources.planet.source import PlanetSource
 
     config = PlanetConfig(attempts=3)
     reach(config.base_url)

@@ -18,7 +18,7 @@ from odc.geo.geobox import GeoBox
 from earth_engine_world import Asset, Band, Keys, Running, make_keys, served, write_catalogue
 from minemap_assets.geo.grid import footprint_wgs84, square_grid
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
 
 SEASON = Season(2021, date(2021, 6, 1), date(2021, 9, 1))
 SITE = square_grid(500_000.0, 9_300_000.0, 64, 32722, 10.0)

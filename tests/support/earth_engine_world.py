@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
 from servers.earth_engine_accounts import Account
 
 SUPPORT = Path(__file__).parent

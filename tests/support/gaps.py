@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import MinemapError, NotCoveredError, RetryableError
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest
-from minemap_assets.project import SourceFactory, SourceRequest
+from minemap_assets.project.project import SourceFactory, SourceRequest
 from minemap_assets.simulation.source import SimulatedSource
 from tiny import WORLD
 

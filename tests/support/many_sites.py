@@ -25,11 +25,13 @@ from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.imagery.transport import Nature
-from minemap_assets.lake import Lake, Manifest, Outcome, PartitionRef, PartitionWriter, build_partition
-from minemap_assets.project import PROMOTED_SITES_PATH, REGIONS_PATH
-from minemap_assets.reference.regions import Region, write_regions
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
+from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.net.client import Nature
+from minemap_assets.project.project import PROMOTED_SITES_PATH, REGIONS_PATH
+from minemap_assets.project.regions import Region, write_regions
+from minemap_assets.project.settings import SETTINGS_PATH
 from planet_trial import frame as site_frame
 from tiny import Chain
 

@@ -14,10 +14,11 @@ from pyproj import Transformer
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.sources.planet import PlanetSource
-from minemap_assets.imagery.sources.planet_config import PlanetConfig
-from minemap_assets.imagery.transport import Discipline
-from minemap_assets.lake import Lake, Manifest, PartitionRef, build_partition
+from minemap_assets.imagery.sources.planet.config import PlanetConfig
+from minemap_assets.imagery.sources.planet.source import PlanetSource
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Manifest, PartitionRef
+from minemap_assets.net.client import Discipline
 from planet_world import BANDS, MosaicSpec, Running, haze, monthly, render_quads
 
 SEASON = SeasonRule().season(2019)

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from minemap_assets.imagery.basemaps.quads import QuadGrid, QuadId
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.planet_quads import QuadGrid, QuadId
 from servers.planet_faults import Fault
 
 SUPPORT = Path(__file__).parent

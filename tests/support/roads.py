@@ -29,10 +29,14 @@ import planet_world
 import stac_world
 from earth_engine_world import Asset, Keys
 from minemap_assets.geo.grid import footprint_wgs84, square_grid
-from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
-from minemap_assets.imagery.sources.planet_credentials import CLIENT_VARIABLE, PROFILE_VARIABLE, SECRET_VARIABLE
-from minemap_assets.imagery.sources.planet_dialect import KEY_VARIABLE
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
+from minemap_assets.imagery.sources.planet.credentials import (
+    CLIENT_VARIABLE,
+    PROFILE_VARIABLE,
+    SECRET_VARIABLE,
+)
+from minemap_assets.project.settings import SETTINGS_PATH
 from planet_world import monthly, write_mosaics, write_quad
 from servers.planet_faults import Account
 from stac_service import World

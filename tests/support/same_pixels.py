@@ -21,14 +21,14 @@ from shapely.geometry import mapping
 
 from earth_engine_world import Asset, Band, make_keys, served, write_catalogue
 from minemap_assets.geo.grid import footprint_wgs84
+from minemap_assets.imagery.files.images import read_index
 from minemap_assets.imagery.products import SENTINEL2_BANDS
 from minemap_assets.imagery.source import Composite
-from minemap_assets.imagery.sources.archive import ArchiveSource
-from minemap_assets.imagery.sources.archive_features import read_index
-from minemap_assets.imagery.sources.archive_index import ArchiveRules, index_archive
-from minemap_assets.imagery.sources.earth_engine import EarthEngineSource
-from minemap_assets.imagery.sources.earth_engine_config import EarthEngineConfig
-from minemap_assets.imagery.sources.stac import StacSource
+from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
+from minemap_assets.imagery.sources.archive.source import ArchiveSource
+from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
+from minemap_assets.imagery.sources.stac.source import StacSource
 from stac_service import World
 from stac_world import write_cog
 

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from minemap_assets.imagery.sources.stac import StacSource
-from minemap_assets.imagery.sources.stac_config import Collection, StacConfig
-from minemap_assets.imagery.sources.stac_services import Services
-from minemap_assets.imagery.transport import Nature
+from minemap_assets.imagery.sources.stac.config import Collection, StacConfig
+from minemap_assets.imagery.sources.stac.services import Services
+from minemap_assets.imagery.sources.stac.source import StacSource
+from minemap_assets.net.client import Nature
 from servers.processes import Unreliable, stac_api, unreliable
 from stac_world import Shot, truth, write_catalogue, write_scene
 

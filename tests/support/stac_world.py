@@ -17,7 +17,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import mapping
 
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.sources.stac_config import Collection
+from minemap_assets.imagery.sources.stac.config import Collection
 
 BLOCK = 128
 SIZE = 640

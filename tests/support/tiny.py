@@ -21,9 +21,10 @@ from dagster_project.resources import SOURCES
 from dagster_project.runner import Report, Runner, State
 from dagster_project.selection import parse_selection
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Manifest, Partition, PartitionRef
-from minemap_assets.project import Project, SourceFactory, open_project
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.lake.manifests import Manifest, PartitionRef
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import Project, SourceFactory, open_project
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.simulation.world import World, load_world
 
 WORLD: World = load_world("tiny")

@@ -14,7 +14,9 @@ from minemap_assets.geo.raster import write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.reader import ImagerySet, open_imagery
-from minemap_assets.lake import Lake, Outcome, Partition, PartitionRef, build_partition
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition
 
 BANDS = ("blue", "green", "red", "nir")
 

@@ -15,7 +15,9 @@ from minemap_assets.chips.reader import ChipSet, open_chips
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import from_columns
 from minemap_assets.imagery.reader import ImagerySet
-from minemap_assets.lake import Lake, Partition, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition
 
 from .conftest import BANDS, site_frame, site_row, truth_frame
 

@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from rasterio.transform import Affine, from_origin
 
-from minemap_assets.imagery.sources.archive_products import product_by_name
+from minemap_assets.imagery.sources.archive.product_detection import product_by_name
 from terminal import Terminal
 
 QUAD = "planet_medres_normalized_analytic_2019-06_2019-11_mosaic/L15-1024E-1040N.tif"

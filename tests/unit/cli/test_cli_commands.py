@@ -11,7 +11,8 @@ from rasterio.transform import from_origin
 from shapely.geometry import LineString, Point, box
 
 from dagster_project.cli.main import UNEXPECTED
-from minemap_assets.lake import Lake, Outcome, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import Outcome, PartitionRef
 from terminal import Terminal
 
 COMMANDS: tuple[tuple[str, ...], ...] = (

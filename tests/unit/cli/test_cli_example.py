@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from dagster_project.cli.main import app
 from dagster_project.resources import SOURCES
-from minemap_assets.project import Project, open_project
-from minemap_assets.settings import SETTINGS_PATH
+from minemap_assets.project.project import Project, open_project
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "toka-tindung"

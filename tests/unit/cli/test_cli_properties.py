@@ -14,11 +14,17 @@ from hypothesis import strategies as st
 from dagster_project.cli.context import parse_years
 from dagster_project.cli.regions import parse_periods, parse_season
 from minemap_assets.errors import BadInputError
-from minemap_assets.partitions import partition_key
-from minemap_assets.reference.region_changes import add_pieces
-from minemap_assets.reference.regions import MAX_AREA_KM2, read_regions, region_from_file, validate_slug, write_regions
-from minemap_assets.settings import Settings, parse_settings
-from minemap_assets.settings_template import _toml
+from minemap_assets.graph.partitions import partition_key
+from minemap_assets.project.region_changes import add_pieces
+from minemap_assets.project.regions import (
+    MAX_AREA_KM2,
+    read_regions,
+    region_from_file,
+    validate_slug,
+    write_regions,
+)
+from minemap_assets.project.settings import Settings, parse_settings
+from minemap_assets.project.settings_template import _toml
 
 in_a_folder = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 some = settings(max_examples=150)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.explain import suggestion
-from minemap_assets.settings import PARITY, Settings, parse_settings
-from minemap_assets.settings_template import settings_template
+from minemap_assets.messages import suggestion
+from minemap_assets.project.settings import PARITY, Settings, parse_settings
+from minemap_assets.project.settings_template import settings_template
 from terminal import Terminal
 
 FILE = "minemap-data/lake/inputs/minemap.toml"

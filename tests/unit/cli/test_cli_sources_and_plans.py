@@ -11,16 +11,16 @@ from dagster_project.cli.main import app
 from dagster_project.demo import prepare
 from dagster_project.resources import SOURCES
 from dagster_project.selection import Selection
-from dagster_project.source_reports import PROBES
 from dagster_project.spending import Scope, estimate_scope, wanted_imagery
 from minemap_assets.errors import BadInputError, PermanentError, RetryableError
-from minemap_assets.estimates import Rate, Wanted, estimate
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.recipes import IMAGERY as IMAGERY_RECIPE
-from minemap_assets.lake import PartitionRef
-from minemap_assets.project import Project, open_project
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.planning.estimates import Rate, Wanted, estimate
+from minemap_assets.planning.source_reports import PROBES
+from minemap_assets.project.project import Project, open_project
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.reference.recipes import polygon_set
-from minemap_assets.settings import SETTINGS_PATH
 from minemap_assets.simulation.world import load_world
 from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
 

@@ -13,7 +13,9 @@ from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
-from minemap_assets.lake import Lake, Manifest, Outcome, PartitionRef, PartitionWriter, build_partition
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
+from minemap_assets.lake.partitions import PartitionWriter
 
 BANDS = ("blue", "green", "red", "nir")
 SEASON = SeasonRule().season(2021)

@@ -16,7 +16,7 @@ from minemap_assets.imagery.arrivals import (
 )
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, SeasonRule
 from minemap_assets.imagery.source import latest_until
-from minemap_assets.stores import LocalStore
+from minemap_assets.lake.store import LocalStore
 
 CHANNEL = Channel("planet-nicfi", "planet-basemaps", "6-11")
 

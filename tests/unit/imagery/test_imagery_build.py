@@ -25,7 +25,7 @@ from minemap_assets.geo.raster import read_raster
 from minemap_assets.imagery.reader import ImagerySet, open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite
-from minemap_assets.lake import Lake
+from minemap_assets.lake.lake import Lake
 
 
 @pytest.fixture

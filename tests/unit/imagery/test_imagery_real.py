@@ -15,13 +15,15 @@ from pyproj import Transformer
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.geo.grid import at_resolution, footprint_wgs84, square_grid, to_columns, utm_epsg
 from minemap_assets.imagery.build import build_imagery
+from minemap_assets.imagery.files.images import read_index
 from minemap_assets.imagery.products import SENTINEL2_BANDS
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources.archive import ArchiveSource
-from minemap_assets.imagery.sources.archive_features import read_index
-from minemap_assets.imagery.sources.archive_index import ArchiveRules, IndexReport, index_archive
-from minemap_assets.lake import Lake, PartitionRef, PartitionWriter, build_partition
+from minemap_assets.imagery.sources.archive.index import ArchiveRules, IndexReport, index_archive
+from minemap_assets.imagery.sources.archive.source import ArchiveSource
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import PartitionWriter
 
 RULE = SeasonRule(first_month=12, last_month=3)
 PRODUCT = "sentinel-2-l1c"

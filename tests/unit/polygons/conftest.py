@@ -16,8 +16,10 @@ from odc.geo.geobox import GeoBox
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.geo.raster import write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
-from minemap_assets.lake import Lake, Outcome, Partition, PartitionRef, PartitionWriter, build_partition
-from minemap_assets.reference.regions import Region
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.project.regions import Region
 
 PIXELS = 64
 

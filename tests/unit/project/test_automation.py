@@ -14,7 +14,7 @@ import pytest
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
 from dagster_project.resources import project_from
-from minemap_assets.partitions import product_partitions
+from minemap_assets.graph.partitions import product_partitions
 
 REGIONS = ("alder", "birch")
 JANUARY = datetime(2026, 1, 15, 6)

@@ -10,7 +10,7 @@ from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
 from dagster_project.graph import stages
 from dagster_project.resources import project_from
-from minemap_assets.project import Project
+from minemap_assets.project.project import Project
 
 ROOMS = ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables", "validation")
 FOLDER = Path(minemap_assets.__file__).parent

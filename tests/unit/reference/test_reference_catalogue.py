@@ -10,7 +10,8 @@ import pytest
 import shapely
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake import file_sha256
+from minemap_assets.lake.manifests import file_sha256
+from minemap_assets.lake.store import LocalStore
 from minemap_assets.reference.catalogue import (
     CATALOGUE_PATH,
     RESERVED,
@@ -20,7 +21,6 @@ from minemap_assets.reference.catalogue import (
     register,
     withdraw,
 )
-from minemap_assets.stores import LocalStore
 
 BOX = shapely.box(10, 0, 10.1, 0.1)
 

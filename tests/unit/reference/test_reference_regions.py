@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.reference.region_changes import (
+from minemap_assets.project.region_changes import (
     add_region,
     rename_region,
     replace_region,
@@ -18,7 +18,7 @@ from minemap_assets.reference.region_changes import (
     retire_region,
     split_region,
 )
-from minemap_assets.reference.regions import (
+from minemap_assets.project.regions import (
     Region,
     read_regions,
     region_from_file,

@@ -12,7 +12,9 @@ from minemap_assets.chips.reader import ChipSet, open_chips
 from minemap_assets.chips.store import ChipStore
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.geo.vector import WGS84, write_geoparquet
-from minemap_assets.lake import Lake, Outcome, Partition, PartitionRef, build_partition
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.segmentation.config import SegmentationConfig
 
 BANDS = ("blue", "green", "red", "nir")

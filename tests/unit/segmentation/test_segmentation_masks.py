@@ -13,7 +13,9 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import WGS84, read_geoparquet
-from minemap_assets.lake import Lake, Partition, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.segmentation.masks import build_masks
 from minemap_assets.segmentation.training import train_model
 from minemap_assets.sites.windows import site_grid

@@ -13,7 +13,9 @@ import torch
 
 from minemap_assets.chips.reader import ChipSet
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake import Lake, Outcome, Partition, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.segmentation.artefact import content_version, load_model, open_model
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.evaluation import evaluate_model

@@ -14,9 +14,10 @@ from shapely.geometry import Point
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import at_resolution
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.lake import Lake, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.regions import Region, validate_geometry
 from minemap_assets.reference.polygon_sets import polygon_table
-from minemap_assets.reference.regions import Region, validate_geometry
 from minemap_assets.sites.blocks import split_groups
 from minemap_assets.sites.build import build_sites, site_table
 from minemap_assets.sites.config import SitesConfig

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from shapely.geometry import Point, Polygon
 
 from minemap_assets.geo.vector import areas_km2, geodesic_area_km2, read_geoparquet
-from minemap_assets.lake import Lake, PartitionRef
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.project.regions import Region
 from minemap_assets.reference.polygon_sets import polygon_table
-from minemap_assets.reference.regions import Region
 from minemap_assets.sites.config import BADLY_DRAWN, SitesConfig
 from minemap_assets.sites.ground_truth import COLUMNS, PolygonSet, build_ground_truth, unite_sets
 

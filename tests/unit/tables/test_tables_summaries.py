@@ -10,7 +10,9 @@ import shapely
 
 from minemap_assets.errors import PermanentError
 from minemap_assets.geo.vector import areas_km2
-from minemap_assets.lake import Lake, Partition, PartitionRef, build_partition
+from minemap_assets.lake.lake import Lake, build_partition
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.countries import Borders
 from minemap_assets.polygons.schemas import (
     MINING_POLYGONS,
@@ -20,7 +22,7 @@ from minemap_assets.polygons.schemas import (
     empty_table,
     write_table,
 )
-from minemap_assets.reference.regions import Region
+from minemap_assets.project.regions import Region
 from minemap_assets.tables.build import (
     build_country_summary,
     build_imagery_clarity,
@@ -289,7 +291,7 @@ def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
         ):
             write_table(frame, spec, writer.path(spec.file))
             writer.add(spec.file)
-        from minemap_assets.lake import Outcome
+        from minemap_assets.lake.manifests import Outcome
 
         return Outcome()
 

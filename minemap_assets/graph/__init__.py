@@ -1,0 +1,1 @@
+"""What an asset is, and how it becomes a Dagster asset."""

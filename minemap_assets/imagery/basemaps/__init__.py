@@ -1,0 +1,1 @@
+"""Planet basemaps as several sources see them: mosaics, quads, their files."""

@@ -1,0 +1,1 @@
+"""Image files, wherever they came from: reading, resampling, compositing."""

@@ -1,0 +1,227 @@
+"""Indexing an archive: from files to one GeoJSON that says what each image is, and why a file was refused.
+
+What belongs here: grouping files into images and judging them. What does not: the look of one file
+(`archive_inspection.py`), names (`archive_names.py`) and the form of the index (`archive_features.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import shapely
+
+from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.imagery.files.cloud_rules import USUAL_RULES, CloudFiles, CloudRule, parse_rule
+from minemap_assets.imagery.files.images import Asset, Image, write_features
+from minemap_assets.imagery.files.inspection import FileFacts, Numbers, inspect
+from minemap_assets.imagery.files.reading import is_remote
+from minemap_assets.imagery.files.scene_names import (
+    Days,
+    band_of_file,
+    baseline_of,
+    days_of_file,
+    override_for,
+    parse_days,
+)
+from minemap_assets.imagery.products import Product
+from minemap_assets.imagery.products import product as known_product
+from minemap_assets.imagery.sources.archive.consistency import odd_ones, unlike_the_others, with_clouds
+from minemap_assets.imagery.sources.archive.label_pairs import check_pairs
+from minemap_assets.lake.manifests import digest
+
+PATTERN = "**/*.tif"
+OFFSET_SINCE = "04.00"
+"""Sentinel-2 processing baseline from which raw numbers carry an offset of -1000 (Products Specification Document)."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that is not in the index, and one sentence why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """The index as GeoJSON bytes, the number of images in it, and the files that were refused."""
+
+    features: bytes
+    images: int
+    refused: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveRules:
+    """What a person says of an archive where the files do not.
+
+    `bands` names the bands of multi-band files in order. `date` (a day, a month or `first/last`) or `year` (one mosaic
+    for that year's season) hold for every file; `date_overrides` maps files, folders or patterns to dates. `scale` and
+    `offset` turn numbers into reflectance; an offset is left out for Sentinel-2 baselines before 04.00. `clouds` are
+    rules (`CloudRule`) that say which files are cloud masks, before the usual ones.
+    """
+
+    bands: tuple[str, ...] | None = None
+    date: str | None = None
+    year: int | None = None
+    date_overrides: Mapping[str, str] | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    processing_baseline: str = ""
+    terms: str = ""
+    redistributable: bool = False
+    clouds: tuple[str, ...] = ()
+
+    @property
+    def cloud_rules(self) -> tuple[CloudRule, ...]:
+        """The rules of cloud masks, the usual ones last. Raises `BadInputError` for one that is none."""
+        return (*(parse_rule(text) for text in self.clouds), *USUAL_RULES)
+
+
+def index_archive(
+    root: str,
+    *,
+    name: str,
+    product: str,
+    rules: ArchiveRules | None = None,
+    pattern: str = PATTERN,
+    files: Sequence[str] | None = None,
+    masks: str | None = None,
+) -> IndexReport:
+    """Index the files of an archive.
+
+    `files` (relative paths) takes the place of `pattern` and is needed for a URL prefix, which cannot be listed. Cloud
+    masks beside the images are found by their names; an image is refused where its mask cannot be used, or where it has
+    none and most others have. With `masks`, a folder of label rasters, images that do not match their mask pixel by
+    pixel are refused. Files that cannot be used are in `refused`; the others are indexed. Raises `BadInputError` where
+    there are no files, or where a rule is wrong.
+    """
+    kind, rules = known_product(product), rules or ArchiveRules()
+    _check_rules(rules, kind)
+    listed = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    clouds = CloudFiles(listed, rules.cloud_rules)
+    paths = [path for path in listed if path not in clouds.rules]
+    refused = [Refusal(path, orphan(path)) for path in clouds.without_image(paths)]
+    good: dict[str, FileFacts] = {}
+    if masks is not None:
+        pairs = check_pairs(root, paths, Path(masks))
+        refused += [Refusal(path, reason) for path, reason in pairs.items()]
+        paths = [path for path in paths if path not in pairs]
+    numbers = Numbers(rules.scale, rules.offset or 0.0, rules.nodata)
+    for path in paths:
+        try:
+            good[path] = inspect(root, path, kind, rules.bands, numbers)
+        except MinemapError as error:
+            refused.append(Refusal(path, str(error)))
+    for path, reason in odd_ones(good.values()).items():
+        refused.append(Refusal(path, reason))
+        del good[path]
+    images: dict[str, Image] = {}
+    groups = _groups(good)
+    for image_id, members in groups.items():
+        try:
+            images[image_id] = with_clouds(_image(image_id, members, kind, rules), root, clouds)
+        except MinemapError as error:
+            refused += [Refusal(member.path, str(error)) for member in members]
+    for image_id, reason in unlike_the_others(images.values()).items():
+        refused += [Refusal(member.path, reason) for member in groups[image_id]]
+        del images[image_id]
+    return IndexReport(write_features(images.values()), len(images), tuple(sorted(refused, key=lambda r: r.path)))
+
+
+def _check_rules(rules: ArchiveRules, kind: Product) -> None:
+    unknown = [band for band in rules.bands or () if band not in kind.bands]
+    if unknown:
+        raise BadInputError(f"{kind.name} has no band {', '.join(unknown)}; it has {', '.join(kind.bands)}")
+    if rules.date is not None and rules.year is not None:
+        raise BadInputError("an archive has either a date or a year; give one of them")
+    for text in (*(rules.date_overrides or {}).values(), *([rules.date] if rules.date else [])):
+        parse_days(text)
+
+
+def orphan(path: str) -> str:
+    """Why a cloud mask without an image is refused."""
+    return f"{path} is a cloud mask by its name, but no image is named as it is; index the folder that holds both"
+
+
+def list_files(root: str, pattern: str, name: str, clouds: Sequence[CloudRule] = USUAL_RULES) -> list[str]:
+    """Relative paths of the files that match a pattern and of their cloud masks, sorted.
+
+    Raises `BadInputError` where there are none.
+    """
+    if is_remote(root):
+        raise BadInputError(f"{root} cannot be listed; give the archive's files by name or index a local copy of it")
+    folder = Path(root)
+    if not folder.is_dir():
+        raise BadInputError(f"{root} is no folder; give the folder that holds the files of the archive {name}")
+    paths = sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
+    if not paths:
+        raise BadInputError(f"{root} holds no file that matches {pattern}; give another folder or pattern")
+    every = [p.relative_to(folder).as_posix() for p in folder.glob("**/*.tif*") if p.is_file()]
+    masks = CloudFiles(every, clouds)
+    return sorted({*paths, *masks.of_files(path for path in paths if path not in masks.rules)})
+
+
+def _groups(files: Mapping[str, FileFacts]) -> dict[str, list[FileFacts]]:
+    """Files of one scene together: those of one folder whose names differ in the band only."""
+    groups: dict[str, list[FileFacts]] = {}
+    for path, facts in sorted(files.items()):
+        named = band_of_file(path) if len(facts.assets) == 1 else None
+        key = named.stem if named is not None else PurePosixPath(path).with_suffix("").as_posix()
+        groups.setdefault(key, []).append(facts)
+    return groups
+
+
+def _image(image_id: str, members: Sequence[FileFacts], kind: Product, rules: ArchiveRules) -> Image:
+    days = _days(members[0].path, rules)
+    if all(member.empty for member in members):
+        raise BadInputError(f"{image_id} has no observed pixel in any band; fetch it again if it should have")
+    baseline = rules.processing_baseline or baseline_of(image_id)
+    assets = [_with_offset(asset, baseline, rules) for member in members for asset in member.assets]
+    bands = [asset.band for asset in assets]
+    doubled = sorted({band for band in bands if bands.count(band) > 1})
+    if doubled:
+        raise BadInputError(f"{image_id} has more than one file for {', '.join(doubled)}; keep one of them")
+    finest = min(members, key=lambda m: (m.pixel_metres, m.path))
+    return Image(
+        id=image_id,
+        product=kind.name,
+        start=days.start,
+        end=days.end,
+        year=days.year,
+        crs=finest.crs,
+        terms=rules.terms,
+        redistributable=rules.redistributable,
+        processing_baseline=baseline,
+        revision=digest(sorted(member.revision for member in members)),
+        assets=tuple(sorted(assets, key=lambda asset: kind.bands.index(asset.band))),
+        footprint=shapely.to_wkt(finest.footprint, rounding_precision=7),
+    )
+
+
+def _days(path: str, rules: ArchiveRules) -> Days:
+    text = override_for(path, rules.date_overrides or {}) or rules.date
+    if text is not None:
+        return parse_days(text)
+    if rules.year is not None:
+        whole = parse_days(f"{rules.year}-01/{rules.year}-12")
+        return Days(whole.start, whole.end, rules.year)
+    days = days_of_file(path)
+    if days is None:
+        raise BadInputError(f"{path} says no date in its name; give a date or a year for it")
+    return days
+
+
+def _with_offset(asset: Asset, baseline: str, rules: ArchiveRules) -> Asset:
+    """The asset with the offset that holds for its processing baseline; a doubtful one is asked for."""
+    if not baseline:
+        return asset
+    if baseline < OFFSET_SINCE:
+        return asset.model_copy(update={"offset": 0.0})
+    if rules.offset is None and rules.scale is None and asset.scale != 1.0:
+        raise BadInputError(
+            f"{asset.href} is of processing baseline {baseline}, whose numbers may or may not be shifted by 1000; "
+            "say so with an offset of -0.1 or 0"
+        )
+    return asset

@@ -1,0 +1,1 @@
+"""One imagery source."""

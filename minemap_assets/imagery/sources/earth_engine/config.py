@@ -1,0 +1,90 @@
+"""Settings of the source `earth-engine`.
+
+What belongs here: what a person may set under `[sources.earth_engine]`. What does not: credentials, which are read
+when the first request is made (`earth_engine_credentials.py`).
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from minemap_assets.imagery.sources.planet.config import NICFI_TERMS
+
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+API_URL = "https://earthengine.googleapis.com"
+"""The endpoint for composites; the high-volume one charges more for them."""
+
+SENTINEL2_TERMS = "Contains modified Copernicus Sentinel data (free, full and open; attribution required)"
+
+MOST_BYTES = 48 * 1024 * 1024
+"""What one answer with pixels may hold, uncompressed (Earth Engine quotas)."""
+
+CredentialsKind = Literal["auto", "service-account", "adc", "user"]
+
+
+class BasemapAsset(BaseModel):
+    """A collection of basemaps, for places whose longitude is at least `west` and less than `east`."""
+
+    model_config = _STRICT
+    asset: str
+    west: float = Field(ge=-180.0, le=180.0)
+    east: float = Field(ge=-180.0, le=180.5)
+
+
+def _nicfi() -> tuple[BasemapAsset, ...]:
+    folder = "projects/planet-nicfi/assets/basemaps"
+    return (
+        BasemapAsset(asset=f"{folder}/americas", west=-180.0, east=-25.0),
+        BasemapAsset(asset=f"{folder}/africa", west=-25.0, east=60.0),
+        BasemapAsset(asset=f"{folder}/asia", west=60.0, east=180.5),
+    )
+
+
+class EarthEngineConfig(BaseModel):
+    """Which collections are read, through which account, and how hard the service may be asked.
+
+    `credentials` says where they come from: the key file of a service account or other application default
+    credentials (both through GOOGLE_APPLICATION_CREDENTIALS), those of `earthengine authenticate` (`user`), or the
+    first of these that is there (`auto`). `project` is the cloud project that is charged; by default
+    GOOGLE_CLOUD_PROJECT or the credentials' own. `url` and `token_url` are for private endpoints.
+
+    A Sentinel-2 pixel is clear where the band `cloud_score_band` of Cloud Score+ is at least `clear_score`; scenes of
+    more than `max_cloud_cover` percent cloud (of the whole tile) are left out. `deadline` is the longest time of one
+    attempt in seconds, `max_request_bytes` the most pixels of one answer, and `concurrency` requests run at a time.
+    """
+
+    model_config = _STRICT
+    url: str = API_URL
+    token_url: str = "https://oauth2.googleapis.com/token"
+    project: str = ""
+    credentials: CredentialsKind = "auto"
+    sentinel2_l1c: str = "COPERNICUS/S2_HARMONIZED"
+    sentinel2_l2a: str = "COPERNICUS/S2_SR_HARMONIZED"
+    cloud_score: str = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
+    cloud_score_band: str = "cs_cdf"
+    clear_score: float = Field(0.60, ge=0.0, le=1.0)
+    max_cloud_cover: float = Field(75.0, ge=0.0, le=100.0)
+    nicfi: tuple[BasemapAsset, ...] = Field(default_factory=_nicfi, min_length=1)
+    nicfi_terms: str = NICFI_TERMS
+    deadline: float = Field(300.0, gt=0.0)
+    max_request_bytes: int = Field(MOST_BYTES, ge=4096, le=MOST_BYTES)
+    rate: float = Field(20.0, gt=0.0, le=100.0)
+    concurrency: int = Field(8, ge=1, le=40)
+    attempts: int = Field(6, ge=1)
+    backoff: float = Field(1.0, ge=0.0)
+    longest_wait: float = Field(60.0, gt=0.0)
+
+    @field_validator("url", "token_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError(f"{value!r} is no web address; write https://...")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "EarthEngineConfig":
+        for one in self.nicfi:
+            if one.west >= one.east:
+                raise ValueError(f"nicfi: {one.asset} lies between {one.west} and {one.east}; west is less than east")
+        return self

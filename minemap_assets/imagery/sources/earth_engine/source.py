@@ -1,0 +1,334 @@
+"""The source `earth-engine`: composites that Google Earth Engine computes, of all three products.
+
+What belongs here: the composite of a grid, and its provenance. What does not: expressions (`earth_engine_recipes.py`),
+images (`earth_engine_images.py`), the connection (`earth_engine_session.py`) and accounts
+(`earth_engine_credentials.py`).
+
+Each grid takes two requests: one lists the images, the other brings the pixels on the grid itself. Sentinel-2 is
+read from the harmonised collections, in which no offset is left, and pixels count where Cloud Score+ calls them clear.
+Of basemaps the median over the season's mosaics is taken, as an archive does; interpolation is between four pixels,
+where archives average over slightly more once a basemap pixel is smaller than 4.5 m (beyond 18 degrees of latitude).
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.errors import NotCoveredError, NotEntitledError, PermanentError
+from minemap_assets.geo.grid import footprint_wgs84
+from minemap_assets.imagery.products import product as known_product
+from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
+from minemap_assets.imagery.source import (
+    NO_CLOUD_MASK,
+    Availability,
+    Composite,
+    Latest,
+    Provenance,
+    days_text,
+    latest_until,
+)
+from minemap_assets.imagery.sources.earth_engine import expressions as recipes
+from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.images import (
+    Collection,
+    Listed,
+    Listing,
+    collection_for,
+    parse_listing,
+    wanted_bands,
+)
+from minemap_assets.imagery.sources.earth_engine.service_errors import TooMuchError
+from minemap_assets.imagery.sources.earth_engine.session import Session
+from minemap_assets.imagery.sources.earth_engine.tiles import halves, parts
+from minemap_assets.lake.manifests import digest
+from minemap_assets.net.client import Counters
+from minemap_assets.net.policy import Nature
+
+NAME = "earth-engine"
+CODE_VERSION = "1"
+"""Raised when the same images would give other pixels."""
+
+FIRST_YEAR = 2015
+RECENT = timedelta(days=45)
+"""The newest image is looked for in these last days."""
+
+_SHAPING = frozenset(
+    {"url", "sentinel2_l1c", "sentinel2_l2a", "cloud_score", "cloud_score_band", "clear_score", "max_cloud_cover"}
+    | {"nicfi"}
+)
+_FEWEST_PIXELS = 4096
+"""A computation that is too large for so few pixels is too large for any."""
+
+
+@dataclass(frozen=True)
+class EarthEngineProvenance(Provenance):
+    """Provenance with the collection that was read, and the scenes left out for want of a cloud score.
+
+    Its acquisitions are all images that touch the grid; which of them is clear at which pixel the service keeps to
+    itself.
+    """
+
+    collection: str = ""
+    without_cloud_score: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whether the account may read a collection; `reason` says in one sentence why not."""
+
+    collection: str
+    granted: bool
+    reason: str = ""
+
+
+class EarthEngineSource:
+    """Earth Engine seen through one account. Safe to use from several threads.
+
+    No credential is read and nothing is asked for before the first call that needs it.
+    """
+
+    def __init__(self, product: str, config: EarthEngineConfig, *, nature: Nature | None = None) -> None:
+        self._kind = known_product(product)
+        self._config = config
+        self._nature = nature or Nature()
+        self._session = Session(config, nature)
+        self._lock = threading.Lock()
+        self._refused: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return NAME
+
+    @property
+    def product(self) -> str:
+        """Name of the product."""
+        return self._kind.name
+
+    @property
+    def revision(self) -> str:
+        """Changes with the settings that decide pixels; what a collection adds later does not change it."""
+        return digest([CODE_VERSION, self._config.model_dump(mode="json", include=set(_SHAPING))])
+
+    @property
+    def counters(self) -> Counters:
+        """What this process has asked of the service so far."""
+        return self._session.counters
+
+    def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
+        """The composite of a grid.
+
+        Raises `NotCoveredError` where no image of the season shows the place clearly, `NotEntitledError` where the
+        account may not read the collection, and `AuthenticationError`, `QuotaError` or `RetryableError` where the
+        site has to wait.
+        """
+        outline = footprint_wgs84(grid)
+        collection = self._collection(outline)
+        names = dict(zip(bands, wanted_bands(collection, bands, self._kind.bands), strict=True))
+        where = recipes.Where(collection, outline, *collection.span(season))
+        listed = self._list(where, season)
+        if not listed.images:
+            raise NotCoveredError(self._nothing(listed, collection, season))
+        blocks = [self._pixels(part, where, listed, names) for part in self._parts(grid, len(bands))]
+        whole = _assemble(grid, blocks)
+        observed = (whole > 0).all(axis=0)
+        if not observed.any():
+            raise NotCoveredError(
+                f"no pixel of the {len(listed.images)} images in {collection.asset} is clear at this place from "
+                f"{season.start} to {season.end}"
+            )
+        stored = np.where(observed, whole, np.uint16(0))
+        provenance = self._provenance(collection, listed, whole.nbytes)
+        return Composite(grid, tuple(bands), stored[:-1], stored[-1], provenance)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._session.stop()
+
+    def images(self, grid: GeoBox, season: Season) -> int:
+        """Images that a composite would be made from. Raises as `read` does."""
+        outline = footprint_wgs84(grid)
+        collection = self._collection(outline)
+        return len(self._list(recipes.Where(collection, outline, *collection.span(season)), season).images)
+
+    def available(self, area: BaseGeometry, season: Season) -> Availability:
+        """Images of the season that touch an area (EPSG:4326), and the share of it in their footprints.
+
+        A basemap's footprint is its whole continent, so that its share is 1 wherever there is one.
+        """
+        outline = shapely.box(*area.bounds)
+        collection = self._collection(outline)
+        where = recipes.Where(collection, outline, *collection.span(season))
+        listed = self._list(where, season)
+        if not listed.images:
+            return Availability(0, 0.0)
+        if collection.is_basemap:
+            return Availability(len(listed.images), 1.0)
+        found = self._ask(collection.asset, lambda ee: recipes.outlines(ee, where, self._config).getInfo())
+        covered = shapely.union_all([_polygon(one) for one in found]).intersection(area)
+        share = float(covered.area / area.area) if area.area > 0 else 0.0
+        return Availability(len(listed.images), min(1.0, share))
+
+    def latest(self) -> Latest:
+        """What there is of each calendar year, by the newest image of the first collection."""
+        return self.latest_by_season(CALENDAR_YEAR)
+
+    def latest_by_season(self, rule: SeasonRule) -> Latest:
+        """Like `latest`, for the years of a season rule."""
+        asset = self._assets()[0]
+        today = self._nature.now().date()
+        span = RECENT * 12 if self.product == "planet-nicfi" else RECENT
+        after = today + timedelta(days=1)
+        found = self._ask(asset, lambda ee: recipes.newest(ee, asset, after - span, after).getInfo())
+        if found is None:
+            return Latest()
+        return latest_until(datetime.fromtimestamp(float(found) / 1000.0, UTC), rule, FIRST_YEAR)
+
+    def access(self) -> tuple[Access, ...]:
+        """Ask for one image of each collection of the product, and report which the account may read.
+
+        Raises `AuthenticationError`, `QuotaError` or `RetryableError` where that cannot be found out.
+        """
+        return tuple(self._probe(asset) for asset in self._assets())
+
+    def _probe(self, asset: str) -> Access:
+        first = date(FIRST_YEAR, 1, 1)
+        try:
+            self._session.ask(asset, lambda ee: recipes.newest(ee, asset, first, first + timedelta(days=366)).getInfo())
+        except NotEntitledError as error:
+            return Access(asset, False, str(error))
+        return Access(asset, True)
+
+    def _assets(self) -> tuple[str, ...]:
+        config = self._config
+        return {
+            "planet-nicfi": tuple(dict.fromkeys(one.asset for one in config.nicfi)),
+            "sentinel-2-l1c": (config.sentinel2_l1c, config.cloud_score),
+            "sentinel-2-l2a": (config.sentinel2_l2a, config.cloud_score),
+        }[self.product]
+
+    def _collection(self, outline: BaseGeometry) -> Collection:
+        return collection_for(self.product, self._config, float(outline.centroid.x))
+
+    def _ask(self, asset: str, question: Any) -> Any:
+        """Ask about a collection; one that the account may not read is not asked for again."""
+        with self._lock:
+            refused = self._refused.get(asset)
+        if refused is not None:
+            raise NotEntitledError(refused)
+        try:
+            return self._session.ask(asset, question)
+        except NotEntitledError as error:
+            with self._lock:
+                self._refused[asset] = str(error)
+            raise
+
+    def _list(self, where: recipes.Where, season: Season) -> Listing:
+        asset = where.collection.asset
+        answer = self._ask(asset, lambda ee: recipes.listing(ee, where, self._config).getInfo())
+        return parse_listing(answer, where.collection, season)
+
+    def _parts(self, grid: GeoBox, bands: int) -> list[GeoBox]:
+        pixel_bytes = (bands + 1) * np.dtype(np.uint16).itemsize
+        return list(parts(grid, pixel_bytes, self._config.max_request_bytes))
+
+    def _pixels(self, grid: GeoBox, where: recipes.Where, listed: Listing, names: dict[str, str]) -> "_Block":
+        """Pixels of a part of the grid, in ever smaller pieces where the service says it is too much."""
+
+        def compute(ee: Any) -> Any:
+            image = recipes.composite(ee, where, self._config, listed.pictures, names)
+            return ee.data.computePixels(recipes.request(image, grid))
+
+        try:
+            answer = self._ask(where.collection.asset, compute)
+        except TooMuchError as error:
+            if grid.shape[0] * grid.shape[1] <= _FEWEST_PIXELS:
+                raise PermanentError(f"{error}; take fewer bands or a shorter season") from None
+            pieces = [self._pixels(half, where, listed, names) for half in halves(grid)]
+            return _Block(grid, _assemble(grid, pieces))
+        order = (*names, recipes.COUNT)
+        if answer.shape != tuple(grid.shape) or tuple(answer.dtype.names or ()) != order:
+            raise PermanentError(f"Earth Engine sent other pixels of {where.collection.asset} than it was asked for")
+        return _Block(grid, np.stack([answer[name] for name in order]).astype(np.uint16))
+
+    def _nothing(self, listed: Listing, collection: Collection, season: Season) -> str:
+        if listed.unscored:
+            return (
+                f"none of {len(listed.unscored)} scenes in {collection.asset} has a cloud score in "
+                f"{collection.cloud_score} from {season.start} to {season.end}"
+            )
+        return (
+            f"Earth Engine's {collection.asset} has no image of this place from {season.start} to {season.end}; "
+            "name another source or product for that year"
+        )
+
+    def _provenance(self, collection: Collection, listed: Listing, bytes_read: int) -> EarthEngineProvenance:
+        images: tuple[Listed, ...] = listed.images
+        # Which scenes are clear somewhere in the grid the service keeps to itself; mosaics are clear by themselves.
+        mosaics = images if collection.is_basemap else ()
+        days = tuple(sorted({days_text(image.start, image.end - timedelta(days=1)) for image in mosaics}))
+        return EarthEngineProvenance(
+            source=NAME,
+            product=self.product,
+            acquisitions=tuple(sorted(image.index for image in images)),
+            first_date=min(image.start for image in images).isoformat(),
+            last_date=(max(image.end for image in images) - timedelta(days=1)).isoformat(),
+            terms=collection.terms,
+            redistributable=collection.redistributable,
+            processing_baseline=", ".join(listed.baselines),
+            offset=0.0,
+            bytes_read=bytes_read,
+            acquisition_days=days,
+            cloud_mask=_cloud_mask(self._config) if collection.cloud_score else NO_CLOUD_MASK,
+            collection=collection.asset,
+            without_cloud_score=listed.unscored,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Bands and count, uint16 (band, row, column), of a part of a grid."""
+
+    grid: GeoBox
+    pixels: npt.NDArray[np.uint16]
+
+
+def _assemble(grid: GeoBox, blocks: Sequence[_Block]) -> npt.NDArray[np.uint16]:
+    """Parts put together on the grid they were cut from."""
+    whole = np.zeros((blocks[0].pixels.shape[0], *grid.shape), dtype=np.uint16)
+    for block in blocks:
+        column, row = (~grid.affine) @ (block.grid.affine.c, block.grid.affine.f)
+        top, left = round(row), round(column)
+        height, width = block.grid.shape
+        whole[:, top : top + height, left : left + width] = block.pixels
+    return whole
+
+
+def _cloud_mask(config: EarthEngineConfig) -> str:
+    return f"Cloud Score+ {config.cloud_score_band}, shows {config.clear_score:g} and more"
+
+
+def _polygon(ring: Any) -> BaseGeometry:
+    """A footprint of the service's as a polygon; empty where it has none."""
+    geometry = dict(ring or {})
+    if geometry.get("type") == "LinearRing":
+        return shapely.make_valid(shapely.Polygon(geometry["coordinates"]))
+    if geometry.get("type") in ("Polygon", "MultiPolygon"):
+        return shapely.make_valid(shapely.geometry.shape(geometry))
+    return shapely.Polygon()
+
+
+def open_earth_engine(product: str, config: EarthEngineConfig) -> EarthEngineSource:
+    """The source `earth-engine` for a product."""
+    return EarthEngineSource(product, config)
+
+
+__all__ = ["NAME", "Access", "EarthEngineProvenance", "EarthEngineSource", "open_earth_engine"]

@@ -1,0 +1,223 @@
+"""What reading some grids would fetch, told before any pixel is fetched.
+
+What belongs here: counting requests and bytes of scenes, block by block as `stac_blocks.py` fetches them. What does
+not: which scenes there are (`stac_search.py`), and what other sources need (`imagery/source_costs.py`).
+
+Blocks weigh what the heads of some scenes' files say; scenes without such a head are taken to be like those of the same
+tile. The heads are kept, so that reading does not ask for them again. How clouds lie in a scene only its classes tell:
+the share of scenes that show nothing of a site, whose bands are not fetched, follows from their cloud cover.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import TypeVar
+
+from odc.geo.geobox import GeoBox
+
+from minemap_assets.errors import NotFoundError
+from minemap_assets.imagery.files.cog_layout import Block, extent
+from minemap_assets.imagery.sources.stac.blocks import BlockCache, Header, RemoteFile, Window, touched
+from minemap_assets.imagery.sources.stac.offsets import needs_pixels
+from minemap_assets.imagery.sources.stac.pixels import asset_href
+from minemap_assets.imagery.sources.stac.scenes import Scene, SceneKey
+from minemap_assets.imagery.sources.stac.services import Services
+
+MOST_HEADS = 60
+"""Heads asked for in one forecast, of at most 32 KB each."""
+
+_HIDING = 4
+"""Scenes with a share c of cloud hide a site wholly in c^4 of all cases (assumed, and rather too few): clouds lie
+together, but a site is large enough to peep out of most of them."""
+
+_Group = tuple[str, str]
+"""Collection and tile: files of one band lie on the same ground."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests and bytes; shares of them where they are expectations."""
+
+    requests: float = 0.0
+    size: float = 0.0
+
+    def __add__(self, other: "Load") -> "Load":
+        return Load(self.requests + other.requests, self.size + other.size)
+
+    def __mul__(self, share: float) -> "Load":
+        return Load(self.requests * share, self.size * share)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A scene, and the numbers of the grids that it would be read for, in their order."""
+
+    scene: Scene
+    grids: tuple[int, ...]
+
+    @property
+    def group(self) -> _Group:
+        """Collection and tile."""
+        return self.scene.collection.name, self.scene.tile
+
+
+@dataclass
+class Forecaster:
+    """Counts what some bands of scenes would need for grids. Not for several threads."""
+
+    cache: BlockCache
+    services: Services
+    grids: Sequence[GeoBox]
+    bands: tuple[str, ...]
+    concurrency: int
+    _grounds: dict[tuple[_Group, int], GeoBox] = field(default_factory=dict)
+    _windows: dict[tuple[_Group, int, int], Window | None] = field(default_factory=dict)
+    _usual: dict[tuple[_Group, str, tuple[int, ...]], Load] = field(default_factory=dict)
+
+    def load(self, selected: Sequence[Sequence[Scene]]) -> Load:
+        """What reading needs besides searches, from the scenes selected for each grid. Asks for heads; raises as
+        `Client.request` does.
+        """
+        uses = _by_scene(selected)
+        groups: defaultdict[_Group, list[Use]] = defaultdict(list)
+        for use in uses:
+            groups[use.group].append(use)
+        samples = {group: self._sampled(chosen) for group, chosen in self._choice(groups).items()}
+        known = [use for use in uses if samples.get(use.group)]
+        total = _sum(self._scene(use, samples[use.group]) for use in known)
+        grids = sum(len(use.grids) for use in known)
+        others = sum(len(use.grids) for use in uses) - grids
+        return total * (1.0 + others / grids) if grids else total
+
+    def _choice(self, groups: Mapping[_Group, list[Use]]) -> dict[_Group, list[Scene]]:
+        """Scenes whose heads are asked for: spread over tiles by turns, and in each from clear to cloudy."""
+        left = max(1, MOST_HEADS // (len(self.bands) + 1))
+        places = sorted(groups, key=lambda group: (-sum(len(use.grids) for use in groups[group]), group))
+        shares = dict.fromkeys(places, 0)
+        while left and (open_places := [p for p in places if shares[p] < len(groups[p])]):
+            for place in open_places[:left]:
+                shares[place] += 1
+                left -= 1
+        chosen = {}
+        for place, share in shares.items():
+            scenes = sorted((use.scene for use in groups[place]), key=lambda s: (s.cloud_cover, s.id))
+            chosen[place] = [scenes[(2 * n + 1) * len(scenes) // (2 * share)] for n in range(share)]
+        return chosen
+
+    def _sampled(self, scenes: Sequence[Scene]) -> list[dict[str, Header]]:
+        """Headers by asset key, of scenes that have them all."""
+        tasks = [(scene, key) for scene in scenes for key in self._keys(scene)]
+
+        def ask(task: tuple[Scene, str]) -> Header | None:
+            try:
+                return self.cache.header(self._remote(*task)) if task[1] in task[0].item.assets else None
+            except NotFoundError:  # reading leaves such a scene out, too
+                return None
+
+        with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
+            found = dict(zip(((s.key, k) for s, k in tasks), pool.map(ask, tasks), strict=True))
+        samples = []
+        for scene in scenes:
+            headers = {key: found[scene.key, key] for key in self._keys(scene)}
+            whole = {key: header for key, header in headers.items() if header is not None}
+            if len(whole) == len(headers):
+                samples.append(whole)
+        return samples
+
+    def _scene(self, use: Use, samples: Sequence[Mapping[str, Header]]) -> Load:
+        """One scene: its classes for every grid, and its bands for those of which they show something."""
+        classes = use.scene.collection.assets.classes
+        grids = tuple(g for g in use.grids if self._window(use, classes, samples[0][classes], g) is not None)
+        keys = [key for key in self._keys(use.scene) if key != classes]
+        need = _sum(self._file(use.scene, key, grids, samples) for key in keys) if grids else Load()
+        if needs_pixels(use.scene) and grids:
+            need += _mean([_sum(_coarsest(sample[key]) for key in keys) for sample in samples])
+        shown = 1.0 - (use.scene.cloud_cover / 100.0) ** _HIDING
+        return self._file(use.scene, classes, use.grids, samples) + need * shown
+
+    def _file(self, scene: Scene, key: str, grids: Sequence[int], samples: Sequence[Mapping[str, Header]]) -> Load:
+        """One file: by its own head where that is kept, else as the mean of others' would have it."""
+        if key not in scene.item.assets:
+            return Load()
+        remote = self._remote(scene, key)
+        own = self.cache.kept_header(remote)
+        use = Use(scene, tuple(grids))
+        if own is not None:
+            header = own
+            return self._blocks(use, key, own, lambda block: self.cache.path(remote, header, block).exists())
+        like = (use.group, key, use.grids)
+        if like not in self._usual:
+            self._usual[like] = _mean([_head(s[key]) + self._blocks(use, key, s[key], _never) for s in samples])
+        return self._usual[like]
+
+    def _blocks(self, use: Use, key: str, header: Header, is_kept: Callable[[Block], bool]) -> Load:
+        """Blocks of a file that its grids need, each once."""
+        level = header.layout.levels[0]
+        here: set[Block] = set()
+        load = Load()
+        for grid in use.grids:
+            window = self._window(use, key, header, grid)
+            blocks = level.blocks(*window) if window is not None else ()
+            for span in level.spans([block for block in blocks if block not in here and not is_kept(block)]):
+                here.update(span)
+                load += _one(span, header)
+        return load
+
+    def _window(self, use: Use, key: str, header: Header, grid: int) -> Window | None:
+        """Files of a tile that have as many pixels show the same ground."""
+        where = (use.group, header.layout.levels[0].width)
+        if where not in self._grounds:
+            self._grounds[where] = self.cache.ground(self._remote(use.scene, key), header)
+        if (*where, grid) not in self._windows:
+            self._windows[*where, grid] = touched(self._grounds[where], self.grids[grid])
+        return self._windows[*where, grid]
+
+    def _keys(self, scene: Scene) -> list[str]:
+        assets = scene.collection.assets
+        return [*(assets.bands[band] for band in self.bands), assets.classes]
+
+    def _remote(self, scene: Scene, key: str) -> RemoteFile:
+        return RemoteFile(self.services.files(scene.collection), asset_href(scene, key), scene.version)
+
+
+def _by_scene(selected: Iterable[Sequence[Scene]]) -> list[Use]:
+    """Scenes with the grids that they were selected for, in order of their first use."""
+    grids: defaultdict[SceneKey, list[int]] = defaultdict(list)
+    scenes: dict[SceneKey, Scene] = {}
+    for number, found in enumerate(selected):
+        for scene in found:
+            scenes[scene.key] = scene
+            grids[scene.key].append(number)
+    return [Use(scene, tuple(grids[key])) for key, scene in scenes.items()]
+
+
+def _never(_: Block) -> bool:
+    return False
+
+
+def _head(header: Header) -> Load:
+    return Load(len(header.requests), sum(header.requests))
+
+
+def _coarsest(header: Header) -> Load:
+    """The whole of a file's coarsest level."""
+    level = header.layout.levels[-1]
+    return _sum(_one(span, header) for span in level.spans(level.everything()))
+
+
+def _one(span: Sequence[Block], header: Header) -> Load:
+    start, stop = extent(span, header.total)
+    return Load(1, stop - start)
+
+
+def _sum(loads: Iterable[Load]) -> Load:
+    return reduce(add, loads, Load())
+
+
+def _mean(loads: Sequence[Load]) -> Load:
+    return _sum(loads) * (1.0 / len(loads))

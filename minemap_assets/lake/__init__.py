@@ -1,0 +1,1 @@
+"""Bytes, manifests and locks: what lies where, and when it counts as published."""

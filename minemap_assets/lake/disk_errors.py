@@ -1,0 +1,69 @@
+"""A full, locked or read-only disk as one sentence, whichever library met it."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from minemap_assets.errors import MinemapError, StorageError
+
+
+@contextmanager
+def storage_errors(folder: Path, variable: str = "MINEMAP_HOME") -> Iterator[None]:
+    """Turn a full or locked disk under `folder` into a `StorageError`, whatever library met it.
+
+    `variable` names the setting that a person may change. Every other error goes through as it is.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        sentence = explain(error, folder, variable)
+        if sentence is None:
+            raise
+        raise StorageError(sentence) from error
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_SPACE = ("no space left on device", "os error 28", "disk is full", "disk full")
+"""What libraries write that do not hand on the system's error number."""
+_READ_ONLY = ("read-only file system", "readonly database")
+_LOCKED = (errno.EACCES, errno.EPERM)
+_NO_ROOM = 65_536
+"""Free bytes below which a failed write of any kind is put down to a full disk."""
+
+
+def explain(error: BaseException, folder: Path, variable: str = "MINEMAP_HOME") -> str | None:
+    """One sentence for an error in which a disk refuses a write; None for any other error."""
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    for link in _chain(error):
+        number = link.errno if isinstance(link, OSError) else None
+        if number in _FULL or any(words in str(link).lower() for words in _NO_SPACE):
+            return _full(folder, there)
+        if number == errno.EROFS or any(words in str(link).lower() for words in _READ_ONLY):
+            return f"{folder} is on a read-only file system; choose another folder with {variable}"
+        if number in _LOCKED and isinstance(link, OSError) and _concerns(link, folder):
+            return f"{folder} cannot be written to; choose another folder with {variable} or change its permissions"
+        if isinstance(link, NotADirectoryError | FileExistsError) and not there.is_dir():
+            return f"{folder} could not be written to: {there} is a file; choose another folder with {variable}"
+    no_room = not isinstance(error, MinemapError) and shutil.disk_usage(there).free < _NO_ROOM
+    return _full(folder, there) if no_room else None
+
+
+def _full(folder: Path, there: Path) -> str:
+    free = shutil.disk_usage(there).free // 1_000_000
+    return f"the disk that holds {folder} is full ({free} MB free); free space there and run the same command again"
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    return error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(folder)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__

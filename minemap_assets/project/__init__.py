@@ -1,0 +1,1 @@
+"""What people wrote under `inputs/`: settings, regions and files."""

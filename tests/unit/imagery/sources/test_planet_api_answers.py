@@ -1,0 +1,148 @@
+"""What the service's answers mean, what is kept out of addresses, and settings."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from minemap_assets.errors import AuthenticationError, BadInputError, MinemapError, NotEntitledError, QuotaError
+from minemap_assets.imagery.sources.planet.api_answers import (
+    KEY_VARIABLE,
+    LEADS_TO,
+    Checksum,
+    PlanetDialect,
+    StorageDialect,
+    stated_checksum,
+    without_key,
+)
+from minemap_assets.imagery.sources.planet.config import PlanetConfig
+from minemap_assets.imagery.sources.planet.credentials import (
+    CLIENT_VARIABLE,
+    PROFILE_VARIABLE,
+    SECRET_VARIABLE,
+    PlanetAuth,
+)
+from minemap_assets.imagery.sources.planet.quad_cache import Once
+from minemap_assets.project.settings import parse_settings
+
+FULL = "https://api.planet.com/basemaps/v1/mosaics/m/quads/1-2/full"
+
+
+def ask(answer: httpx.Response, url: str = FULL) -> httpx.Response:
+    with httpx.Client(transport=PlanetDialect(httpx.MockTransport(lambda _: answer))) as client:
+        return client.get(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (401, "", AuthenticationError),
+        (402, "", QuotaError),
+        (403, "no access", NotEntitledError),
+        (403, "Download QUOTA exceeded", QuotaError),
+        (429, "You have exceeded your download quota", QuotaError),
+    ],
+)
+def test_refusals(status: int, text: str, kind: type[MinemapError]) -> None:
+    with pytest.raises(kind):
+        ask(httpx.Response(status, text=text))
+
+
+@pytest.mark.parametrize("status", [200, 404, 429, 500, 503])
+def test_what_is_left_to_the_client(status: int) -> None:
+    answer = ask(httpx.Response(status, headers={"Retry-After": "7"}, text="slow down"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (status, "7")
+
+
+def test_a_download_is_not_followed() -> None:
+    answer = ask(httpx.Response(302, headers={"Location": "https://storage/x?signature=s"}))
+    assert (answer.status_code, answer.headers[LEADS_TO]) == (200, "https://storage/x?signature=s")
+    assert ask(httpx.Response(302, headers={"Location": "/y"}), "https://api.planet.com/x").status_code == 302
+
+
+def test_storage_remembers_what_it_refused() -> None:
+    answers = [httpx.Response(403), httpx.Response(200, headers={"ETag": f'"{"0" * 32}"'})]
+    dialect = StorageDialect(httpx.MockTransport(lambda _: answers.pop(0)))
+    with httpx.Client(transport=dialect) as client:
+        with pytest.raises(httpx.RemoteProtocolError, match="may have expired"):
+            client.get("https://storage/old")
+        client.get("https://storage/new")
+    assert dialect.refused("https://storage/old")
+    assert not dialect.refused("https://storage/new")
+    assert dialect.checksum("https://storage/new") == Checksum("0" * 32, certain=False)
+    assert dialect.checksum("https://storage/old") is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"x-goog-hash": "crc32c=AAAAAA==,md5=AAAAAAAAAAAAAAAAAAAAAA=="}, Checksum("0" * 32, certain=True)),
+        ({"x-goog-hash": "md5=AAAAAAAAAAAAAAAAAAAAAA==", "ETag": '"1"'}, Checksum("0" * 32, certain=True)),
+        ({"x-goog-hash": "md5=?"}, None),
+        ({"ETag": f'"{"A" * 32}"'}, Checksum("a" * 32, certain=False)),
+        ({"ETag": f'"{"a" * 32}-5"'}, None),
+        ({"ETag": '"0x8D9"'}, None),
+        ({}, None),
+    ],
+)
+def test_checksums(headers: dict[str, str], expected: Checksum | None) -> None:
+    assert stated_checksum(httpx.Headers(headers)) == expected
+
+
+def test_keys_are_taken_out_of_addresses() -> None:
+    assert without_key(f"{FULL}?api_key=PLAKsecret") == FULL
+    assert without_key("https://h/q?api_key=PLAKsecret&bbox=1.5,2,3,4&_page=2") == "https://h/q?bbox=1.5,2,3,4&_page=2"
+    assert without_key("https://h/q?bbox=1,2,3,4&minimal=true") == "https://h/q?bbox=1,2,3,4&minimal=true"
+
+
+@pytest.mark.parametrize(("key", "words"), [(None, "is not set"), ("  ", "is not set"), ("PLAKé", "characters")])
+def test_unusable_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str | None, words: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in (KEY_VARIABLE, CLIENT_VARIABLE, SECRET_VARIABLE, PROFILE_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    if key is not None:
+        monkeypatch.setenv(KEY_VARIABLE, key)
+    with pytest.raises(AuthenticationError, match=words) as caught:
+        next(PlanetAuth(PlanetConfig()).sync_auth_flow(httpx.Request("GET", FULL)))
+    assert "PLAKé" not in str(caught.value)
+
+
+def test_the_key_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth, request = PlanetAuth(PlanetConfig()), httpx.Request("GET", FULL)
+    for key in ("PLAKone", " PLAKtwo\n"):
+        monkeypatch.setenv(KEY_VARIABLE, key)
+        assert next(auth.sync_auth_flow(request)).headers["Authorization"] == f"api-key {key.strip()}"
+
+
+def test_settings() -> None:
+    settings = parse_settings('[sources.planet_basemaps]\nseries = ["Mine"]\nclarity = "auto"\nrate = 2')
+    assert settings.sources.planet_basemaps == PlanetConfig(series=("Mine",), clarity="auto", rate=2)
+    assert PlanetConfig(base_url="http://127.0.0.1:1/v1/").base_url == "http://127.0.0.1:1/v1"
+    for wrong in ('clarity = "best"', "rate = 0", 'base_url = "api.planet.com"', 'api_key = "x"'):
+        with pytest.raises(BadInputError, match="planet_basemaps"):
+            parse_settings(f"[sources.planet_basemaps]\n{wrong}")
+
+
+def test_once_for_many_threads_and_failures_are_not_kept() -> None:
+    once: Once[str, int] = Once()
+    made: list[int] = []
+    barrier = threading.Barrier(4)
+
+    def make() -> int:
+        made.append(1)
+        if len(made) == 1:
+            raise QuotaError("not now")
+        return 7
+
+    with pytest.raises(QuotaError):
+        once.get("a", make)
+
+    def ask_together(_: int) -> int:
+        barrier.wait(5)
+        return once.get("a", make)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask_together, range(4))) == [7] * 4
+    assert len(made) == 2
