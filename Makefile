@@ -59,10 +59,12 @@ fast: setup ## Run the tests that need seconds: no servers, no browser
 live: setup ## Try the real services; what has no account is skipped
 	@exec $(PYTEST) -m live $(ARGS)
 
-check: setup ## Lint, types, and whether Dagster loads the project
+check: setup ## Lint, types, dependencies, and whether Dagster loads the project
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/deptry . --extend-exclude benchmarks
+	.venv/bin/deptry benchmarks tests tests/support --exclude .venv --ignore DEP002,DEP004
 	@mkdir -p $(CHECK_HOME) && printf 'telemetry:\n  enabled: false\n' > $(CHECK_HOME)/dagster.yaml
 	@$(DAGSTER)/dagster definitions validate --workspace workspace.yaml
 	@$(DAGSTER)/dg check toml

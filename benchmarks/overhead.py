@@ -18,7 +18,8 @@ from dagster_project.resources import project_from
 from dagster_project.runner import Runner
 from dagster_project.selection import parse_selection
 from minemap_assets.project.project import Project
-from minemap_assets.simulation.world import World, load_world
+from minemap_assets.simulation.built_in_worlds import load_world
+from minemap_assets.simulation.world import World
 
 GOAL = 0.3
 

@@ -18,7 +18,7 @@ import shapely
 from minemap_assets.geo.vector import WGS84
 from minemap_assets.polygons.countries import Borders
 from minemap_assets.polygons.merge import merge_sites
-from minemap_assets.polygons.temporal.window import YearView, window_rule
+from minemap_assets.polygons.temporal.window_rule import YearView, window_rule
 
 YEARS = range(2016, 2025)
 T = TypeVar("T")

@@ -9,8 +9,8 @@ because then the simulated world would be too easy to measure a learned model by
 import sys
 
 from minemap_assets.imagery.products import PRODUCTS
+from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.difficulty import threshold_table
-from minemap_assets.simulation.world import load_world
 
 LIMIT = 0.6
 

@@ -1,53 +1,37 @@
-"""The only place of assembly: everything Dagster loads is put together here.
-
-What belongs here: gathering. What does not: any asset, rule or setting.
-"""
+"""The only place of assembly: everything Dagster loads is put together here."""
 
 import dagster as dg
 
-from dagster_project.automation import automate
 from dagster_project.environment import Environment, read_environment
 from dagster_project.executors import executor_for
-from dagster_project.jobs import JOBS
-from dagster_project.resources import project_from
+from dagster_project.registry import Registry
 from dagster_project.schedules import SCHEDULES
 from dagster_project.sensors import SENSORS
-from minemap_assets.chips.assets import chips_assets
-from minemap_assets.imagery.assets import imagery_assets
-from minemap_assets.polygons.assets import polygons_assets
-from minemap_assets.project.project import Project
-from minemap_assets.reference.assets import reference_assets
-from minemap_assets.segmentation.assets import segmentation_assets
-from minemap_assets.sites.assets import sites_assets
-from minemap_assets.tables.assets import tables_assets
-from minemap_assets.validation.assets import validation_assets
+from minemap_assets.graph.dagster_assets import asset_definitions, job_definitions
+from minemap_assets.graph.graph import Graph
+from minemap_assets.project.project import ProjectHome
 
 
-def all_assets(project: Project) -> list[dg.AssetsDefinition]:
-    """The assets of every room, in the order data flows."""
-    sets = project.polygon_sets()
-    return [
-        *reference_assets(sets),
-        *sites_assets(sets),
-        *imagery_assets(),
-        *chips_assets(),
-        *segmentation_assets(),
-        *polygons_assets(),
-        *tables_assets(),
-        *validation_assets(),
-    ]
+def home_of(environment: Environment, registry: Registry | None = None) -> ProjectHome:
+    """The project that the environment names."""
+    parts = (registry or Registry()).parts()
+    return ProjectHome.at(environment.home, environment.state, parts, environment.sample)
 
 
-def build_definitions(environment: Environment | None = None, project: Project | None = None) -> dg.Definitions:
-    """The code location. Tests pass an environment, or a project of their own."""
-    environment = environment or read_environment()
-    project = project or project_from(environment)
+def build_definitions(
+    environment: Environment | None = None, home: ProjectHome | None = None, registry: Registry | None = None
+) -> dg.Definitions:
+    """The code location. Tests pass an environment, a home or a registry of their own."""
+    environment, registry = environment or read_environment(), registry or Registry()
+    home = home or home_of(environment, registry)
+    project = home.open()
+    graph = Graph(registry.rooms, project)
     return dg.Definitions(
-        assets=automate(all_assets(project)),
-        jobs=JOBS,
+        assets=asset_definitions(graph, project),
+        jobs=job_definitions(graph),
         schedules=SCHEDULES,
         sensors=SENSORS,
-        resources={"project": project},
+        resources={"home": home},
         executor=executor_for(environment),
     )
 

@@ -1,7 +1,5 @@
 """The Dagster instance of this machine: its folder, its configuration, and its agreement with the lake.
 
-What belongs here: opening the instance and bringing its records up to what the lake holds. What does not: running.
-
 The lake is the truth: an instance that was lost, or is new on this machine, is told what exists; nothing is made.
 """
 
@@ -12,13 +10,16 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterInstance
 
-from dagster_project.orphans import close_orphans
+from dagster_project.run_locks import close_orphans
 from minemap_assets.errors import BadInputError
-from minemap_assets.graph.partitions import partition_key, region_partitions
+from minemap_assets.graph.dagster_assets import asset_key
+from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.metadata import made_metadata
+from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.graph.partitions import REGION, partition_key
 from minemap_assets.lake.disk_errors import storage_errors
-from minemap_assets.lake.locks import HeldError, hold
+from minemap_assets.lake.locks import LockedError, hold
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 
 PATIENCE_SECONDS = 60.0
@@ -61,38 +62,35 @@ def _alone(home: Path) -> Iterator[None]:
     try:
         with hold(home / "instance.lock", PATIENCE_SECONDS):
             yield
-    except HeldError as error:
+    except LockedError as error:
         raise BadInputError(f"another process is opening {home}; wait for it to end and run this again") from error
 
 
 def sync_regions(instance: DagsterInstance, project: Project) -> None:
     """Add a partition for every active region."""
-    name = str(region_partitions.name)
-    new = sorted(set(project.active_regions()) - set(instance.get_dynamic_partitions(name)))
+    new = sorted(set(project.active_regions()) - set(instance.get_dynamic_partitions(REGION)))
     if new:
-        instance.add_dynamic_partitions(name, new)
+        instance.add_dynamic_partitions(REGION, new)
 
 
-def restore(instance: DagsterInstance, project: Project, refs: Iterable[PartitionRef]) -> int:
+def restore(instance: DagsterInstance, graph: Graph, states: PartitionStates, refs: Iterable[PartitionRef]) -> int:
     """Record the materialisations the instance does not know of; returns how many there were."""
-    from minemap_assets.graph.materialization import metadata
-
     known: dict[dg.AssetKey, set[str | None]] = {}
     count = 0
     for ref in refs:
-        manifest = project.lake.manifest(ref)
+        manifest = states.manifest(ref)
         if manifest is None or manifest.rejected:
             continue
-        key, wanted = dg.AssetKey([ref.room, ref.asset]), partition_key(ref.keys)
+        asset, wanted = graph.asset(ref), partition_key(ref.keys)
+        key = asset_key(asset)
         if key not in known:
             known[key] = _recorded(instance, key)
         if wanted in known[key]:
             continue
-        partition = Partition(project.lake.store, manifest)
         event = dg.AssetMaterialization(
             key,
             partition=wanted,
-            metadata=metadata(project, partition, made=False),
+            metadata=made_metadata(states.project, asset, manifest, made=False),
             tags={"dagster/data_version": manifest.content},
             description="Restored from the lake's manifest",
         )

@@ -1,7 +1,7 @@
 """Sensors: what changes outside and starts work here.
 
-What belongs here: looking at the outside world and asking for runs. What does not: what follows from them
-(`automation.py`), and removing anything: partitions are never deleted automatically.
+They look at the outside world and ask for runs. What follows from them is for automation
+(`graph/automation.py`), and partitions are never deleted automatically.
 """
 
 import json
@@ -10,40 +10,49 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from dagster_project.jobs import imagery_update
-from minemap_assets.graph.partitions import region_partitions
-from minemap_assets.imagery.arrivals import Channel, Look, look, read_arrivals, season_name, together, write_arrivals
-from minemap_assets.imagery.recipes import IMAGERY
-from minemap_assets.project.project import FIRST_YEAR, Project
+from minemap_assets.graph.partitions import REGION, REGION_KEYS
+from minemap_assets.imagery.arrivals import (
+    Channel,
+    PollResult,
+    merge_polls,
+    poll_sources,
+    read_arrivals,
+    season_name,
+    write_arrivals,
+)
+from minemap_assets.imagery.assets import COMPOSITES, IMAGERY_UPDATE
+from minemap_assets.imagery.rules import product_of, season_of, season_rule
+from minemap_assets.imagery.source_kind import open_sources
+from minemap_assets.project.project import Project, ProjectHome
 from minemap_assets.project.regions import Region
-
-REGION = str(region_partitions.name)
 
 Seen = dict[str, dict[str, str]]
 """Revision of each year that runs were asked for last, by channel."""
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def region_sync(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
+def region_sync(context: dg.SensorEvaluationContext, home: dg.ResourceParam[ProjectHome]) -> dg.SensorResult:
     """Add a partition for every active region of the regions file."""
+    project = home.open()
     known = set(context.instance.get_dynamic_partitions(REGION))
     new = [slug for slug in project.active_regions() if slug not in known]
-    requests = [region_partitions.build_add_request(new)] if new else []
+    requests = [REGION_KEYS.build_add_request(new)] if new else []
     return dg.SensorResult(dynamic_partitions_requests=requests)
 
 
-@dg.sensor(job=imagery_update, minimum_interval_seconds=3600)
-def new_imagery(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
+@dg.sensor(job_name=IMAGERY_UPDATE.name, minimum_interval_seconds=3600)
+def new_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[ProjectHome]) -> dg.SensorResult:
     """Ask for the imagery of every region and ended season whose images are new or were corrected."""
+    project = home.open()
     today = datetime.now(UTC).date()
-    found = look_everywhere(project, today)
+    found = poll_everywhere(project, today)
     for channel, reason in sorted(found.failures.items()):
         context.log.warning("%s could not be asked, and is asked again next time: %s", channel.key, reason)
     before: Seen = json.loads(context.cursor) if context.cursor else {}
     known = set(context.instance.get_dynamic_partitions(REGION))
     regions = {slug: region for slug, region in project.active_regions().items() if slug in known}
     complete = sorted({(channel, year) for channel, _, year in ended_seasons(project, regions, found, today)})
-    write_arrivals(project.lake.store, read_arrivals(project.lake.store).with_look(found, complete))
+    write_arrivals(project.lake.store, read_arrivals(project.lake.store).with_poll(found, complete))
     requests = [
         _request(slug, year, f"{channel.source}-{found.revisions[channel][year]}")
         for channel, slug, year in ended_seasons(project, regions, found, today)
@@ -55,41 +64,42 @@ def new_imagery(context: dg.SensorEvaluationContext, project: dg.ResourceParam[P
     return dg.SensorResult(run_requests=requests, cursor=json.dumps(after, sort_keys=True))
 
 
-@dg.sensor(job=imagery_update, minimum_interval_seconds=6 * 3600)
-def missing_imagery(context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]) -> dg.SensorResult:
+@dg.sensor(job_name=IMAGERY_UPDATE.name, minimum_interval_seconds=6 * 3600)
+def missing_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[ProjectHome]) -> dg.SensorResult:
     """Ask again, once a day, for imagery of which some sites failed for a reason that may pass."""
+    project = home.open()
     known = set(context.instance.get_dynamic_partitions(REGION)) & set(project.active_regions())
     today = datetime.now(UTC).date().isoformat()
     requests = [
         _request(manifest.ref.keys[0], int(manifest.ref.keys[1]), f"again-{today}")
-        for manifest in project.lake.manifests(IMAGERY.room, IMAGERY.asset)
+        for manifest in project.lake.manifests(COMPOSITES.room, COMPOSITES.name)
         if manifest.ref.keys[0] in known and any(m.retry for m in manifest.missing)
     ]
     return dg.SensorResult(run_requests=requests)
 
 
-def look_everywhere(project: Project, today: date) -> Look:
+def poll_everywhere(project: Project, today: date) -> PollResult:
     """Ask every source of every product in use up to today's year, for the seasons of all active regions."""
     regions = project.active_regions().values()
-    rules = {project.season_rule(region) for region in regions}
-    years = range(FIRST_YEAR, today.year + 1)
-    products = {project.product_for(region, year) for region in regions for year in years}
-    return together(look(product, project.sources(product), rules) for product in sorted(products))
+    rules = {season_rule(region) for region in regions}
+    years = range(project.first_year, today.year + 1)
+    products = {product_of(project, region, year) for region in regions for year in years}
+    return merge_polls(poll_sources(product, open_sources(project, product), rules) for product in sorted(products))
 
 
 def ended_seasons(
-    project: Project, regions: dict[str, Region], found: Look, today: date
+    project: Project, regions: dict[str, Region], found: PollResult, today: date
 ) -> Iterator[tuple[Channel, str, int]]:
     """Channels, regions and years whose season is over, in which the channel's product serves, and has images."""
     for slug, region in regions.items():
-        season = season_name(project.season_rule(region))
+        season = season_name(season_rule(region))
         for channel in sorted(found.revisions):
             for year in sorted(found.revisions[channel]):
                 if (
-                    year >= FIRST_YEAR
+                    year >= project.first_year
                     and channel.season == season
-                    and project.season(region, year).end <= today
-                    and project.product_for(region, year) == channel.product
+                    and season_of(region, year).end <= today
+                    and product_of(project, region, year) == channel.product
                 ):
                     yield channel, slug, year
 

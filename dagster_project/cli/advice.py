@@ -1,15 +1,13 @@
-"""What a person should be told though nothing failed: what a project still lacks, and regions without sites.
-
-What belongs here: reading a project and putting that into sentences. What does not: any one command.
-"""
+"""What a person should be told though nothing failed: what a project still lacks, and regions without sites."""
 
 from collections.abc import Iterable, Iterator
 
-from dagster_project.cli.context import console, counted
+from dagster_project.cli.context import Session, console, counted
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.project.project import DEFAULT_POLYGON_SETS, Project
-from minemap_assets.reference.datasets import DATASETS
+from minemap_assets.project.project import Project
+from minemap_assets.reference.published_sets import DATASETS
+from minemap_assets.reference.registered import DEFAULT_POLYGON_SETS, catalogue, polygon_sets
+from minemap_assets.sites.assets import SITES
 
 SITES_WANTED = (
     "register polygons that reach into it with `minemap reference add`, or add outlines with `minemap sites promote`"
@@ -18,11 +16,11 @@ SITES_WANTED = (
 
 def next_steps(project: Project) -> list[str]:
     """What to do before `minemap run` has everything, in order; the last step is the run itself."""
-    registered = {entry.name for entry in project.catalogue.entries}
+    registered = {entry.name for entry in catalogue(project).entries}
     steps = []
     if not project.active_regions():
         steps.append("Say what to map: `minemap regions add SLUG FILE`, with any vector file of polygons.")
-    known = [name for name in project.polygon_sets() if name in registered]
+    known = [name for name in polygon_sets(project) if name in registered]
     lacking = ([] if known else ["NAME"]) + ([] if "country_boundaries" in registered else ["country_boundaries"])
     if lacking:
         what = {2: "known mines and country borders", 1: "country borders" if known else "known mines"}[len(lacking)]
@@ -44,8 +42,9 @@ def _published(lacking: Iterable[str]) -> list[str]:
     return [one for name in lacking for one in (mines if name == "NAME" else [name])]
 
 
-def say_next_steps(project: Project) -> None:
+def say_next_steps(session: Session) -> None:
     """Print the steps, numbered."""
+    project = session.project
     active = len(project.active_regions())
     has = f"has {counted(active, 'region')}" if active else "has no region yet"
     console.print(f"The project at {project.lake.store.root} {has}. Next:", markup=False, soft_wrap=True)
@@ -53,21 +52,22 @@ def say_next_steps(project: Project) -> None:
         console.print(f"  {number}. {step}", markup=False, soft_wrap=True)
 
 
-def site_notes(project: Project, regions: Iterable[str]) -> Iterator[str]:
+def site_notes(session: Session, regions: Iterable[str]) -> Iterator[str]:
     """A sentence for each region whose sites are made and which has none."""
     for slug in regions:
-        manifest = project.lake.manifest(PartitionRef("sites", "sites", (slug,)))
+        manifest = session.states.manifest(SITES.ref((slug,)))
         if manifest is not None and manifest.summary.get("sites") == 0:
             yield f"region {slug} has no sites, so nothing is mapped there: no known mine lies in it; {SITES_WANTED}"
 
 
-def check_pilot(project: Project, regions: Iterable[str]) -> None:
+def check_pilot(session: Session, regions: Iterable[str]) -> None:
     """Refuse a pilot that would take away sites which are made. Raises `BadInputError`."""
     for slug in regions:
-        manifest = project.lake.manifest(PartitionRef("sites", "sites", (slug,)))
+        manifest = session.states.manifest(SITES.ref((slug,)))
         made = 0 if manifest is None else int(manifest.summary.get("sites", 0))
-        if project.sample is not None and made > project.sample:
+        sample = session.project.sample
+        if sample is not None and made > sample:
             raise BadInputError(
-                f"--sample: region {slug} has {made} sites already, and a pilot on {project.sample} would take the "
+                f"--sample: region {slug} has {made} sites already, and a pilot on {sample} would take the "
                 "others away; leave --sample out, or run the pilot with another MINEMAP_HOME and MINEMAP_STATE"
             )

@@ -1,7 +1,4 @@
-"""`minemap archive`: a team's own imagery, as folders of GeoTIFF files.
-
-What belongs here: options and what a person is told. What does not: indexing (`imagery/sources/archive_index.py`).
-"""
+"""`minemap archive`: a team's own imagery, as folders of GeoTIFF files."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -101,7 +98,7 @@ def list_archives() -> None:
     """Show all archives."""
     from minemap_assets.imagery.sources.archive.catalogue import read_archives
 
-    archives = read_archives(open_session().project.lake.store)
+    archives = read_archives(open_session().project)
     if not archives:
         console.print("No archive yet; `minemap archive index FOLDER` adds one.")
         return
@@ -206,17 +203,15 @@ def _bands(images: "Iterable[Image]") -> str:
 
 def _next_step(project: Project, images: "Iterable[Image]") -> str:
     """What has to stand in the settings for the images to serve, or that all of it stands there."""
-    from minemap_assets.project.settings import SETTINGS_PATH
+    from minemap_assets.imagery.config import ImageryConfig
+    from minemap_assets.imagery.sources.archive.kind import ARCHIVE
 
-    named = project.settings.imagery.sources
-    lacking = [p for p in sorted({image.product for image in images}) if "archive" not in named.get(p, ())]
+    named = project.section(ImageryConfig).sources
+    lacking = [p for p in sorted({image.product for image in images}) if ARCHIVE.name not in named.get(p, ())]
     if not lacking:
         return 'The settings name "archive" as a source already; `minemap run` reads these images.'
-    lines = [f"{p} = {json.dumps([*named.get(p, ()), 'archive'])}" for p in lacking]
-    return (
-        f"Next: have them read by writing under [imagery.sources] of {project.lake.store.root}/{SETTINGS_PATH}: "
-        f"{'; '.join(lines)}"
-    )
+    lines = [f"{p} = {json.dumps([*named.get(p, ()), ARCHIVE.name])}" for p in lacking]
+    return f"Next: have them read by writing under [imagery.sources] of {project.where}: {'; '.join(lines)}"
 
 
 def _listed(files: Path) -> list[str]:

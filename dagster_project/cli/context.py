@@ -1,20 +1,21 @@
-"""What every command starts from.
-
-What belongs here: opening the project, the definitions and the instance. What does not: any one command.
-"""
+"""What every command starts from: the project, its graph, the instance, and options that several commands share."""
 
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
-import dagster as dg
 from dagster import DagsterInstance
 from rich.console import Console
 from rich.markup import escape
 
 from dagster_project.environment import Environment, read_environment
+from dagster_project.selection import parse_selection
 from minemap_assets.errors import BadInputError
-from minemap_assets.project.project import FIRST_YEAR, Project
+from minemap_assets.graph.graph import Graph, Scope
+from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.project.project import Project, ProjectHome
+from minemap_assets.project.settings import EARLIEST_YEAR
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -30,18 +31,33 @@ def note(sentence: str) -> None:
     complain(sentence, word="Note: ", colour="yellow")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """An opened project."""
+    """An opened project: one snapshot of it, and what follows from that, each made once for a command."""
 
     environment: Environment
-    project: Project
+    home: ProjectHome
 
-    def definitions(self) -> dg.Definitions:
-        """The code location, assembled for this project."""
-        from dagster_project.definitions import build_definitions
+    @cached_property
+    def project(self) -> Project:
+        """The project as it was when the command first looked."""
+        return self.home.open()
 
-        return build_definitions(self.environment, self.project)
+    @cached_property
+    def graph(self) -> Graph:
+        """The project's assets."""
+        from dagster_project.registry import ROOMS
+
+        return Graph(ROOMS, self.project)
+
+    @cached_property
+    def states(self) -> PartitionStates:
+        """Which partitions are current."""
+        return PartitionStates(self.graph, self.project)
+
+    def reopened(self) -> "Session":
+        """The same project after its inputs were written."""
+        return Session(self.environment, self.home)
 
     def instance(self) -> DagsterInstance:
         """The Dagster instance of this machine, with a partition for every region."""
@@ -51,25 +67,31 @@ class Session:
         sync_regions(instance, self.project)
         return instance
 
+    def scope(self, select: str | None, regions: str | None, years: str | None) -> Scope:
+        """What a command is about. Raises `BadInputError` for an option that is not understood."""
+        return Scope(
+            parse_selection(select, self.graph), parse_regions(regions, self.project), parse_years(years, self.project)
+        )
+
 
 def open_session(sample: int | None = None) -> Session:
     """The project that the environment names."""
-    from dagster_project.resources import project_from
+    from dagster_project.definitions import home_of
 
     environment = read_environment()
     if sample is not None:
         environment = environment.model_copy(update={"sample": sample})
         os.environ["MINEMAP_SAMPLE"] = str(sample)
-    project = project_from(environment)
-    project.lake.check()
-    return Session(environment, project)
+    home = home_of(environment)
+    home.lake.check()
+    return Session(environment, home)
 
 
-def parse_years(text: str | None) -> tuple[int, ...]:
+def parse_years(text: str | None, project: Project) -> tuple[int, ...]:
     """Years from `2016-2020,2023`; without text, every closed year. Raises `BadInputError`."""
-    current = datetime.now(UTC).year
+    first, current = project.first_year, datetime.now(UTC).year
     if text is None:
-        return tuple(range(FIRST_YEAR, current))
+        return tuple(range(first, current))
     years: set[int] = set()
     parts = [part.strip() for part in text.replace("\u2013", "-").split(",") if part.strip()]
     for part in parts:
@@ -80,12 +102,18 @@ def parse_years(text: str | None) -> tuple[int, ...]:
             raise BadInputError(f"--years: {part!r} runs backwards; write the earlier year first, as in 2016-2024")
         years |= set(range(int(ends[0]), int(ends[-1]) + 1))
     for year in sorted(years):
-        if not FIRST_YEAR <= year <= current:
-            why = f"there is no imagery of {year}" if year < FIRST_YEAR else f"{year} has not begun"
-            raise BadInputError(f"--years: {why}; years run from {FIRST_YEAR} to {current}")
+        if not first <= year <= current:
+            why = f"{year} has not begun" if year > current else _too_early(year, first)
+            raise BadInputError(f"--years: {why}; years run from {first} to {current}")
     if not years:
         raise BadInputError(f"--years: {text!r} names no year; write 2019 or 2016-2024")
     return tuple(sorted(years))
+
+
+def _too_early(year: int, first: int) -> str:
+    if year < EARLIEST_YEAR:
+        return f"there is no imagery of {year}"
+    return f"the project begins in {first} (`first_year` in its settings)"
 
 
 def parse_regions(text: str | None, project: Project) -> tuple[str, ...]:

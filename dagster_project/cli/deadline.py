@@ -1,7 +1,4 @@
-"""Asking something that may not answer: a deadline, after which the question is left alone.
-
-What belongs here: waiting. What does not: what is asked.
-"""
+"""A deadline for a query to something that may not answer."""
 
 import threading
 from collections.abc import Callable
@@ -13,16 +10,16 @@ from minemap_assets.errors import RetryableError
 T = TypeVar("T")
 
 
-def within(seconds: float, ask: Callable[[], T]) -> T:
-    """What `ask` returns. Raises what it raises, and `RetryableError` where that takes too long.
+def within(seconds: float, query: Callable[[], T]) -> T:
+    """What `query` returns. Raises what it raises, and `RetryableError` where that takes too long.
 
-    A question without an answer goes on in a thread that ends with the process.
+    A query without an answer goes on in a thread that ends with the process.
     """
     answer: Future[T] = Future()
 
     def run() -> None:
         try:
-            answer.set_result(ask())
+            answer.set_result(query())
         except BaseException as error:
             answer.set_exception(error)
 

@@ -1,7 +1,4 @@
-"""`minemap demo`: the whole graph on a simulated world, and a table of how right it is.
-
-What belongs here: options, the table, the limits a check holds it to. What does not: the demo's inputs (`demo.py`).
-"""
+"""`minemap demo`: the whole graph on a simulated world, and a table of how right it is."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -11,9 +8,9 @@ from rich.table import Table
 
 from dagster_project.cli.context import console, errors, open_session
 from dagster_project.cli.run import execute, summarise
-from dagster_project.demo import Agreement, compare, prepare, totals
-from dagster_project.graph import Scope
-from dagster_project.selection import parse_selection
+from minemap_assets.graph.graph import Scope
+from minemap_assets.simulation.demo import prepare
+from minemap_assets.validation.simulated_truth import Agreement, compare, totals
 
 LEAST_IOU = 0.75
 LARGEST_ERROR = 0.10
@@ -33,13 +30,14 @@ def demo(
     check: Annotated[bool, typer.Option("--check", help="Fail where accuracy is below the project's goals.")] = False,
 ) -> int:
     """Run the whole graph on a simulated world, and compare what it maps with what is there."""
-    from minemap_assets.simulation.world import load_world
+    from minemap_assets.simulation.built_in_worlds import load_world
 
     session = open_session()
     simulated = load_world(world.value)
     prepare(session.project, simulated)
+    session = session.reopened()
     years = tuple(simulated.years)
-    scope = Scope(tuple(session.project.active_regions()), years, parse_selection(None, session.definitions()))
+    scope = Scope(frozenset(session.graph.assets), tuple(session.project.active_regions()), years)
     console.print(
         f"Mapping {len(scope.regions)} regions x {len(years)} years of the simulated world `{world.value}` "
         f"in {session.project.lake.store.root}"

@@ -13,8 +13,8 @@ import typer
 from dagster_project.cli.context import console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.messages import suggestion
-from minemap_assets.reference.datasets import DATASETS, Dataset
 from minemap_assets.reference.fetching import Arrived, fetch_dataset, is_address
+from minemap_assets.reference.published_sets import DATASETS, Dataset
 
 
 def fetch(
@@ -36,12 +36,13 @@ def fetch(
             f"unknown data set {name!r}{suggestion(name, DATASETS)}; there are {', '.join(DATASETS)}, and any file is "
             "registered with `minemap reference add`"
         )
-    from minemap_assets.net.client import Client, Discipline
+    from minemap_assets.net.client import Client
+    from minemap_assets.net.policy import ClientPolicy
 
     session, dataset = open_session(), DATASETS[name]
     _announce(dataset, place, licence)
     folder = session.project.lake.state / "downloads" / name
-    with Client(f"the publisher of {name}", Discipline(attempts=6, timeout=60.0, deadline=3600.0)) as client:
+    with Client(f"the publisher of {name}", ClientPolicy(attempts=6, timeout=60.0, deadline=3600.0)) as client:
 
         def download(address: str, path: Path) -> None:
             client.download(address, path)

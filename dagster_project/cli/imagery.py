@@ -1,7 +1,4 @@
-"""`minemap imagery`: looking at composites.
-
-What belongs here: options and what a person is told. What does not: arranging pictures (`imagery/strip.py`).
-"""
+"""`minemap imagery`: looking at composites."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +10,6 @@ from dagster_project.cli.run import Years
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.strip import Pixels
 from minemap_assets.imagery.strip import strip as arrange
-from minemap_assets.lake.manifests import PartitionRef
 
 imagery_app = typer.Typer(help="Looking at composites.", no_args_is_help=True)
 
@@ -33,7 +29,7 @@ def strip(
 
     session = open_session()
     session.project.region(region)
-    pictures = _pictures(session, region, parse_years(years), site)
+    pictures = _pictures(session, region, parse_years(years, session.project), site)
     shown = sorted({year for by_year in pictures.values() for year in by_year})
     if not shown:
         raise BadInputError(
@@ -50,11 +46,12 @@ def _pictures(
     session: Session, region: str, years: tuple[int, ...], sites: list[str] | None
 ) -> dict[str, dict[int, Pixels]]:
     """Red, green and blue by site and year."""
+    from minemap_assets.imagery.assets import COMPOSITES
     from minemap_assets.imagery.reader import open_imagery
 
     opened = {}
     for year in years:
-        partition = session.project.lake.find(PartitionRef("imagery", "imagery", (region, str(year))))
+        partition = session.project.lake.find(COMPOSITES.ref((region, str(year))))
         if partition is not None:
             opened[year] = open_imagery(partition)
     known = sorted({s for images in opened.values() for s in images.site_ids})

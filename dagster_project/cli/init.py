@@ -1,7 +1,4 @@
 """`minemap init`: a settings file to begin with.
-
-What belongs here: when it may be written, and what a person is told. What does not: what stands in it
-(`minemap_assets/settings_template.py`).
 """
 
 from dagster_project.cli.advice import say_next_steps
@@ -14,11 +11,11 @@ def init() -> None:
     """Start a project: write a settings file with every default and what it means, and say the next steps."""
     from minemap_assets.project.settings_template import settings_template
 
-    project = open_session().project
-    store = project.lake.store
+    session = open_session()
+    store = session.home.lake.store
     if store.size(SETTINGS_PATH) is not None:
         raise BadInputError(f"{store.root}/{SETTINGS_PATH} exists already; edit it, or remove it to start over")
-    store.write_bytes(SETTINGS_PATH, settings_template().encode())
+    store.write_bytes(SETTINGS_PATH, settings_template(session.home.parts.sections).encode())
     console.print(f"Wrote {store.root}/{SETTINGS_PATH}; every setting in it is the default until you change it.")
-    say_next_steps(project)
+    say_next_steps(session)
     console.print("`minemap status` shows how far a project is, `minemap demo` a whole one on simulated images.")

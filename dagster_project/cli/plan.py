@@ -1,8 +1,4 @@
-"""`minemap plan`: what a run would need, before anything is fetched.
-
-What belongs here: options and tables. What does not: estimating (`dagster_project/spending.py`,
-`minemap_assets/estimates.py`).
-"""
+"""`minemap plan`: what a run would need, before anything is fetched."""
 
 from collections.abc import Callable
 from datetime import date
@@ -12,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dagster_project.cli.context import Session, console, note, open_session, parse_regions, parse_years
+from dagster_project.cli import spending
+from dagster_project.cli.context import Session, console, note, open_session
 from dagster_project.cli.deadline import within
 from dagster_project.cli.run import Regions, Sample, Years
-from dagster_project.graph import Scope
-from dagster_project.selection import parse_selection
-from dagster_project.spending import estimate_scope
 from minemap_assets.errors import MinemapError
+from minemap_assets.graph.graph import Scope
 from minemap_assets.imagery.budget import GIGABYTE, excesses
+from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.costs import ASKED, ASSUMED
 from minemap_assets.imagery.sources.stac.forecast import MOST_HEADS
 from minemap_assets.planning.estimates import Estimate, Line
@@ -45,20 +41,14 @@ def plan(
 ) -> None:
     """Say what imagery of some regions and years would need; nothing is fetched, and what is current costs nothing."""
     session = open_session(sample)
-    project = session.project
-    scope = Scope(
-        parse_regions(regions, project),
-        parse_years(years),
-        parse_selection(select or IMAGERY_ONLY, session.definitions()),
-    )
-    with session.instance() as instance:
-        estimate = estimate_scope(project, scope, instance, partial(within, deadline) if ask else None)
+    scope = session.scope(select or IMAGERY_ONLY, regions, years)
+    estimate = spending.estimate(session, session.graph.steps(scope), partial(within, deadline) if ask else None)
     show_estimate(estimate)
     for sentence in estimate.gaps:
         note(sentence)
     if ask and estimate.lines:
         _show_observations(session, scope, deadline)
-    for passed in excesses(estimate.total, project.settings.imagery.budget):
+    for passed in excesses(estimate.total, session.project.section(ImageryConfig).budget):
         note(f"above the budget: {passed}; `minemap run` would fetch nothing")
 
 

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from dagster_project.cli.context import Session, complain, console, open_session
 from minemap_assets.errors import BadInputError
+from minemap_assets.reference.assets import ROOM as REFERENCE
 from minemap_assets.reference.catalogue import Kind, Role, register, withdraw
+from minemap_assets.reference.registered import catalogue, polygon_sets
 
 reference_app = typer.Typer(help="Polygon sets, country boundaries and validation points.", no_args_is_help=True)
 
@@ -59,6 +61,7 @@ def add(
         layer=layer,
         crs=crs,
         columns=_columns(column or []),
+        reserved=_reserved(session),
     )
     console.print(f"{registration.sentence}.", soft_wrap=True)
 
@@ -108,6 +111,7 @@ def add_masks(
             origin=origin or str(folder),
             reference_year=reference_year,
             columns={"id": "polygon_id", "group": "group"},
+            reserved=_reserved(session),
         )
     console.print(f"{registration.sentence}.", soft_wrap=True)
 
@@ -116,11 +120,11 @@ def add_masks(
 def list_entries() -> None:
     """Show what is registered."""
     session = open_session()
-    if not session.project.catalogue.entries:
+    if not catalogue(session.project).entries:
         console.print("No reference file yet; `minemap reference add NAME FILE --licence LICENCE` registers one.")
         return
     table = Table("name", "kind", "role", "features", "year", "licence", "checksum", "citation")
-    for e in session.project.catalogue.entries:
+    for e in catalogue(session.project).entries:
         year = str(e.reference_year or "")
         table.add_row(e.name, e.kind, e.role, f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
     console.print(table)
@@ -135,9 +139,14 @@ def remove(name: Name) -> None:
     console.print(f"{name} is no longer registered; what was made from it stays until the next run.")
 
 
+def _reserved(session: Session) -> frozenset[str]:
+    """Names of other rooms' assets: `--select` could not tell which is meant."""
+    return frozenset(asset.name for asset in session.graph.assets if asset.room != REFERENCE.name)
+
+
 def _say_what_is_missing(session: Session) -> None:
-    names = {e.name for e in session.project.catalogue.entries}
-    missing = [n for n in (*session.project.polygon_sets(), "country_boundaries") if n not in names]
+    names = {e.name for e in catalogue(session.project).entries}
+    missing = [n for n in (*polygon_sets(session.project), "country_boundaries") if n not in names]
     if missing:
         console.print(f"Not registered yet: {', '.join(missing)}.")
 

@@ -15,7 +15,6 @@ from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import Session, console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import product as known_product
-from minemap_assets.project.project import REGIONS_PATH
 from minemap_assets.project.region_changes import (
     RegionChange,
     add_pieces,
@@ -25,7 +24,7 @@ from minemap_assets.project.region_changes import (
     restore_region,
     retire_region,
 )
-from minemap_assets.project.regions import Region, region_from_file, write_regions
+from minemap_assets.project.regions import REGIONS_PATH, Region, region_from_file, write_regions
 
 regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
 
@@ -120,7 +119,7 @@ def list_regions() -> None:
     """Show all regions."""
     session = open_session()
     if not session.project.regions:
-        say_next_steps(session.project)
+        say_next_steps(session)
         return
     table = Table("region", "title", "km2", "season", "products", "state")
     for region in session.project.regions.values():
@@ -171,7 +170,7 @@ def save_regions(session: Session, regions: Sequence[Region]) -> None:
 
 def _save(session: Session, change: RegionChange) -> None:
     save_regions(session, list(change.regions.values()))
-    session.instance()
+    session.reopened().instance()
     console.print(f"{change.sentence}.", soft_wrap=True)
 
 

@@ -1,8 +1,4 @@
-"""`minemap run` and `minemap promote`: make what a scope asks for, with progress.
-
-What belongs here: options, the progress display and the closing summary. What does not: order and skipping
-(`runner.py`).
-"""
+"""`minemap run` and `minemap promote`: make what a scope asks for, with progress."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,29 +7,23 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
 from dagster_project.cli.advice import check_pilot, site_notes
-from dagster_project.cli.context import (
-    Session,
-    complain,
-    console,
-    errors,
-    note,
-    open_session,
-    parse_regions,
-    parse_years,
-)
+from dagster_project.cli.context import Session, complain, console, errors, note, open_session
 from dagster_project.cli.interrupts import interruptible
-from dagster_project.graph import Scope, Step, steps
-from dagster_project.runner import Report, Result, Runner, State
-from dagster_project.selection import parse_selection
-from dagster_project.spending import hold_to_budget
+from dagster_project.definitions import build_definitions
+from dagster_project.runner import Progress, Recorder, Report, Result, Runner, State
 from minemap_assets.errors import BadInputError, StorageError
+from minemap_assets.graph.graph import Scope, Step
+from minemap_assets.graph.statement import Asset
+from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.net.usage import one_run
-from minemap_assets.segmentation.recipes import SEGMENTATION_MODEL
-from minemap_assets.sites.recipes import SITES
+from minemap_assets.net.usage import run_usage
+from minemap_assets.planning.spending import hold_steps_to_budget
+from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
+from minemap_assets.sites.assets import SITES
 
 Select = Annotated[
     str | None,
@@ -50,15 +40,11 @@ Sample = Annotated[int | None, typer.Option(min=1, help="A pilot: only so many s
 def run(select: Select = None, regions: Regions = None, years: Years = None, sample: Sample = None) -> int:
     """Make everything a selection needs, for some regions and years; what is current is kept."""
     session = open_session(sample)
-    scope = Scope(
-        parse_regions(regions, session.project),
-        parse_years(years),
-        parse_selection(select, session.definitions()),
-    )
+    scope = session.scope(select, regions, years)
     if sample is not None:
-        check_pilot(session.project, scope.regions)
+        check_pilot(session, scope.regions)
     report = execute(session, scope)
-    for sentence in site_notes(session.project, scope.regions):
+    for sentence in site_notes(session, scope.regions):
         note(sentence)
     return summarise(report)
 
@@ -66,21 +52,20 @@ def run(select: Select = None, regions: Regions = None, years: Years = None, sam
 def promote() -> int:
     """Put the newest trained model in use; masks are made with it from the next run on."""
     session = open_session()
-    if session.project.lake.manifest(SEGMENTATION_MODEL.ref(())) is None:
+    if session.states.manifest(SEGMENTATION_MODEL.ref()) is None:
         raise BadInputError(
             "there is no trained model to put in use; train one with `minemap run --select +segmentation_model`"
         )
-    scope = Scope((), (), parse_selection("promoted_model", session.definitions()))
-    return summarise(execute(session, scope, promote=True))
+    asked = frozenset({PROMOTED_MODEL})
+    return summarise(execute(session, Scope(asked, (), ()), asked=asked))
 
 
-def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
+def execute(session: Session, scope: Scope, *, asked: frozenset[Asset] = frozenset()) -> Report:
     """Run a scope and show how it goes; where it stops before its end, say what is done and what is left."""
-    runner = Runner(session.definitions(), session.project, session.instance())
-    hold_to_budget(session.project, scope)
-    todo = list(steps(session.project, scope))
-    planned = [ref for step in todo for ref in step.refs]
-    last_sites = next((step for step in reversed(todo) if SITES in step.recipes), None)
+    steps = session.graph.steps(scope)
+    hold_steps_to_budget(session.project, steps, session.states)
+    planned = [ref for step in steps for ref in step.refs]
+    last_sites = next((step for step in reversed(steps) if SITES in step.assets), None)
     report = Report()
 
     def last_words() -> None:
@@ -88,22 +73,30 @@ def execute(session: Session, scope: Scope, *, promote: bool = False) -> Report:
         errors.print(f"\n{_left(planned, report)}", soft_wrap=True)
 
     with _display(len(planned)) as (tell, item), interruptible(last_words) as interruption:
-        session.project.progress = item
+        runner = _runner(session, item)
 
         def told(step: Step, results: Sequence[Result]) -> None:
             report.results.extend(results)
             tell(step, results)
             interruption.check()
             if step == last_sites:  # only now the sites of all regions are known
-                hold_to_budget(session.project, scope)
+                hold_steps_to_budget(session.project, steps, session.states)
 
         try:
-            with one_run(session.project.settings.imagery.budget):
-                runner.run(scope, promote=promote, told=told)
+            with run_usage(session.project.section(ImageryConfig).budget):
+                runner.run(steps, asked=asked, told=told)
         except (KeyboardInterrupt, StorageError):
             last_words()
             raise
     return report
+
+
+def _runner(session: Session, item: Progress) -> Runner:
+    """A runner whose definitions see the session's own snapshot, and tell of their progress."""
+    recorder = Recorder(item)
+    home = session.home.pinned(session.project.told(recorder))
+    definitions = build_definitions(session.environment, home)
+    return Runner(definitions, session.graph, session.states, session.instance(), recorder)
 
 
 def _left(planned: Sequence[PartitionRef], report: Report) -> str:
@@ -118,11 +111,10 @@ def _left(planned: Sequence[PartitionRef], report: Report) -> str:
 
 
 Tell = Callable[[Step, Sequence[Result]], None]
-Item = Callable[[str, int, int], None]
 
 
 @contextmanager
-def _display(total: int) -> Iterator[tuple[Tell, Item]]:
+def _display(total: int) -> Iterator[tuple[Tell, Progress]]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -130,21 +122,20 @@ def _display(total: int) -> Iterator[tuple[Tell, Item]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, refresh_per_second=4) as progress:
+    with Bars(*columns, console=console, refresh_per_second=4) as progress:
         task = progress.add_task("starting", total=total)
 
         def tell(step: Step, results: Sequence[Result]) -> None:
-            where = " ".join(step.keys) or "all"
-            progress.update(task, advance=len(results), description=f"{step.stage.title} {where}")
+            progress.update(task, advance=len(results), description=step.title)
             for result in results:
                 if result.state is State.FAILED:
                     progress.console.print(f"[red]failed[/] {escape(_why(result))}", soft_wrap=True)
             if not console.is_terminal:
                 done = int(progress.tasks[task].completed)
                 states = ", ".join(f"{r.ref.asset} {r.state.value}" for r in results)
-                console.print(f"[{done}/{total}] {step.stage.title} {where}: {states}", markup=False, soft_wrap=True)
+                console.print(f"[{done}/{total}] {step.title}: {states}", markup=False, soft_wrap=True)
 
-        def item(partition: str, done: int, of: int) -> None:
+        def item(partition: PartitionRef, done: int, of: int) -> None:
             progress.update(task, description=f"{partition} {done}/{of}")
 
         yield tell, item

@@ -10,7 +10,6 @@ import typer
 
 from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, counted, open_session
-from minemap_assets.project.project import PROMOTED_SITES_PATH
 
 sites_app = typer.Typer(help="Sites that a person adds.", no_args_is_help=True)
 
@@ -26,7 +25,7 @@ def promote(
     from minemap_assets.sites.promotion import promote as add_outlines
 
     session = open_session()
-    added = add_outlines(session.project.lake.store, PROMOTED_SITES_PATH, file, note, layer=layer, crs=crs)
+    added = add_outlines(session.project.lake.store, file, note, layer=layer, crs=crs)
     if not added:
         console.print("Every outline was there already; nothing changes.")
         return
@@ -40,13 +39,13 @@ def promote(
 def list_sites() -> None:
     """Count the sites of every region."""
     from minemap_assets.geo.vector import read_geoparquet
-    from minemap_assets.lake.manifests import PartitionRef
+    from minemap_assets.sites.assets import SITES
 
     session = open_session()
     if not session.project.active_regions():
-        say_next_steps(session.project)
+        say_next_steps(session)
     for slug in session.project.active_regions():
-        partition = session.project.lake.find(PartitionRef("sites", "sites", (slug,)))
+        partition = session.project.lake.find(SITES.ref((slug,)))
         if partition is None:
             console.print(f"{slug}: not made yet; `minemap run --select +sites --regions {slug}` makes them")
             continue

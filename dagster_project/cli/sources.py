@@ -1,7 +1,4 @@
-"""`minemap sources`: which imagery sources work here, and on what terms.
-
-What belongs here: options and one line a source. What does not: asking them (`dagster_project/source_reports.py`).
-"""
+"""`minemap sources`: which imagery sources work here, and on what terms."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +10,8 @@ from rich.markup import escape
 
 from dagster_project.cli.context import console, open_session
 from dagster_project.cli.deadline import within
-from minemap_assets.errors import BadInputError
-from minemap_assets.messages import suggestion
-from minemap_assets.planning.source_reports import PROBES, Answer, SourceReport, report_source
+from minemap_assets.imagery.source_kind import AccessAnswer, kind_named, kinds
+from minemap_assets.planning.source_reports import SourceReport, report_source
 
 
 def sources(
@@ -24,20 +20,15 @@ def sources(
 ) -> None:
     """Say of each source whether it works here, what it covers, its limits and its terms of use; one line each."""
     project = open_session().project
-    chosen = tuple(dict.fromkeys(names)) if names else tuple(PROBES)
-    for name in chosen:
-        if name not in PROBES:
-            raise BadInputError(
-                f"unknown source {name!r}{suggestion(name, PROBES)}; the sources are {', '.join(PROBES)}"
-            )
+    chosen = [kind_named(project, name) for name in dict.fromkeys(names or kinds(project))]
 
-    def bounded(ask: Callable[[], Answer]) -> Answer:
-        return within(deadline, ask)
+    def bounded(check: Callable[[], AccessAnswer]) -> AccessAnswer:
+        return within(deadline, check)
 
     # Several clients import it, and threads that begin to at the same time get half of it.
     import_module("requests")
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        for report in pool.map(lambda name: report_source(name, project, bounded), chosen):
+        for report in pool.map(lambda kind: report_source(kind, project, bounded), chosen):
             console.print(line_of(report), soft_wrap=True)
 
 

@@ -13,6 +13,7 @@ import typer
 from dagster import DagsterInstance
 
 from dagster_project.cli.context import Session, console, open_session
+from dagster_project.instance import restore
 from minemap_assets.errors import BadInputError
 
 
@@ -56,13 +57,8 @@ def _check_address(host: str, port: int) -> None:
 
 def _restore_all(session: Session, instance: DagsterInstance) -> None:
     """Tell a new or lost instance what the lake holds."""
-    from dagster_project.graph import stages
-    from dagster_project.instance import restore
-
-    project = session.project
-    for stage in stages(project):
-        for recipe in stage.recipes:
-            refs = [m.ref for m in project.lake.manifests(recipe.room, recipe.asset)]
-            restored = restore(instance, project, refs)
-            if restored:
-                console.print(f"{recipe.room}/{recipe.asset}: {restored} partitions recorded from the lake")
+    for asset in session.graph.assets:
+        refs = [m.ref for m in session.project.lake.manifests(asset.room, asset.name)]
+        restored = restore(instance, session.graph, session.states, refs)
+        if restored:
+            console.print(f"{asset}: {restored} partitions recorded from the lake")

@@ -1,36 +1,87 @@
-"""Door of the room chips: what the model eats."""
+"""The room chips: what the model eats."""
 
-import dagster as dg
+from typing import Any
 
-from minemap_assets.chips import recipes
+import geopandas as gpd
+
 from minemap_assets.chips.checks import CHIP_CHECKS
-from minemap_assets.graph.materialization import Door, dep, open_door
-from minemap_assets.graph.partitions import region_of_multi, region_product, region_year
+from minemap_assets.chips.config import ChipsConfig
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.partitions import by_region_and_year
+from minemap_assets.graph.statement import Asset, Dep, Room
+from minemap_assets.imagery.assets import (
+    COMPOSITES,
+    REFERENCE_COMPOSITES,
+    REFERENCE_UPDATE,
+    by_product_and_region,
+)
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.project.project import Project
+from minemap_assets.project.settings import Section
+from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 
-DOORS = (
-    Door(
-        recipes.CHIPS,
-        "Overlapping 512 px model inputs on the 5 m grid of every site of a region and year.",
-        deps=[dep("imagery", "imagery"), dep("sites", "sites", region_of_multi)],
-        partitions=region_year,
-        kinds=frozenset({"zarr"}),
-        checks=CHIP_CHECKS,
-    ),
-    Door(
-        recipes.TRAINING_CHIPS,
-        "Labelled model inputs of the reference year, split into train, validation and test by spatial block.",
-        deps=[
-            dep("imagery", "reference_imagery"),
-            dep("sites", "sites", region_of_multi),
-            dep("sites", "ground_truth", region_of_multi),
-        ],
-        partitions=region_product,
-        kinds=frozenset({"zarr"}),
-        checks=CHIP_CHECKS,
-    ),
+
+def _sites(context: BuildContext) -> gpd.GeoDataFrame:
+    return read_geoparquet(context.input(SITES).file("sites.parquet"))
+
+
+def _build_chips(context: BuildContext) -> Outcome:
+    from minemap_assets.chips.build import build_chips
+    from minemap_assets.imagery.reader import open_imagery
+
+    imagery = open_imagery(context.input(COMPOSITES))
+    config = context.project.section(ChipsConfig)
+    return build_chips(_sites(context), imagery, config, context.writer, progress=context.progress)
+
+
+def _build_training_chips(context: BuildContext) -> Outcome:
+    from minemap_assets.chips.build import build_training_chips
+    from minemap_assets.imagery.reader import open_imagery
+
+    sites = _sites(context)
+    # A promoted site has no ground truth: cut for training, its mine would be taught as background.
+    sites = sites[sites["origin"] == "reference"]
+    truth = read_geoparquet(context.input(GROUND_TRUTH).file("ground_truth.parquet"))
+    imagery = open_imagery(context.input(REFERENCE_COMPOSITES))
+    config = context.project.section(ChipsConfig)
+    return build_training_chips(sites, imagery, truth, config, context.writer, progress=context.progress)
+
+
+def _cutting(project: Project, _: Keys) -> Any:
+    return project.section(ChipsConfig).model_dump(mode="json", include={"size", "overlap", "bands"})
+
+
+def _cutting_and_split(project: Project, _: Keys) -> Any:
+    return project.section(ChipsConfig).model_dump(mode="json")
+
+
+CHIPS = Asset(
+    room="chips",
+    name="chips",
+    description="Overlapping 512 px model inputs on the 5 m grid of every site of a region and year.",
+    partitions=by_region_and_year,
+    deps=(Dep(COMPOSITES), Dep(SITES, triggers=False)),
+    settings=_cutting,
+    checks=CHIP_CHECKS,
+    kinds=frozenset({"zarr"}),
+    automated=True,
+    build=_build_chips,
 )
 
+TRAINING_CHIPS = Asset(
+    room="chips",
+    name="training_chips",
+    description="Labelled model inputs of the reference year, split into train, validation and test by spatial block.",
+    partitions=by_product_and_region,
+    deps=(Dep(REFERENCE_COMPOSITES), Dep(SITES, triggers=False), Dep(GROUND_TRUTH)),
+    settings=_cutting_and_split,
+    code_version="2",
+    checks=CHIP_CHECKS,
+    kinds=frozenset({"zarr"}),
+    automated=True,
+    job=REFERENCE_UPDATE,
+    build=_build_training_chips,
+)
 
-def chips_assets() -> list[dg.AssetsDefinition]:
-    """The room's assets."""
-    return [open_door(door) for door in DOORS]
+ROOM = Room("chips", (CHIPS, TRAINING_CHIPS), sections=(Section("chips", ChipsConfig),))

@@ -1,8 +1,4 @@
-"""Builds of the chips room: site images cut into chips, with labels and split for training.
-
-What belongs here: going over sites and writing what was cut. What does not: how to cut (`tiling`, `resample`), or
-where images come from (`imagery`).
-"""
+"""Builds of the chips room: site images cut into chips, with labels and split for training."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field

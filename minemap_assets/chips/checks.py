@@ -1,12 +1,11 @@
 """Checks of the room chips."""
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.materialization import Check, CheckOutcome
+from minemap_assets.graph.context import Check, CheckOutcome, InputContext
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.project.project import Project
 
 
-def _no_empty(partition: Partition, _: Project) -> CheckOutcome:
+def _no_empty(partition: Partition, _: InputContext) -> CheckOutcome:
     index = read_geoparquet(partition.file("index.parquet"))
     empty = int((index["observed_fraction"] <= 0).sum())
     sentence = f"{len(index) - empty} of {len(index)} chips hold observed pixels"

@@ -1,7 +1,4 @@
-"""Labels: ground-truth polygons as pixels.
-
-What belongs here: the pixel-centre rule and the ignore value. What does not: which polygons are true (`sites`).
-"""
+"""Labels: ground-truth polygons as pixels."""
 
 import geopandas as gpd
 import numpy as np

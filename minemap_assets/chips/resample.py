@@ -1,7 +1,4 @@
-"""Resampling: composites at their product's resolution, brought onto the site's grid.
-
-What belongs here: pixel arithmetic that respects 0 = not observed. What does not: which pixels are wanted.
-"""
+"""Resampling: composites at their product's resolution, brought onto the site's grid."""
 
 import math
 

@@ -1,10 +1,4 @@
-"""Split: which ground is trained on, which chooses the model, and which tests it.
-
-What belongs here: the assignment of split groups. What does not: what a group is (`sites`: windows that overlap share
-one). A group's side comes from its own name and the seed, so the same ground stays on one side in every product and,
-where there are many groups, in every region and with every site that is added. Few groups leave shares to luck: there
-groups are moved until shares are near what was asked for.
-"""
+"""Split: which ground is trained on, which chooses the model, and which tests it."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""The chip array: one Zarr v3 group, one chunk a chip, the same bytes for the same chips.
-
-What belongs here: the layout of the arrays on disk. What does not: what is cut (`build`), or the index beside them.
-"""
+"""The chip array: one Zarr v3 group, one chunk a chip, the same bytes for the same chips."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Tiling: which squares of a site's grid become chips.
-
-What belongs here: positions. What does not: pixels.
-"""
+"""Tiling: which squares of a site's grid become chips."""
 
 from dataclasses import dataclass
 

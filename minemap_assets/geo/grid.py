@@ -1,7 +1,4 @@
-"""Grids: which square of ground a raster covers, in which CRS and at which pixel size.
-
-What belongs here: making, nesting and storing `GeoBox` values. What does not: pixels.
-"""
+"""Grids: which square of ground a raster covers, in which CRS and at which pixel size."""
 
 import math
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""Small pictures of partitions, for whoever opens an asset.
-
-What belongs here: arranging thumbnails on a sheet. What does not: what a thumbnail shows.
-"""
+"""Small pictures of partitions, for whoever opens an asset."""
 
 from collections.abc import Sequence
 
@@ -9,14 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 GAP = 4
+PER_ROW = 6
 PAPER = 255
 
 Picture = npt.NDArray[np.uint8]
 
 
-def contact_sheet(thumbnails: Sequence[Picture], side: int, per_row: int = 6) -> Picture:
+def contact_sheet(thumbnails: Sequence[Picture], side: int) -> Picture:
     """Thumbnails (row, column, 3) of at most `side` pixels on white paper, row by row; an empty sheet is one tile."""
-    columns = max(1, min(per_row, len(thumbnails)))
+    columns = max(1, min(PER_ROW, len(thumbnails)))
     rows = max(1, -(-len(thumbnails) // columns))
     step = side + GAP
     sheet = np.full((rows * step - GAP, columns * step - GAP, 3), PAPER, dtype=np.uint8)

@@ -1,7 +1,4 @@
-"""Raster files: Cloud Optimized GeoTIFFs written the same way every time, and read with checks.
-
-What belongs here: pixels in and out of files. What does not: what a pixel means.
-"""
+"""Raster files: Cloud Optimized GeoTIFFs written the same way every time, and read with checks."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from minemap_assets.errors import BadInputError
 
 if TYPE_CHECKING:
-    import rasterio.io
+    pass
 
 TAG_NAMESPACE = "MINEMAP"
 
@@ -83,17 +80,16 @@ def write_cog(
         path.write_bytes(finished.getbuffer())
 
 
-def read_raster(path: Path, window: "rasterio.windows.Window | None" = None) -> Raster:
+def read_raster(path: Path) -> Raster:
     """Read a file that `write_cog` wrote. Raises `BadInputError` where it is not a whole raster."""
     import rasterio
     from rasterio.errors import RasterioError
 
     try:
         with rasterio.open(path) as source:
-            pixels = source.read(window=window)
-            affine = source.window_transform(window) if window is not None else source.transform
+            pixels = source.read()
             facts = json.loads(source.tags(ns=TAG_NAMESPACE).get("facts", "{}"))
-            grid = GeoBox(pixels.shape[1:], affine, str(source.crs))
+            grid = GeoBox(pixels.shape[1:], source.transform, str(source.crs))
             return Raster(grid, pixels, tuple(d or "" for d in source.descriptions), facts)
     except RasterioError as error:
         raise BadInputError(f"{path} cannot be read as a raster ({error}); fetch or make it again") from error

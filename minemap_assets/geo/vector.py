@@ -1,7 +1,4 @@
-"""Vector files and measures: GeoParquet that is the same bytes for the same rows, repaired geometry, true areas.
-
-What belongs here: reading, writing, repairing and measuring geometries of any kind. What does not: rules about mines.
-"""
+"""Vector files and measures: GeoParquet that is the same bytes for the same rows, repaired geometry, true areas."""
 
 import json
 from functools import cache
@@ -17,6 +14,8 @@ import shapely
 from geopandas.array import GeometryArray
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.geo.components import components, rows_by_label
 
 WGS84 = "EPSG:4326"
 EQUAL_AREA = "EPSG:6933"
@@ -95,24 +94,12 @@ def areas_km2(geometries: gpd.GeoSeries) -> npt.NDArray[np.float64]:
 
 def connected_components(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
     """Label geometries that touch or overlap, directly or through others; labels follow first appearance."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components as label
-
-    count = len(geometries)
-    if count == 0:
+    if not len(geometries):
         return np.zeros(0, dtype=np.int64)
-    left, right = shapely.STRtree(geometries).query(geometries, predicate="intersects")
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
-    _, labels = label(graph, directed=False)
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
-    return np.asarray(rank[inverse], dtype=np.int64)
+    return components(len(geometries), *shapely.STRtree(geometries).query(geometries, predicate="intersects"))
 
 
 def dissolve_touching(geometries: npt.NDArray[np.object_]) -> list[BaseGeometry]:
     """Union of each connected group; groups of one are passed through untouched."""
-    labels = connected_components(geometries)
-    order = np.argsort(labels, kind="stable")
-    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    groups = np.split(geometries[order], starts[1:]) if len(starts) else []
-    return [members[0] if len(members) == 1 else shapely.union_all(members) for members in groups]
+    groups = [geometries[rows] for rows in rows_by_label(connected_components(geometries))]
+    return [group[0] if len(group) == 1 else shapely.union_all(group) for group in groups]

@@ -1,8 +1,4 @@
-"""Vector files as people hand them over: any format GDAL or GeoParquet knows, brought to EPSG:4326 and checked.
-
-What belongs here: opening a file, choosing its layer, its CRS, whether its numbers are degrees. What does not: what the
-features stand for.
-"""
+"""Vector files as people hand them over: any format GDAL or GeoParquet knows, brought to EPSG:4326 and checked."""
 
 import json
 import zipfile

@@ -1,7 +1,4 @@
-"""Arrivals: what sources showed when they were looked at, so that new and corrected images start work.
-
-What belongs here: looking at sources, telling what changed, and counting corrections of years that were complete. What
-does not: asking for runs (`dagster_project/sensors.py`), and fetching anything.
+"""Arrivals: what sources held when they were polled, so that new and corrected images start work.
 
 A composite's fingerprint holds what this machine knows. Images that lie with a service may be corrected there without
 anything changing here; so corrections that were seen are counted in the project, and the count is part of the
@@ -11,14 +8,17 @@ fingerprint.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from minemap_assets.errors import BadInputError, MinemapError, NotFoundError
+from minemap_assets.imagery.config import ImageryConfig
+from minemap_assets.imagery.rules import season_rule
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.source import ImagerySource, Latest
+from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.store import Store
+from minemap_assets.project.project import Project
+from minemap_assets.project.regions import Region
 
 ARRIVALS_PATH = "inputs/arrivals.json"
 
@@ -28,7 +28,7 @@ Revisions = Mapping[int, str]
 
 @dataclass(frozen=True, order=True)
 class Channel:
-    """One source of one product, looked at for one rule of seasons."""
+    """One source of one product, polled for one rule of seasons."""
 
     product: str
     source: str
@@ -41,8 +41,8 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look came to. A source that failed is in `failures` with its reason, and in nothing else."""
+class PollResult:
+    """What sources answered. A source that failed is in `failures` with its reason, and in nothing else."""
 
     revisions: Mapping[Channel, Revisions]
     remote: frozenset[Channel]
@@ -50,7 +50,7 @@ class Look:
 
 
 class Arrival(BaseModel):
-    """The revision of a complete year that was seen last, and how often it had changed since the first look."""
+    """The revision of a complete year that was seen last, and how often it had changed since the first poll."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     revision: str
@@ -64,16 +64,16 @@ class Arrivals(BaseModel):
     channels: dict[str, dict[int, Arrival]] = {}
 
     def corrections(self, channel: Channel, year: int) -> int:
-        """How often a complete year's images changed while they were being looked at."""
+        """How often a complete year's images changed between polls."""
         arrival = self.channels.get(channel.key, {}).get(year)
         return 0 if arrival is None else arrival.corrections
 
-    def with_look(self, look: Look, complete: Iterable[tuple[Channel, int]]) -> "Arrivals":
-        """These arrivals and what a look showed of complete years, of channels whose images lie with a service."""
+    def with_poll(self, poll: PollResult, complete: Iterable[tuple[Channel, int]]) -> "Arrivals":
+        """These arrivals and what a poll told of complete years, of channels whose images lie with a service."""
         channels = {key: dict(years) for key, years in self.channels.items()}
         for channel, year in complete:
-            revision = look.revisions.get(channel, {}).get(year)
-            if revision is None or channel not in look.remote:
+            revision = poll.revisions.get(channel, {}).get(year)
+            if revision is None or channel not in poll.remote:
                 continue
             years = channels.setdefault(channel.key, {})
             before = years.get(year)
@@ -83,13 +83,9 @@ class Arrivals(BaseModel):
                 years[year] = Arrival(revision=revision, corrections=before.corrections + 1)
         return Arrivals(channels=channels)
 
-
-@runtime_checkable
-class SeasonalSource(Protocol):
-    """A source that knows which of its images belong to which season."""
-
-    def latest_by_season(self, rule: SeasonRule) -> Latest:
-        """What the source holds now, by years of a season rule."""
+    def with_look(self, poll: PollResult, complete: Iterable[tuple[Channel, int]]) -> "Arrivals":
+        """Former name of `with_poll`."""
+        return self.with_poll(poll, complete)
 
 
 def season_name(rule: SeasonRule) -> str:
@@ -97,7 +93,7 @@ def season_name(rule: SeasonRule) -> str:
     return f"{rule.first_month}-{rule.last_month}"
 
 
-def look(product: str, sources: Iterable[ImagerySource], rules: Iterable[SeasonRule]) -> Look:
+def poll_sources(product: str, sources: Iterable[ImagerySource], rules: Iterable[SeasonRule]) -> PollResult:
     """Ask the sources of one product what they hold. A source that fails does not keep the others from being asked."""
     revisions: dict[Channel, Revisions] = {}
     failures: dict[Channel, str] = {}
@@ -107,20 +103,20 @@ def look(product: str, sources: Iterable[ImagerySource], rules: Iterable[SeasonR
         for rule in seasons:
             channel = Channel(product, source.name, season_name(rule))
             try:
-                found = source.latest_by_season(rule) if isinstance(source, SeasonalSource) else source.latest()
+                found = source.latest_by_season(rule)
             except MinemapError as error:
                 failures[channel] = str(error)
                 continue
             revisions[channel] = dict(found.revisions)
             if found.remote:
                 remote.add(channel)
-    return Look(revisions, frozenset(remote), failures)
+    return PollResult(revisions, frozenset(remote), failures)
 
 
-def together(looks: Iterable[Look]) -> Look:
-    """Several looks as one."""
-    every = tuple(looks)
-    return Look(
+def merge_polls(polls: Iterable[PollResult]) -> PollResult:
+    """Several results as one."""
+    every = tuple(polls)
+    return PollResult(
         {c: r for one in every for c, r in one.revisions.items()},
         frozenset().union(*(one.remote for one in every)),
         {c: reason for one in every for c, reason in one.failures.items()},
@@ -130,9 +126,27 @@ def together(looks: Iterable[Look]) -> Look:
 def read_arrivals(store: Store) -> Arrivals:
     """The project's arrivals; none where nothing was looked at yet. Raises `BadInputError` for a damaged file."""
     try:
-        return Arrivals.model_validate_json(store.read_bytes(ARRIVALS_PATH))
+        return _parse(store.read_bytes(ARRIVALS_PATH), store)
     except NotFoundError:
         return Arrivals()
+
+
+def corrections(project: Project, region: Region, year: int, product: str) -> dict[str, int]:
+    """How often a region's images of a year were seen to be corrected, by source; only those that were."""
+    arrivals, season = project.once(_arrivals_of), season_name(season_rule(region))
+    names = project.section(ImageryConfig).sources.get(product, ())
+    counts = {name: arrivals.corrections(Channel(product, name, season), year) for name in names}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _arrivals_of(project: Project) -> Arrivals:
+    data = project.input(ARRIVALS_PATH)
+    return Arrivals() if data is None else _parse(data, project.lake.store)
+
+
+def _parse(data: bytes, store: Store) -> Arrivals:
+    try:
+        return Arrivals.model_validate_json(data)
     except ValidationError as error:
         raise BadInputError(
             f"{store.root}/{ARRIVALS_PATH} cannot be read; remove it, and the sensor new_imagery begins anew"
@@ -148,3 +162,7 @@ def write_arrivals(store: Store, arrivals: Arrivals) -> None:
         kept = None
     if data != kept:
         store.write_bytes(ARRIVALS_PATH, data)
+
+
+Look, look, together = PollResult, poll_sources, merge_polls
+"""Former names, until `dagster_project/sensors.py` no longer says them."""

@@ -1,37 +1,130 @@
-"""Door of the room imagery: composites by region and year, and of the reference year by product."""
+"""The room imagery: composites of a region's sites in one year, and of the reference year in every product."""
+
+from typing import Any
 
 import dagster as dg
 
-from minemap_assets.graph.materialization import Door, dep, open_door
-from minemap_assets.graph.partitions import region_of_multi, region_product, region_year
-from minemap_assets.imagery import recipes
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.partitions import REGION, REGION_KEYS, Dimension, Partitions, by_region_and_year
+from minemap_assets.graph.statement import Asset, Dep, Job, Room
+from minemap_assets.imagery.arrivals import corrections
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
+from minemap_assets.imagery.config import ImageryConfig
+from minemap_assets.imagery.rules import (
+    TrainingConfig,
+    product_of,
+    reference_year_of,
+    season_of,
+    training_products,
+    training_regions,
+)
+from minemap_assets.imagery.source_kind import check_sources, open_sources, revisions
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.project.project import Project
+from minemap_assets.project.settings import Section
+from minemap_assets.sites.assets import SITES
 
 FETCHING_POOL = "imagery"
 """Assets of this pool run one at a time by default, so that processes do not add up their limits at one service."""
 
-DOORS = (
-    Door(
-        recipes.IMAGERY,
-        "One cloud-free composite for each site of a region and year, on the site's own grid, with its provenance.",
-        deps=[dep("sites", "sites", region_of_multi)],
-        partitions=region_year,
-        kinds=frozenset({"geotiff"}),
-        checks=COVERAGE_CHECKS,
-        pool=FETCHING_POOL,
-    ),
-    Door(
-        recipes.REFERENCE_IMAGERY,
-        "The reference year of every site as each configured product shows it, for training and continuity.",
-        deps=[dep("sites", "sites", region_of_multi)],
-        partitions=region_product,
-        kinds=frozenset({"geotiff"}),
-        checks=COVERAGE_CHECKS,
-        pool=FETCHING_POOL,
-    ),
+IMAGERY_UPDATE = Job("imagery_update", "Fetch the composites of one region and year.")
+REFERENCE_UPDATE = Job(
+    "reference_update", "Fetch the reference year of one region in one product, and cut its labelled chips."
 )
 
+product_dimension = Dimension(
+    "product", training_products, lambda project: dg.StaticPartitionsDefinition(list(training_products(project)))
+)
+training_region_dimension = Dimension(
+    REGION,
+    training_regions,
+    lambda _: REGION_KEYS,
+    chosen=lambda project: bool(project.section(TrainingConfig).regions),
+)
+by_product_and_region = Partitions((product_dimension, training_region_dimension))
+"""Every product and region that enters training."""
 
-def imagery_assets() -> list[dg.AssetsDefinition]:
-    """The room's assets."""
-    return [open_door(door) for door in DOORS]
+
+def _request(project: Project, slug: str, year: int, product: str) -> Any:
+    region, config = project.region(slug), project.section(ImageryConfig)
+    season, corrected = season_of(region, year), corrections(project, region, year, product)
+    known = {"corrections": corrected} if corrected else {}
+    return known | {
+        "product": product,
+        "season": [season.start.isoformat(), season.end.isoformat()],
+        "bands": config.bands_for(product),
+        "sources": revisions(project, product),
+        "min_clear_fraction": config.min_clear_fraction,
+    }
+
+
+def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome:
+    from minemap_assets.imagery.budget import hold_to_budget
+    from minemap_assets.imagery.build import build_imagery
+    from minemap_assets.net.usage import metered, run_usage
+
+    project = context.project
+    region, config = project.region(slug), project.section(ImageryConfig)
+    sites = read_geoparquet(context.input(SITES).file("sites.parquet"))
+    hold_to_budget(project, slug, year, product, sites)
+    with run_usage(config.budget), metered():
+        return build_imagery(
+            sites,
+            open_sources(project, product),
+            season_of(region, year),
+            config.bands_for(product),
+            config.min_clear_fraction,
+            context.writer,
+            corrections=corrections(project, region, year, product),
+            progress=context.progress,
+            workers=config.workers,
+        )
+
+
+def _year_and_product(project: Project, keys: Keys) -> tuple[str, int, str]:
+    region, year = keys
+    return region, int(year), product_of(project, project.region(region), int(year))
+
+
+def _reference_year_and_product(project: Project, keys: Keys) -> tuple[str, int, str]:
+    product, region = keys
+    return region, reference_year_of(project, project.region(region)), product
+
+
+COMPOSITES = Asset(
+    room="imagery",
+    name="imagery",
+    description="One cloud-free composite for each site of a region and year, on its own grid, with its provenance.",
+    partitions=by_region_and_year,
+    deps=(Dep(SITES),),
+    settings=lambda project, keys: _request(project, *_year_and_product(project, keys)),
+    code_version="2",
+    checks=COVERAGE_CHECKS,
+    kinds=frozenset({"geotiff"}),
+    pool=FETCHING_POOL,
+    job=IMAGERY_UPDATE,
+    build=lambda context: _build(context, *_year_and_product(context.project, context.keys)),
+)
+
+REFERENCE_COMPOSITES = Asset(
+    room="imagery",
+    name="reference_imagery",
+    description="The reference year of every site as each configured product shows it, for training and continuity.",
+    partitions=by_product_and_region,
+    deps=(Dep(SITES),),
+    settings=lambda project, keys: _request(project, *_reference_year_and_product(project, keys)),
+    code_version="2",
+    checks=COVERAGE_CHECKS,
+    kinds=frozenset({"geotiff"}),
+    pool=FETCHING_POOL,
+    job=REFERENCE_UPDATE,
+    build=lambda context: _build(context, *_reference_year_and_product(context.project, context.keys)),
+)
+
+ROOM = Room(
+    "imagery",
+    (COMPOSITES, REFERENCE_COMPOSITES),
+    sections=(Section("imagery", ImageryConfig), Section("training", TrainingConfig)),
+    rules=(check_sources,),
+)

@@ -1,35 +1,19 @@
-"""Budgets: how much one run may ask of the outside world.
+"""Holding an estimate to the budget: how much one run may ask of the outside world.
 
-What belongs here: the limits and comparing an estimate with them. What does not: estimating (`costs.py`), and counting
-while a run goes on (`ledger.py`).
+`net/usage.py` counts against the same limits while a run goes on.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from geopandas import GeoDataFrame
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.grid import from_columns
+from minemap_assets.imagery.config import BudgetConfig, ImageryConfig
+from minemap_assets.imagery.cost_models import cost_models, costs_by_source, without_deadline
 from minemap_assets.imagery.costs import Cost
+from minemap_assets.imagery.rules import season_of
+from minemap_assets.project.project import Project
 
 GIGABYTE = 1_000_000_000
-
-
-class BudgetConfig(BaseModel):
-    """The most that one run may ask of imagery sources; what is not set has no limit.
-
-    A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
-    than was estimated stops there and keeps what is done (compute units are only estimated). `planet_downloads` counts
-    quads, `eecu_hours` Earth Engine's compute units.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    requests: int | None = Field(None, ge=0)
-    gigabytes: float | None = Field(None, ge=0.0)
-    planet_downloads: int | None = Field(None, ge=0)
-    eecu_hours: float | None = Field(None, ge=0.0)
-
-    @property
-    def limits_anything(self) -> bool:
-        """True where any limit is set."""
-        return any(value is not None for _, value in self)
 
 
 def excesses(cost: Cost, budget: BudgetConfig) -> tuple[str, ...]:
@@ -55,6 +39,21 @@ def check_budget(cost: Cost, budget: BudgetConfig, what: str = "this run") -> No
             f"{what} would need about {' and '.join(passed)} under [imagery.budget], so nothing was fetched; ask for "
             "fewer regions or years, or raise the limit in the settings (`minemap plan` shows the estimate)"
         )
+
+
+def hold_to_budget(project: Project, region: str, year: int, product: str, sites: GeoDataFrame) -> None:
+    """Raises `BadInputError` where the imagery of one region and year alone passes the budget of a run. The sources'
+    services are asked for that, as long as they take; without a limit nothing is.
+    """
+    config = project.section(ImageryConfig)
+    if not config.budget.limits_anything:
+        return
+    rows = sites.sort_values("site_id").itertuples(index=False)
+    grids = [from_columns(row.crs, row.transform, row.width, row.height) for row in rows]
+    season = season_of(project.region(region), year)
+    models = cost_models(project, product, query=without_deadline)
+    found = costs_by_source(models, product, season, config.bands_for(product), grids)
+    check_budget(sum(found.costs.values(), Cost()), config.budget, f"imagery of {region} in {year}")
 
 
 def _number(value: float) -> str:

@@ -1,8 +1,5 @@
 """The imagery partition: one composite a site, an index of where every pixel comes from, and a small picture.
 
-What belongs here: asking the sources in turn, keeping what earlier runs made, and writing the partition's files. What
-does not: how a source finds its pixels (`sources/`), and what grid a site is imaged on (`planning.py`).
-
 A site falls through to the next source where one has nothing for it (`NotFoundError` and its children). Every other
 error fails that site alone: it is listed as missing and tried again on the next run. A site that no source covers is
 missing too, but only asked for again once a source has changed.
@@ -109,9 +106,7 @@ def build_imagery(
     sites failed, and `BadInputError` for sources of different products or bands that the product lacks.
     """
     kind = common_product(sources)
-    unknown = [band for band in bands if band not in kind.bands]
-    if unknown or not bands:
-        raise BadInputError(f"{kind.name} has no band {', '.join(unknown)}; it has {', '.join(kind.bands)}")
+    kind.check_bands(bands)
     requests = tuple(plan(sites, sources, season, bands, min_clear_fraction, corrections))
     chain = SourceChain(sources, season, tuple(bands), min_clear_fraction)
     build = _Build(chain, season, writer, Preview(tuple(bands), [request.site_id for request in requests]))
@@ -172,7 +167,7 @@ def _tell_nobody(_: int, __: int) -> None:
 
 def _adopt(request: Request, build: _Build) -> dict[str, Any] | None:
     """Facts of a file that an earlier run published, None where there is none that reads whole."""
-    local = build.writer.reuse(request.file, request.item)
+    local = build.writer.reuse(request.file, request.content_key)
     if local is None:
         return None
     try:
@@ -180,7 +175,7 @@ def _adopt(request: Request, build: _Build) -> dict[str, Any] | None:
     except BadInputError:
         build.writer.drop(request.file)
         return None
-    if raster.facts.get("item") != request.item or raster.facts.get("site_id") != request.site_id:
+    if raster.facts.get("item") != request.content_key or raster.facts.get("site_id") != request.site_id:
         build.writer.drop(request.file)
         return None
     build.preview.add(request.site_id, raster.pixels[:-1])
@@ -197,14 +192,14 @@ def _publish(request: Request, sourced: Sourced, build: _Build) -> dict[str, Any
             "acquisition_days": list(composite.provenance.acquisition_days),
             "site_id": request.site_id,
             "year": build.season.year,
-            "item": request.item,
+            "item": request.content_key,
             "passed_over": [asdict(passed) for passed in sourced.passed_over],
         }
     )
     pixels = np.concatenate([composite.pixels, composite.clear_count[np.newaxis]])
     names = (*composite.bands, CLEAR_COUNT)
     write_cog(build.writer.path(request.file), pixels, request.grid, names, nodata=NOT_OBSERVED, facts=facts)
-    build.writer.add(request.file, item=request.item)
+    build.writer.add(request.file, content_key=request.content_key)
     build.preview.add(request.site_id, composite.pixels)
     return facts
 

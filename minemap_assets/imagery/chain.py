@@ -1,8 +1,4 @@
-"""The sources of one product in the order in which they may stand in for each other, asked for one grid at a time.
-
-What belongs here: falling through, choosing between poor composites, and leaving a source alone that refuses the
-account. What does not: sites and files (`build.py`).
-"""
+"""The sources of one product in the order in which they may stand in for each other, asked for one grid at a time."""
 
 import threading
 from collections import Counter
@@ -14,8 +10,8 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import AuthenticationError, NotFoundError, PermanentError, QuotaError
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.source import Composite, ImagerySource, StoppableSource
-from minemap_assets.net.policy import Stop
+from minemap_assets.imagery.source import Composite, ImagerySource
+from minemap_assets.net.policy import StopSignal
 
 PATIENCE = 3
 """Refusals of the account in a row after which a source is not asked again by this run."""
@@ -47,7 +43,7 @@ class SourceChain:
         self._season = season
         self._bands = bands
         self._minimum = min_clear_fraction
-        self._stop = Stop()
+        self._stop = StopSignal()
         self._lock = threading.Lock()
         self._refusals: Counter[int] = Counter()
         self._refused: dict[int, AuthenticationError | QuotaError] = {}
@@ -83,8 +79,7 @@ class SourceChain:
         """Have the sources send nothing more: reads fail with `StoppedError` from now on, those under way soon."""
         self._stop.set()
         for source in self._sources:
-            if isinstance(source, StoppableSource):
-                source.stop()
+            source.stop()
 
     def _ask(self, position: int, grid: GeoBox) -> Composite:
         self._stop.check()
@@ -107,7 +102,7 @@ class SourceChain:
 
 
 def _check(composite: Composite, source: ImagerySource, grid: GeoBox, bands: tuple[str, ...]) -> None:
-    """Hold a source to the protocol, so that a fault in it names it. Raises `PermanentError`."""
+    """Hold a source to the contract, so that a fault in it names it. Raises `PermanentError`."""
     pixels, count = composite.pixels, composite.clear_count
     observed = pixels[0] > 0
     complaints = (

@@ -1,19 +1,19 @@
 """Checks of the room imagery."""
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.materialization import Check, CheckOutcome
+from minemap_assets.graph.context import Check, CheckOutcome, InputContext
+from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.project.project import Project
 
 
-def _covers_sites(partition: Partition, project: Project) -> CheckOutcome:
+def _covers_sites(partition: Partition, context: InputContext) -> CheckOutcome:
     """Fails where a site failed, or where less than the minimum of a covered site's pixels were observed.
 
     Land is judged with all else in the window: water counts as observed where the source shows it, as Sentinel-2 does.
     Sea that a product leaves out altogether counts as unseen, so a coast may need a lower minimum.
     """
     index = read_geoparquet(partition.file("index.parquet"))
-    limit = project.settings.imagery.min_clear_fraction
+    limit = context.project.section(ImageryConfig).min_clear_fraction
     poor = sorted(index.loc[index["clear_fraction"] < limit, "site_id"])
     uncovered = [m.item for m in partition.manifest.missing if not m.retry]
     failures = [m for m in partition.manifest.missing if m.retry]

@@ -3,13 +3,10 @@
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.budget import BudgetConfig
 from minemap_assets.imagery.products import PRODUCTS, product
+from minemap_assets.project.settings import EARLIEST_YEAR
 
 Strict = ConfigDict(frozen=True, extra="forbid")
-
-FIRST_IMAGES = 2015
-"""The year of the first images of every product: Sentinel-2A was launched in June, the first basemap is of December."""
 
 
 class ProductPeriod(BaseModel):
@@ -49,6 +46,26 @@ DEFAULT_BANDS: dict[str, tuple[str, ...]] = {
 }
 
 
+class BudgetConfig(BaseModel):
+    """The most that one run may ask of imagery sources; what is not set has no limit.
+
+    A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
+    than was estimated stops there and keeps what is done (compute units are only estimated). `planet_downloads` counts
+    quads, `eecu_hours` Earth Engine's compute units.
+    """
+
+    model_config = Strict
+    requests: int | None = Field(None, ge=0)
+    gigabytes: float | None = Field(None, ge=0.0)
+    planet_downloads: int | None = Field(None, ge=0)
+    eecu_hours: float | None = Field(None, ge=0.0)
+
+    @property
+    def limits_anything(self) -> bool:
+        """True where any limit is set."""
+        return any(value is not None for _, value in self)
+
+
 class ImageryConfig(BaseModel):
     """The product rule (the first period that covers a year wins), the sources of each product in the order they may
     stand in for each other, and the bands that are stored; a product that is not named keeps its default.
@@ -61,7 +78,7 @@ class ImageryConfig(BaseModel):
     products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)
     sources: dict[str, tuple[str, ...]] = DEFAULT_SOURCES
     bands: dict[str, tuple[str, ...]] = DEFAULT_BANDS
-    reference_year: int = Field(2019, ge=FIRST_IMAGES)
+    reference_year: int = Field(2019, ge=EARLIEST_YEAR)
     reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
     workers: int = Field(4, ge=1, le=64)

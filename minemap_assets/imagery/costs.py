@@ -1,7 +1,4 @@
-"""What imagery costs before it is fetched: the terms in which every source states it.
-
-What belongs here: costs, adding them up, and what the pixels of a composite weigh. What does not: how one source works
-(`source_costs.py`), limits (`budget.py`), and which sites and years are meant (`minemap_assets/estimates.py`).
+"""What imagery costs before it is fetched: the terms in which every source states it, in its own `costs.py`.
 
 Each cost says what it rests on: on what the source's service has (`ASKED`), or on assumptions on the high side
 (`ASSUMED`), in which what several sites share (blocks of a scene, a search) counts for each.
@@ -10,6 +7,7 @@ Each cost says what it rests on: on what the source's service has (`ASKED`), or 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from odc.geo.geobox import GeoBox
@@ -22,6 +20,14 @@ QUAD_BYTES = 160_000_000
 STORED_SHARE = 0.7
 """Size of a composite's file over the size of its pixels: reflectance hardly compresses."""
 
+BYTES_PER_SECOND = 10_000_000
+"""Assumed speed of a connection."""
+
+_FIRST_TWO_SATELLITES = date(2017, 7, 1)
+"""From here on there are two Sentinel-2 satellites: images every 5 days instead of every 10."""
+
+_USABLE_SHARE = 0.68
+"""Of 37 scenes of a season in the tropics about 25 have less than 75 % cloud."""
 
 ASKED = "asked the catalogue"
 ASSUMED = "assumed"
@@ -95,7 +101,8 @@ class Cost:
 class CostModel(Protocol):
     """What a source bound to one product needs, as far as that can be told before it is fetched.
 
-    A model that asks its service raises as the source's own `read` does.
+    A model that was given its source asks it for what its service has (metadata, never pixels), and raises as `read`
+    does; without it, and in every rate, the figures are assumptions on the high side.
     """
 
     @property
@@ -122,6 +129,12 @@ def raw_bytes(job: Job) -> int:
 def stored_bytes(job: Job) -> int:
     """Bytes of a job's composite files."""
     return round(raw_bytes(job) * STORED_SHARE)
+
+
+def sentinel2_scenes(season: Season) -> int:
+    """Scenes of a place in a season with less than 75 % cloud, as expected in the tropics."""
+    days = (season.end - season.start).days
+    return max(1, round(days / (5 if season.start >= _FIRST_TWO_SATELLITES else 10) * _USABLE_SHARE))
 
 
 def share_out(

@@ -1,12 +1,10 @@
 """Products: what an image looks like, wherever its pixels come from.
 
-What belongs here: bands, pixel size and processing level of each product. What does not: where to get it (`sources/`).
-
 Bands go by their common names (STAC electro-optical extension), in every product: a model trained on blue, green, red
 and nir reads them from any product. Sources translate to their own names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -27,6 +25,14 @@ class Product:
     bands: tuple[str, ...]
     resolution: float
     level: str
+
+    def check_bands(self, bands: Sequence[str]) -> None:
+        """Raise `BadInputError` where no band is asked for, or one that the product does not have."""
+        unknown = [band for band in bands if band not in self.bands]
+        if unknown or not bands:
+            raise BadInputError(
+                f"{self.name} has no band {', '.join(unknown) or '(none asked for)'}; it has {', '.join(self.bands)}"
+            )
 
 
 SENTINEL2_BANDS: Mapping[str, str] = MappingProxyType(

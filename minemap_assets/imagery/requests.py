@@ -1,13 +1,9 @@
-"""What a composite will be before any pixel is read: its grid and the fingerprint of everything it depends on.
-
-What belongs here: pure functions of sites, sources and settings. What does not: reading (`sources/`) and writing
-(`build.py`).
-"""
+"""What a composite will be before any pixel is read: its grid and the fingerprint of everything it depends on."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import geopandas as gpd
 from odc.geo.geobox import GeoBox
@@ -23,23 +19,13 @@ CODE_VERSION = "2"
 """Raised when the same request would be stored as other pixels or facts; published files are then made again."""
 
 
-@runtime_checkable
-class PreciseSource(Protocol):
-    """A source that knows which of its images a composite is made from, so that new images elsewhere or of another
-    year leave the composite as it is.
-    """
-
-    def revision_for(self, grid: GeoBox, season: Season) -> str:
-        """Changes when the pixels of this grid and season might."""
-
-
 @dataclass(frozen=True)
 class Request:
-    """One site's composite to be made: where, and the fingerprint under which its file is kept."""
+    """One site's composite to be made: where, and the fingerprint of its content, under which its file is kept."""
 
     site_id: str
     grid: GeoBox
-    item: str
+    content_key: str
 
     @property
     def file(self) -> str:
@@ -104,10 +90,6 @@ def plan(
         place = to_columns(grid)
         own = {
             "grid": [place.crs, place.transform, place.width, place.height],
-            "sources": [[source.name, _revision(source, grid, season)] for source in sources],
+            "sources": [[source.name, source.revision_for(grid, season)] for source in sources],
         }
         yield Request(str(site_id), grid, digest(shared | own))
-
-
-def _revision(source: ImagerySource, grid: GeoBox, season: Season) -> str:
-    return source.revision_for(grid, season) if isinstance(source, PreciseSource) else source.revision

@@ -1,7 +1,4 @@
-"""Seasons: the months a year's image is made from.
-
-What belongs here: turning a year and a rule into dates. What does not: choosing among images inside a season.
-"""
+"""Seasons: the months a year's image is made from."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -35,3 +32,15 @@ class SeasonRule(BaseModel):
 
 
 CALENDAR_YEAR = SeasonRule(first_month=1, last_month=12)
+
+
+def months(season: Season) -> tuple[Season, ...]:
+    """The months of a season, each as a season of its own."""
+    starts = [season.start]
+    while (after := _next_month(starts[-1])) < season.end:
+        starts.append(after)
+    return tuple(Season(season.year, start, min(_next_month(start), season.end)) for start in starts)
+
+
+def _next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)

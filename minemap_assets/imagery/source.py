@@ -1,12 +1,9 @@
-"""The source protocol: a function from a grid, a season and bands to a composite.
+"""What an opened source is: a function from a grid, a season and bands to a composite."""
 
-What belongs here: the types every source speaks. What does not: any one source (`sources/`, `simulation/`).
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +85,12 @@ class Latest:
     newest: datetime | None = None
     remote: bool = False
 
+    @property
+    def span(self) -> str:
+        """First and last year that has images, in words; empty where none has."""
+        years = sorted(self.revisions)
+        return f"{years[0]} to {years[-1]}" if years else ""
+
 
 def latest_until(moment: datetime, rule: SeasonRule, first_year: int) -> Latest:
     """What a service holds that adds images day by day: seasons that ended before its newest image are complete, and
@@ -99,21 +102,25 @@ def latest_until(moment: datetime, rule: SeasonRule, first_year: int) -> Latest:
     return Latest(state, datetime(moment.year, moment.month, moment.day, tzinfo=UTC), remote=True)
 
 
-class ImagerySource(Protocol):
-    """One source bound to one product."""
+class ImagerySource(ABC):
+    """One source bound to one product. The only contract: every source and every test double is a subclass."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Name of the source, such as `archive`."""
 
     @property
+    @abstractmethod
     def product(self) -> str:
         """Name of the product it serves."""
 
     @property
+    @abstractmethod
     def revision(self) -> str:
         """Changes when the same request might give other pixels; part of every composite's fingerprint."""
 
+    @abstractmethod
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of a grid.
 
@@ -121,16 +128,25 @@ class ImagerySource(Protocol):
         have them, and `RetryableError`, `QuotaError` or `AuthenticationError` where the site has to wait.
         """
 
+    @abstractmethod
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """What there is for an area (EPSG:4326)."""
 
+    @abstractmethod
     def latest(self) -> Latest:
         """What the source holds now, for sensors."""
 
+    def revision_for(self, grid: GeoBox, season: Season) -> str:  # noqa: ARG002
+        """Changes when the pixels of this grid and season might; a source that knows which of its images those are made
+        from leaves out the others.
+        """
+        return self.revision
 
-@runtime_checkable
-class StoppableSource(Protocol):
-    """A source that can be stopped while it reads."""
+    def latest_by_season(self, rule: SeasonRule) -> Latest:  # noqa: ARG002
+        """What the source holds now, by years of a season rule where it knows which images belong to which season."""
+        return self.latest()
 
-    def stop(self) -> None:
-        """Send nothing more, ever: reads under way fail with `StoppedError` as soon as they notice."""
+    def stop(self) -> None:  # noqa: B027
+        """Send nothing more, ever: reads under way fail with `StoppedError` as soon as they notice. For a source that
+        waits for nobody, nothing.
+        """

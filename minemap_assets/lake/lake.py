@@ -1,8 +1,5 @@
 """The lake: the one module that decides every path, and the rules by which a partition becomes visible.
 
-What belongs here: publishing and reading. What does not: what a manifest says (`manifests.py`), what the files hold,
-and where the bytes lie (`stores.py`).
-
 Layout: `<room>/<asset>/<key>/<key>/` holds the files of one asset partition and its `manifest.json`, which is written
 last. Files that are made one by one (a raster a site) carry their own fingerprint in their name, so that an
 interrupted partition goes on where it stopped; files with plain names change place in the moment of the commit. What no
@@ -19,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError, StorageError
-from minemap_assets.lake.locks import HeldError
+from minemap_assets.lake.locks import LockedError
 from minemap_assets.lake.manifests import LAYOUT_VERSION, Manifest, Outcome, PartitionRef, file_sha256, fingerprint
 from minemap_assets.lake.partitions import MANIFEST, Examine, Partition, PartitionWriter
 from minemap_assets.lake.store import LocalStore, Store
@@ -110,6 +107,12 @@ class Lake:
                 return False
         return True
 
+    def is_current(self, manifest: Manifest | None, print_: str, *, checksums: bool = True) -> bool:
+        """True where a partition is whole, misses nothing worth another try, and was made under this fingerprint."""
+        if manifest is None or manifest.fingerprint != print_ or not manifest.complete:
+            return False
+        return self.is_whole(manifest, checksums=checksums)
+
     def manifests(self, room: str, asset: str) -> Iterator[Manifest]:
         """Manifests of all published partitions of an asset, in order of their keys."""
         for path in self.store.list(f"{room}/{asset}"):
@@ -129,7 +132,7 @@ class Lake:
         with self.store.writing(), ExitStack() as stack:
             try:
                 staging = stack.enter_context(workspace(folder, ref.prefix.replace("/", "~")))
-            except HeldError as error:
+            except LockedError as error:
                 raise BadInputError(
                     f"another run is writing {ref} now; wait for it to end and run this again"
                 ) from error
@@ -156,8 +159,7 @@ def build_partition(
     print_ = fingerprint(code_version, config, inputs)
     with lake.writer(ref, print_) as writer:
         known = lake.manifest(ref)
-        current = known is not None and known.fingerprint == print_ and known.complete
-        if known is not None and current and intact and lake.is_whole(known):
+        if known is not None and intact and lake.is_current(known, print_):
             return known, False
         outcome = build(writer)
         return writer.commit(code_version, inputs, outcome, examine), True

@@ -1,8 +1,4 @@
-"""Manifests: what one asset partition is called, what it holds and what it was made from.
-
-What belongs here: references, manifests, fingerprints and hashes. What does not: where partitions lie and how they
-become visible (`lake.py`).
-"""
+"""Manifests: what one asset partition is called, what it holds and what it was made from."""
 
 import hashlib
 import json

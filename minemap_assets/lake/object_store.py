@@ -1,18 +1,17 @@
 """A lake's bytes in an object store such as S3, with whole objects cached on this machine.
 
-What belongs here: the operations of `stores.Store` over `obstore`. What does not: credentials and addresses, which
-`obstore` takes from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and the like).
+`obstore` takes credentials and addresses from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and the like).
 
 An object appears at once or not at all, so a put is a publication. Reading goes through local copies, because rasters,
 Zarr and Parquet are opened as files; a copy is kept as long as the object's ETag stays the same.
 """
 
-import fcntl
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore.exceptions import (
@@ -27,6 +26,7 @@ from obstore.store import from_url
 
 from minemap_assets.errors import AuthenticationError, BadInputError, NotFoundError, RetryableError
 from minemap_assets.lake.disk_errors import storage_errors
+from minemap_assets.lake.locks import hold
 from minemap_assets.lake.workspaces import workspace
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ObjectStore:
         """The local copy, fetched anew where the object changed."""
         tag = self._ask(path, lambda: obstore.head(self._bucket, path))["e_tag"] or ""
         with self._copy(path) as (copy, note):
-            if not copy.is_file() or _noted(note) != tag:
+            if not copy.is_file() or note.read_text() != tag:
                 with workspace(self.staging()) as scratch:
                     part = scratch / "object"
                     tag = self._ask(path, lambda: self._download(path, part))
@@ -133,15 +133,14 @@ class ObjectStore:
         (self._folder / "tags" / f"{path}.tag").unlink(missing_ok=True)
 
     @contextmanager
-    def _copy(self, path: str) -> Iterator[tuple[Path, IO[str]]]:
-        """Place of the local copy and the note of its ETag, for one process at a time."""
+    def _copy(self, path: str) -> Iterator[tuple[Path, Path]]:
+        """Place of the local copy and the note of its ETag, which is its lock: for one process at a time."""
         copy, note = self._folder / "files" / path, self._folder / "tags" / f"{path}.tag"
         with self.writing():
             for target in (copy, note):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            with note.open("a+") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                yield copy, handle
+            with hold(note, math.inf, keep=True):
+                yield copy, note
 
     def _write(self, path: str, request: Callable[[], Value]) -> Value:
         try:
@@ -165,14 +164,8 @@ class ObjectStore:
             raise RetryableError(f"{where} could not be reached: {str(error).splitlines()[0]}") from error
 
 
-def _noted(note: IO[str]) -> str:
-    note.seek(0)
-    return note.read()
-
-
-def _exchange(copy: Path, note: IO[str], local: Path, tag: str) -> None:
+def _exchange(copy: Path, note: Path, local: Path, tag: str) -> None:
     """Put `local` in the copy's place. No tag stands beside a copy it does not belong to, whenever this ends."""
-    note.truncate(0)
+    note.write_text("")
     local.replace(copy)
-    note.write(tag)
-    note.flush()
+    note.write_text(tag)

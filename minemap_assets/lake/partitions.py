@@ -67,10 +67,10 @@ class PartitionWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def add(self, name: str, *, item: str | None = None) -> None:
+    def add(self, name: str, *, content_key: str | None = None) -> None:
         """Take over the staged file or folder `name`.
 
-        With `item`, the fingerprint of this one file, it is published at once under a name that carries it, and a later
+        With `content_key`, the fingerprint of this one file, it is published at once under a name that carries it, and a later
         run may `reuse` it. Folders are published under the partition's fingerprint. Other files wait for the commit, so
         that until then the old partition stays as its manifest describes it.
         """
@@ -81,18 +81,18 @@ class PartitionWriter:
                 inner = path.relative_to(staged).as_posix()
                 self._publish(path, f"{name}/{inner}", f"{root}/{inner}")
             shutil.rmtree(staged)
-        elif item:
-            self._publish(staged, name, _marked(name, item))
+        elif content_key:
+            self._publish(staged, name, _marked(name, content_key))
         else:
             self._plain[name] = staged
             self._files[name] = _describe(staged, name, name)
 
-    def reuse(self, name: str, item: str) -> Path | None:
+    def reuse(self, name: str, content_key: str) -> Path | None:
         """Adopt a file published by an earlier run under the same fingerprint; None where there is none.
 
         A file that the last manifest names with another checksum was damaged since, and is not adopted.
         """
-        path = _marked(name, item)
+        path = _marked(name, content_key)
         full = f"{self.ref.prefix}/{path}"
         size = self._store.size(full)
         if size is None:

@@ -1,8 +1,4 @@
-"""Where bytes lie: the few operations the lake needs of a file system or an object store.
-
-What belongs here: moving whole objects in and out, each one appearing at once or not at all. What does not: which
-objects there are and what they mean (`lake.py`).
-"""
+"""Where bytes lie: the few operations the lake needs of a file system or an object store."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minemap_assets.lake.locks import LOCK, HeldError, hold
+from minemap_assets.lake.locks import LOCK, LockedError, hold
 
 
 @contextmanager
 def workspace(folder: Path, name: str | None = None) -> Iterator[Path]:
-    """An empty folder `name` inside `folder`, removed at the end. Raises `HeldError` while another one holds it.
+    """An empty folder `name` inside `folder`, removed at the end. Raises `LockedError` while another one holds it.
 
     Without a name it has one that nobody else asks for. Clears what dead processes left in `folder`, which is for
     workspaces only.
@@ -39,7 +39,7 @@ def clear(folder: Path) -> None:
         try:
             with hold(folder / f"{name}{LOCK}"):
                 _remove(folder / name)
-        except HeldError:
+        except LockedError:
             continue
 
 

@@ -1,1 +1,1 @@
-"""The one HTTP client: rules, retries, downloads, redaction, usage."""
+"""The one HTTP client: policy, retries, downloads, redaction, usage."""

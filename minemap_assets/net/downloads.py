@@ -1,14 +1,12 @@
 """Remote files fetched whole: resumed where they broke off, checked, and published by renaming.
 
-What belongs here: `.part` files and their checks. What does not: when to repeat a request (`transport.py`).
-
-Beside `<name>` lie `<name>.part` (the bytes so far) and `<name>.part.etag` (the version they belong to) until the
-file is whole. A server that has another version by then sends it from the start (If-Range).
+Beside `<name>` lie `<name>.part` (the bytes so far), `<name>.part.etag` (the version they belong to) and, while
+somebody fetches it, `<name>.part.lock` until the file is whole. A server that has another version by then sends it from
+the start (If-Range).
 """
 
+import math
 import os
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,26 +14,32 @@ from pathlib import Path
 import httpx
 
 from minemap_assets.errors import MinemapError, PermanentError, RetryableError
-from minemap_assets.net.client import Client, Downloaded, FailedAttemptError
+from minemap_assets.lake.locks import hold
+from minemap_assets.net.connection import Connection, FailedAttemptError
 
-_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-_GUARD = threading.Lock()
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file fetched whole: where it lies, its size, the bytes that this call transferred, and its ETag."""
+
+    path: Path
+    size: int
+    transferred: int
+    etag: str
 
 
 def fetch(
-    client: Client, url: str, path: Path, expected_size: int | None, verify: Callable[[Path], None] | None
+    connection: Connection, url: str, path: Path, expected_size: int | None, verify: Callable[[Path], None] | None
 ) -> Downloaded:
     """Fetch a file to `path`; one that is there already is replaced in one step, when the new one is whole.
 
-    `verify` looks at the whole file before it gets its name; what it rejects is fetched anew. One thread at a time
-    fetches to a path. Raises as `Client.request` does.
+    `verify` looks at the whole file before it gets its name; what it rejects is fetched anew. One thread of one
+    process at a time fetches to a path, the others wait. Raises as `Client.request` does.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    transfer = _Transfer(client, path, expected_size, verify)
-    with _GUARD:
-        lock = _LOCKS[str(path.resolve())]
-    with lock:
-        etag = client.attempts(url, transfer.attempt)
+    transfer = _Transfer(connection, path, expected_size, verify)
+    with hold(path.with_name(f"{path.name}.part.lock"), patience=math.inf):
+        etag = connection.attempts(url, transfer.attempt)
         size = transfer.publish()
     return Downloaded(path, size, transfer.transferred, etag)
 
@@ -44,7 +48,7 @@ def fetch(
 class _Transfer:
     """One file on its way."""
 
-    client: Client
+    connection: Connection
     path: Path
     expected_size: int | None
     verify: Callable[[Path], None] | None
@@ -65,7 +69,7 @@ class _Transfer:
         have, etag = self._progress()
         headers = {"Range": f"bytes={have}-", "If-Range": etag} if have else {}
         try:
-            with self.client.streamed("GET", url, headers=headers) as answer:
+            with self.connection.streamed("GET", url, headers=headers) as answer:
                 etag = self._receive(answer, have)
         except FailedAttemptError as failed:
             if failed.status == 416:  # what lies here is longer than the file there: begin anew
@@ -103,7 +107,7 @@ class _Transfer:
         with self.part.open("ab" if resumed else "wb") as handle:
             self.tag.write_text(etag)
             try:
-                for chunk in self.client.chunks(answer):
+                for chunk in self.connection.chunks(answer):
                     handle.write(chunk)
                     self.transferred += len(chunk)
             finally:

@@ -1,8 +1,4 @@
-"""Rules of the one client discipline: how fast, how often, how long to wait, and what an answer means.
-
-What belongs here: pure rules, what the clients of a service share, and stopping. What does not: sending requests
-(`transport.py`).
-"""
+"""The policy of a client: how fast, how often, how long to wait, and what an answer means; how it is stopped."""
 
 import random
 import threading
@@ -37,7 +33,7 @@ _NEVER = frozenset({501, 505})
 
 
 @dataclass(frozen=True)
-class Discipline:
+class ClientPolicy:
     """How a source may be asked.
 
     `rate` is requests a second on average and `burst` how many may come at once; `concurrency` requests run at a
@@ -57,11 +53,11 @@ class Discipline:
 
 
 @dataclass(frozen=True)
-class Nature:
-    """Time and chance; tests put their own in place. `clock` is monotonic seconds, `now` the time of day in UTC."""
+class Clock:
+    """Time and chance; tests put their own in place. `monotonic` is in seconds, `now` the time of day in UTC."""
 
     sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     chance: Callable[[], float] = random.random
 
@@ -70,7 +66,7 @@ class StoppedError(RetryableError):
     """The run was stopped before the answer was there."""
 
 
-class Stop:
+class StopSignal:
     """Tells all clients of a source to send nothing more; it is never taken back. Safe from several threads."""
 
     def __init__(self) -> None:
@@ -90,11 +86,11 @@ class Stop:
         if self.is_set:
             raise StoppedError("the run was stopped before this was read; run it again")
 
-    def sleep(self, seconds: float, nature: Nature) -> None:
+    def sleep(self, seconds: float, clock: Clock) -> None:
         """Wait, and notice on the way that it is to stop. Raises as `check` does."""
         self.check()
         while seconds > 0:
-            nature.sleep(min(seconds, NOTICED_SECONDS))
+            clock.sleep(min(seconds, NOTICED_SECONDS))
             seconds -= NOTICED_SECONDS
             self.check()
 
@@ -102,60 +98,60 @@ class Stop:
 class TokenBucket:
     """Lets `rate` callers a second through, up to `burst` at once. Safe from several threads, fair by arrival."""
 
-    def __init__(self, rate: float, burst: int = 1, nature: Nature | None = None) -> None:
+    def __init__(self, rate: float, burst: int = 1, clock: Clock | None = None) -> None:
         if rate <= 0 or burst < 1:
             raise ValueError(f"a token bucket needs a positive rate and burst, not {rate} and {burst}")
-        self._nature = nature or Nature()
+        self._clock = clock or Clock()
         self._interval = 1.0 / rate
         self._slack = (burst - 1) * self._interval
         self._lock = threading.Lock()
-        self._next = self._nature.clock() - self._slack
-        self._closed_until = self._nature.clock()
+        self._next = self._clock.monotonic() - self._slack
+        self._closed_until = self._clock.monotonic()
 
-    def take(self, stop: Stop | None = None) -> float:
+    def take(self, stop: StopSignal | None = None) -> float:
         """Wait for a turn; returns the seconds waited. Raises `StoppedError` where `stop` says so by then."""
-        stop = stop or Stop()
+        stop = stop or StopSignal()
         with self._lock:
-            now = self._nature.clock()
+            now = self._clock.monotonic()
             turn = max(self._next, now - self._slack)
             self._next = turn + self._interval
             wait = max(0.0, turn - now)
         waited = wait
-        stop.sleep(wait, self._nature)
-        while (closed := self._closed_until - self._nature.clock()) > 0:
-            stop.sleep(closed, self._nature)
+        stop.sleep(wait, self._clock)
+        while (closed := self._closed_until - self._clock.monotonic()) > 0:
+            stop.sleep(closed, self._clock)
             waited += closed
         return waited
 
     def pause(self, seconds: float) -> None:
         """Let nobody through for that long (what a server asks for with Retry-After)."""
         with self._lock:
-            self._closed_until = max(self._closed_until, self._nature.clock() + seconds)
+            self._closed_until = max(self._closed_until, self._clock.monotonic() + seconds)
 
 
-class Gate:
+class ServiceLimits:
     """How fast and how many at a time all clients of one service in this process may ask it together."""
 
-    _known: ClassVar[dict[tuple[object, ...], "Gate"]] = {}
+    _known: ClassVar[dict[tuple[object, ...], "ServiceLimits"]] = {}
     _guard: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, discipline: Discipline, nature: Nature) -> None:
-        self.bucket = TokenBucket(discipline.rate, discipline.burst, nature)
-        self.slots = threading.BoundedSemaphore(discipline.concurrency)
+    def __init__(self, policy: ClientPolicy, clock: Clock) -> None:
+        self.bucket = TokenBucket(policy.rate, policy.burst, clock)
+        self.slots = threading.BoundedSemaphore(policy.concurrency)
 
     @classmethod
-    def of(cls, name: str, discipline: Discipline, nature: Nature) -> "Gate":
-        """The gate of a service: the same for every client with its name and limits."""
-        key = (name, discipline.rate, discipline.burst, discipline.concurrency, nature)
+    def of(cls, name: str, policy: ClientPolicy, clock: Clock) -> "ServiceLimits":
+        """The limits of a service: the same for every client with its name and limits."""
+        key = (name, policy.rate, policy.burst, policy.concurrency, clock)
         with cls._guard:
             if key not in cls._known:
-                cls._known[key] = cls(discipline, nature)
+                cls._known[key] = cls(policy, clock)
             return cls._known[key]
 
 
-def jitter(discipline: Discipline, repetition: int, nature: Nature) -> float:
+def jitter(policy: ClientPolicy, repetition: int, clock: Clock) -> float:
     """Seconds before the n-th repetition, counted from 1: anything up to an exponentially growing bound."""
-    return nature.chance() * min(discipline.longest_wait, discipline.backoff * 2.0 ** (repetition - 1))
+    return clock.chance() * min(policy.longest_wait, policy.backoff * 2.0 ** (repetition - 1))
 
 
 def given_up(error: MinemapError, attempts: int) -> RetryableError:
@@ -164,7 +160,7 @@ def given_up(error: MinemapError, attempts: int) -> RetryableError:
     return RetryableError(f"{error}{often}; check the network and run again later")
 
 
-def retry_after(value: str | None, nature: Nature) -> float | None:
+def retry_after(value: str | None, clock: Clock) -> float | None:
     """Seconds that a Retry-After header asks for (a number or a date, RFC 9110 section 10.2.3); None without one."""
     if value is None:
         return None
@@ -177,7 +173,7 @@ def retry_after(value: str | None, nature: Nature) -> float | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - nature.now()).total_seconds())
+    return max(0.0, (moment - clock.now()).total_seconds())
 
 
 def error_for_status(status: int, where: str) -> MinemapError | None:

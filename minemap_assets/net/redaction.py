@@ -1,9 +1,7 @@
 """Addresses in logs: neither a query nor an account, which may hold keys and signatures.
 
-What belongs here: what the HTTP libraries may say. What does not: what this project's own messages say
-(`transport.py` keeps queries out of them).
-
 httpx logs every address that is asked for; httpcore logs the headers of every answer, and so where a redirect leads.
+This project's own messages are kept free of queries by `Connection.where`.
 """
 
 import logging

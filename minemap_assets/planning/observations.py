@@ -1,10 +1,6 @@
-"""Clear observations by month: what a season should hold for a region, from catalogues alone.
+"""Clear observations by month: what a season should hold for a region, from catalogues alone."""
 
-What belongs here: asking sources what they have. What does not: pixels, and what fetching them would cost
-(`estimates.py`).
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,8 +8,10 @@ from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import MinemapError
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.seasons import Season
+from minemap_assets.imagery.rules import product_of, season_of
+from minemap_assets.imagery.seasons import Season, months
 from minemap_assets.imagery.source import ImagerySource
+from minemap_assets.imagery.source_kind import MonthlyCounts, kinds_of, open_sources
 from minemap_assets.planning.estimates import sites_of
 from minemap_assets.project.project import Project
 from minemap_assets.sites.windows import site_grid
@@ -31,16 +29,8 @@ class Observations:
     region: str
     year: int
     source: str
-    by_month: Mapping[date, float]
+    by_month: MonthlyCounts
     clear: bool
-
-
-def months(season: Season) -> tuple[Season, ...]:
-    """The months of a season, each as a season of its own."""
-    starts = [season.start]
-    while (after := _next_month(starts[-1])) < season.end:
-        starts.append(after)
-    return tuple(Season(season.year, start, min(_next_month(start), season.end)) for start in starts)
 
 
 def observations(project: Project, region: str, year: int) -> Observations | None:
@@ -52,21 +42,19 @@ def observations(project: Project, region: str, year: int) -> Observations | Non
     if frame is None or frame.empty:
         return None
     area = project.region(region)
-    season, product = project.season(area, year), project.product_for(area, year)
+    season, product = season_of(area, year), product_of(project, area, year)
     rows = list(frame.itertuples(index=False))
     outlines = [footprint_wgs84(site_grid(row)) for row in rows[:: max(1, len(rows) // SITES)][:SITES]]
     failure: MinemapError | None = None
-    for source in project.sources(product):
+    for kind, source in zip(kinds_of(project, product), open_sources(project, product), strict=True):
         try:
-            counts = _clear_scenes(project, source, outlines, season)
-            clear = counts is not None
-            if counts is None:
-                counts = _images(source, outlines, season)
+            told = None if kind.clear_scenes is None else kind.clear_scenes(project, product, outlines, season)
+            counts = _images(source, outlines, season) if told is None else told
         except MinemapError as error:
             failure = failure or error
             continue
         if any(counts.values()):
-            return Observations(region, year, source.name, counts, clear)
+            return Observations(region, year, source.name, counts, told is not None)
     if failure is not None:
         raise failure
     return Observations(region, year, "no source", dict.fromkeys((m.start for m in months(season)), 0.0), False)
@@ -77,36 +65,3 @@ def _images(source: ImagerySource, outlines: Sequence[BaseGeometry], season: Sea
         month.start: sum(source.available(outline, month).images for outline in outlines) / len(outlines)
         for month in months(season)
     }
-
-
-def _clear_scenes(
-    project: Project, source: ImagerySource, outlines: Sequence[BaseGeometry], season: Season
-) -> dict[date, float] | None:
-    """Overpasses in open catalogues, each counted as the share of it without cloud; None for other sources."""
-    if source.name != "stac" or source.product != "sentinel-2-l2a":
-        return None
-    from minemap_assets.imagery.sources.stac.search import Catalogues
-    from minemap_assets.imagery.sources.stac.services import Services
-
-    config = project.settings.sources.stac
-    services = Services(config)
-    clients = {c.endpoint: services.catalogue(c.endpoint) for c in config.collections}
-    catalogues = Catalogues(config.collections, clients, config.gap_days)
-    counts = dict.fromkeys((month.start for month in months(season)), 0.0)
-    try:
-        for outline in outlines:
-            overpasses: dict[tuple[str, str], float] = {}
-            for scene in catalogues.select(outline, season).scenes:
-                if scene.cloud_cover <= config.max_cloud_cover:
-                    clear = 1.0 - scene.cloud_cover / 100.0
-                    overpasses[scene.overpass] = max(clear, overpasses.get(scene.overpass, 0.0))
-            for (day, _), clear in overpasses.items():
-                month = max(start for start in counts if start <= date.fromisoformat(day))
-                counts[month] += clear / len(outlines)
-    finally:
-        services.close()
-    return counts
-
-
-def _next_month(day: date) -> date:
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)

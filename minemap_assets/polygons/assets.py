@@ -1,38 +1,108 @@
-"""Door of the room polygons: outlines of the masks, and mining polygons confirmed by neighbouring years."""
+"""The room polygons: outlines of the masks, and mining polygons confirmed by neighbouring years."""
 
-import dagster as dg
+from typing import Any
 
-from minemap_assets.graph.materialization import Door, dep, open_door
-from minemap_assets.graph.partitions import region_of_multi, region_year, window_of_years
-from minemap_assets.polygons import recipes
+import geopandas as gpd
+
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.partitions import by_region_and_year, years_around
+from minemap_assets.graph.statement import Asset, Dep, Room
+from minemap_assets.imagery.assets import COMPOSITES
+from minemap_assets.lake.manifests import Outcome
 from minemap_assets.polygons.checks import POLYGON_CHECKS, RAW_CHECKS
+from minemap_assets.polygons.config import PolygonsConfig
+from minemap_assets.project.project import Project
+from minemap_assets.project.settings import Section
+from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
+from minemap_assets.segmentation.assets import RAW_MASKS
+from minemap_assets.sites.assets import SITES
 
-DOORS = (
-    Door(
-        recipes.RAW_POLYGONS,
-        "Outlines of one year's masks on pixel edges, each ground point counted for one site only.",
-        deps=[dep("segmentation", "raw_masks"), dep("sites", "sites", region_of_multi)],
-        partitions=region_year,
-        kinds=frozenset({"parquet"}),
-        checks=RAW_CHECKS,
-    ),
-    Door(
-        recipes.MINING_POLYGONS,
-        "Mining polygons of a region and year, confirmed by neighbouring years, merged, filled, with their country.",
-        deps=[
-            dep("polygons", "raw_polygons"),
-            dep("segmentation", "raw_masks", window_of_years),
-            dep("imagery", "imagery"),
-            dep("sites", "sites", region_of_multi),
-            dep("reference", "country_boundaries"),
-        ],
-        partitions=region_year,
-        kinds=frozenset({"parquet"}),
-        checks=POLYGON_CHECKS,
-    ),
+
+def _outline_settings(project: Project, keys: Keys) -> Any:
+    """What decides where a mask's outline runs; everything else concerns what is made of the outlines."""
+    return {
+        "region": project.region(keys[0]).geometry.wkb_hex,
+        "polygons": project.section(PolygonsConfig).model_dump(mode="json", include={"operating_point", "threshold"}),
+    }
+
+
+def _rule_settings(project: Project, keys: Keys) -> Any:
+    return {
+        "region": project.region(keys[0]).geometry.wkb_hex,
+        "polygons": project.section(PolygonsConfig).model_dump(mode="json"),
+        "first_year": project.first_year,
+    }
+
+
+def _sites(context: BuildContext) -> gpd.GeoDataFrame:
+    return read_geoparquet(context.input(SITES).file("sites.parquet"))
+
+
+def _build_raw(context: BuildContext) -> Outcome:
+    from minemap_assets.polygons.raw import build_raw_polygons
+
+    region, year = context.keys
+    project = context.project
+    return build_raw_polygons(
+        project.region(region),
+        int(year),
+        _sites(context),
+        context.input(RAW_MASKS),
+        project.section(PolygonsConfig),
+        context.writer,
+    )
+
+
+def _build_mining(context: BuildContext) -> Outcome:
+    from minemap_assets.polygons.mining import build_mining_polygons
+
+    region, year = context.keys
+    project = context.project
+    return build_mining_polygons(
+        project.region(region),
+        int(year),
+        sites=_sites(context),
+        masks={int(ref.keys[1]): masks for ref, masks in context.inputs_of(RAW_MASKS).items()},
+        raw=read_geoparquet(context.input(RAW_POLYGONS).file("raw_polygons.parquet")),
+        imagery_index=read_geoparquet(context.input(COMPOSITES).file("index.parquet")),
+        boundaries=read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet")),
+        first_year=project.first_year,
+        config=project.section(PolygonsConfig),
+        writer=context.writer,
+    )
+
+
+RAW_POLYGONS = Asset(
+    room="polygons",
+    name="raw_polygons",
+    description="Outlines of one year's masks on pixel edges, each ground point counted for one site only.",
+    partitions=by_region_and_year,
+    deps=(Dep(RAW_MASKS), Dep(SITES, triggers=False)),
+    settings=_outline_settings,
+    code_version="2",
+    checks=RAW_CHECKS,
+    automated=True,
+    build=_build_raw,
 )
 
+MINING_POLYGONS = Asset(
+    room="polygons",
+    name="mining_polygons",
+    description="Mining polygons of a region and year, confirmed by neighbouring years, merged, with their country.",
+    partitions=by_region_and_year,
+    deps=(
+        Dep(RAW_POLYGONS),
+        Dep(RAW_MASKS, years_around(lambda project: project.section(PolygonsConfig).window), optional=True),
+        Dep(COMPOSITES),
+        Dep(SITES, triggers=False),
+        Dep(COUNTRY_BOUNDARIES),
+    ),
+    settings=_rule_settings,
+    code_version="2",
+    checks=POLYGON_CHECKS,
+    automated=True,
+    build=_build_mining,
+)
 
-def polygons_assets() -> list[dg.AssetsDefinition]:
-    """The room's assets."""
-    return [open_door(door) for door in DOORS]
+ROOM = Room("polygons", (RAW_POLYGONS, MINING_POLYGONS), sections=(Section("polygons", PolygonsConfig),))

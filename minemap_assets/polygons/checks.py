@@ -3,11 +3,10 @@
 import geopandas as gpd
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.materialization import Check, CheckOutcome
-from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.graph.context import Check, CheckOutcome, InputContext
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.polygons.quality import Finding, countries_known, positive_areas, valid_geometries
-from minemap_assets.project.project import Project
 
 
 def _polygons(partition: Partition) -> gpd.GeoDataFrame:
@@ -18,16 +17,16 @@ def _outcome(finding: Finding) -> CheckOutcome:
     return CheckOutcome(finding.passed, finding.sentence, dict(finding.facts))
 
 
-def _valid(partition: Partition, _: Project) -> CheckOutcome:
+def _valid(partition: Partition, _: InputContext) -> CheckOutcome:
     return _outcome(valid_geometries(_polygons(partition)))
 
 
-def _positive(partition: Partition, _: Project) -> CheckOutcome:
+def _positive(partition: Partition, _: InputContext) -> CheckOutcome:
     return _outcome(positive_areas(_polygons(partition)))
 
 
-def _countries(partition: Partition, project: Project) -> CheckOutcome:
-    boundaries = project.lake.open(PartitionRef("reference", "country_boundaries")).file("boundaries.parquet")
+def _countries(partition: Partition, context: InputContext) -> CheckOutcome:
+    boundaries = context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet")
     return _outcome(countries_known(_polygons(partition), read_geoparquet(boundaries)))
 
 

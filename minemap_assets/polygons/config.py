@@ -1,22 +1,16 @@
-"""Settings of the polygons room and its two presets.
+"""Settings of the polygons room and its two presets."""
 
-What belongs here: numbers and choices a person may set. What does not: what they do (each module says it).
-"""
+from typing import Literal
 
-from typing import Any, Literal
+from pydantic import Field, model_validator
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-Preset = Literal["default", "parity"]
+from minemap_assets.project.settings import PresetModel
 
 WIDEST_WINDOW = 2
-"""Years on each side that the asset graph connects with a year."""
-
-_PARITY = {"window": 1, "holes": "all", "min_area_km2": 0.0}
-"""The published rule (paper, postprocessing): one year on each side, every hole filled, nothing too small."""
+"""Years on each side of a year that may decide about it, at most."""
 
 
-class PolygonsConfig(BaseModel):
+class PolygonsConfig(PresetModel):
     """How masks become mining polygons. The defaults are this project's rule; `preset="parity"` is the published one,
     wherever no value is given (its variant also sets `buffer_m` to 100).
 
@@ -27,8 +21,9 @@ class PolygonsConfig(BaseModel):
     What lies outside every country goes to the nearest one within `border_tolerance_km` (coast lines are generalised).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    preset: Preset = "default"
+    PARITY = {"window": 1, "holes": "all", "min_area_km2": 0.0}
+    """Paper, postprocessing: one year on each side, every hole filled, nothing too small."""
+
     rule: Literal["intersect"] = "intersect"
     window: int = Field(2, ge=1, le=WIDEST_WINDOW)
     buffer_m: float = Field(0.0, ge=0.0, le=5_000.0)
@@ -38,13 +33,6 @@ class PolygonsConfig(BaseModel):
     operating_point: str = "match_area"
     threshold: float | None = Field(None, gt=0.0, le=1.0)
     border_tolerance_km: float = Field(5.0, ge=0.0, le=100.0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _preset_values(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("preset") == "parity":
-            return {**_PARITY, **data}
-        return data
 
     @model_validator(mode="after")
     def _named_threshold(self) -> "PolygonsConfig":

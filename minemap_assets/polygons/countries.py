@@ -1,7 +1,5 @@
 """Countries: how much of a polygon lies in which country.
 
-What belongs here: exact splits at borders, and ground just off a generalised coast. What does not: sums (`tables`).
-
 The published code let the last intersecting country win; here the largest share names the polygon and the split keeps
 the rest. Only polygons that cross a border are cut.
 """

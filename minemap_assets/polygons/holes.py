@@ -1,7 +1,4 @@
-"""Holes: which enclosed land counts as mine.
-
-What belongs here: filling holes by size. What does not: what lies in a filled hole (`merge.absorb`).
-"""
+"""Holes: which enclosed land counts as mine."""
 
 from typing import Literal
 

@@ -1,8 +1,5 @@
 """Merging: polygons that were cut where the ground of two sites meets become one again.
 
-What belongs here: joining outlines of different sites, and keeping track of which outlines a polygon is made of. What
-does not: which polygons stay (`temporal/`), or holes (`holes.py`).
-
 Outlines of one UTM zone lie on one lattice of pixel corners, so they are joined there, to the millimetre: in degrees
 their shared sides would miss each other by rounding. Across zones they are joined in degrees.
 """
@@ -17,6 +14,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.geo.antimeridian import to_wgs84
+from minemap_assets.geo.components import components, rows_by_label
 from minemap_assets.geo.vector import WGS84, polygons_only
 
 _MILLIMETRE = 1e-3
@@ -55,7 +53,7 @@ def merge_sites(raw: gpd.GeoDataFrame, crs_of_site: Mapping[str, str]) -> Merged
     meet = np.zeros(len(left), dtype=bool)
     meet[same] = shapely.intersects(exact[left[same]], exact[right[same]])
     meet[~same] = shapely.intersects(polygons[left[~same]], polygons[right[~same]])
-    groups = _groups(len(polygons), left[meet], right[meet])
+    groups = rows_by_label(components(len(polygons), left[meet], right[meet]))
     unions = _unions(groups, polygons, exact, crs)
     pieces = [piece for group, union in zip(groups, unions, strict=True) for piece in _parts(group, union, polygons)]
     pieces.sort(key=lambda piece: int(piece[1][0]))
@@ -107,16 +105,6 @@ def _on_lattice(
         projected = np.asarray(gpd.GeoSeries(polygons[chosen], crs=WGS84).to_crs(zone), dtype=object)
         exact[chosen] = shapely.set_precision(projected, _MILLIMETRE)
     return exact
-
-
-def _groups(count: int, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
-    order = np.argsort(labels, kind="stable").astype(np.int64)
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def _unions(

@@ -1,8 +1,5 @@
 """Mining polygons: one year's outlines, confirmed by neighbouring years, merged, filled and named.
 
-What belongs here: the order of the steps and what each polygon is told about itself. What does not: the steps
-(`merge.py`, `temporal/`, `holes.py`, `countries.py`).
-
 Outlines are joined across sites before the temporal rule, because the lines between sites are ours and not the mine's.
 """
 
@@ -19,19 +16,20 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, areas_km2
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.polygons.cells import SiteCell, site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.countries import Borders, CountryName, country_names, largest_share
 from minemap_assets.polygons.holes import fill_holes
 from minemap_assets.polygons.merge import Merged, absorb, merge_sites
 from minemap_assets.polygons.preview import PREVIEW, polygon_sheet
-from minemap_assets.polygons.raw import SiteCell, observe_year, site_cells, vectorise_year
+from minemap_assets.polygons.raw import observe_year, vectorise_year
 from minemap_assets.polygons.schemas import (
     MINING_POLYGONS,
     POLYGON_COUNTRY_AREA,
     SITE_AREA,
     write_table,
 )
-from minemap_assets.polygons.temporal.window import Verdict, YearView, window_rule
+from minemap_assets.polygons.temporal.window_rule import Verdict, YearView, window_rule
 from minemap_assets.project.regions import Region
 from minemap_assets.sites.geohash import position_ids
 

@@ -1,7 +1,5 @@
 """Outlines: the polygons of a binary mask, on pixel edges.
 
-What belongs here: pixels to polygons in the grid's own CRS. What does not: where masks come from, other CRSs, rules.
-
 Edges follow pixel sides, so a polygon's area is its pixel count times the pixel's area, exactly; contours through pixel
 centres lose 5 to 30 % of small mines (a defect of the published code).
 """

@@ -1,10 +1,6 @@
-"""The small picture of a polygons partition: each site's window with the outlines in it.
-
-What belongs here: drawing outlines. What does not: arranging thumbnails (`geo/pictures.py`).
-"""
+"""The small picture of a polygons partition: each site's window with the outlines in it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -16,9 +12,7 @@ from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.pictures import Picture, contact_sheet, evenly
 from minemap_assets.geo.raster import png_bytes
 from minemap_assets.geo.vector import WGS84
-
-if TYPE_CHECKING:
-    from minemap_assets.polygons.raw import SiteCell
+from minemap_assets.polygons.cells import SiteCell
 
 Outlines = npt.NDArray[np.object_]
 """Polygons in EPSG:4326."""
@@ -31,13 +25,13 @@ MINE = (217, 119, 6)
 EDGE = (120, 53, 15)
 
 
-def polygon_sheet(polygons: Outlines, cells: "Mapping[str, SiteCell]") -> bytes:
+def polygon_sheet(polygons: Outlines, cells: Mapping[str, SiteCell]) -> bytes:
     """PNG of some sites' windows with the polygons that meet them."""
     chosen = evenly(sorted(cells), SITES)
     return png_bytes(contact_sheet([_thumbnail(polygons, cells[site]) for site in chosen], SIDE))
 
 
-def _thumbnail(polygons: Outlines, cell: "SiteCell") -> Picture:
+def _thumbnail(polygons: Outlines, cell: SiteCell) -> Picture:
     from rasterio.features import rasterize
 
     picture = np.full((SIDE, SIDE, 3), GROUND, dtype=np.uint8)
@@ -52,7 +46,7 @@ def _thumbnail(polygons: Outlines, cell: "SiteCell") -> Picture:
     return picture
 
 
-def _within(polygons: Outlines, cell: "SiteCell") -> Outlines:
+def _within(polygons: Outlines, cell: SiteCell) -> Outlines:
     window = footprint(cell.grid)
     projected = gpd.GeoSeries(polygons, crs=WGS84).to_crs(cell.crs).to_numpy()
     return np.asarray(projected[shapely.intersects(projected, window)], dtype=object)

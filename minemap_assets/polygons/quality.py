@@ -1,7 +1,4 @@
-"""Quality rules of polygons, as plain functions over the published table.
-
-What belongs here: what must be true of every mining polygon. What does not: the checks Dagster shows (`checks.py`).
-"""
+"""Quality rules of polygons, as plain functions over the published table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

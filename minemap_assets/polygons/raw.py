@@ -1,10 +1,9 @@
-"""Raw polygons: the outlines of one year's masks, each ground point counted for one site.
+"""Raw polygons: the outlines of one year's masks in EPSG:4326, each ground point counted for one site.
 
-What belongs here: masks of a region and year to polygons in EPSG:4326, and what of the ground was observed. What does
-not: any rule about which polygon is a mine (`mining.py`).
+No rule about which polygon is a mine is applied here (`mining.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import geopandas as gpd
@@ -12,62 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.geo.antimeridian import to_wgs84
-from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only, read_geoparquet
 from minemap_assets.lake.manifests import Missing, Outcome
 from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.polygons.cells import SiteCell, site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.outlines import outline
 from minemap_assets.polygons.preview import PREVIEW, polygon_sheet
 from minemap_assets.polygons.schemas import RAW_POLYGONS, conform, empty_table, write_table
 from minemap_assets.project.regions import Region
-from minemap_assets.sites.windows import ownership, site_grid
 
 NOT_OBSERVED = 255
 """Stored value of a mask pixel without an observation; others are probability x 254."""
-
-_TOUCH = 1e-3
-"""Metres by which an owned cell is widened, so that a pixel centre on the line between two sites is never lost."""
-
-_BEND = 0.1
-"""Metres by which the sides of a window may bend on their way through degrees; pixel centres lie 2.5 m inside."""
-
-
-def no_progress(_: int, __: int) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True, eq=False)
-class SiteCell:
-    """A site's grid, and the ground it owns (polygon in EPSG:4326)."""
-
-    site_id: str
-    grid: GeoBox
-    cell: BaseGeometry
-
-    @property
-    def crs(self) -> str:
-        """The grid's CRS."""
-        return str(self.grid.crs)
-
-    def owned(self, grid: GeoBox) -> npt.NDArray[np.bool_]:
-        """True for each pixel (row, column) of a grid over the same window whose centre the site owns."""
-        shape = (int(grid.shape[0]), int(grid.shape[1]))
-        if self.cell.is_empty:
-            return np.zeros(shape, dtype=bool)
-        cell = gpd.GeoSeries([self.cell], crs=WGS84).to_crs(self.crs).iloc[0]
-        if shapely.covers(cell.buffer(_BEND, join_style="mitre"), footprint(grid)):
-            return np.ones(shape, dtype=bool)
-        from rasterio.features import geometry_mask
-
-        cell = cell.buffer(_TOUCH, join_style="mitre")
-        return np.asarray(geometry_mask([cell], shape, grid.affine, invert=True), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +55,6 @@ class _Collected:
     hidden: list[BaseGeometry] = field(default_factory=list)
 
 
-def site_cells(sites: gpd.GeoDataFrame) -> dict[str, SiteCell]:
-    """Grid and owned ground of every site, sorted by id."""
-    cells = ownership(sites)
-    rows = sites.sort_values("site_id").itertuples()
-    return {row.site_id: SiteCell(row.site_id, site_grid(row), cells[row.site_id]) for row in rows}
-
-
 def build_raw_polygons(
     region: Region,
     year: int,
@@ -109,15 +62,13 @@ def build_raw_polygons(
     masks: Partition,
     config: PolygonsConfig,
     writer: PartitionWriter,
-    *,
-    progress: Callable[[int, int], None] = no_progress,
 ) -> Outcome:
     """Write `raw_polygons.parquet`: outlines of the pixels each site owns, clipped to the region.
 
     Sites without a readable mask are reported as missing.
     """
     cells = site_cells(sites)
-    found = vectorise_year(region, year, cells, masks, config, progress=progress)
+    found = vectorise_year(region, year, cells, masks, config)
     path = writer.path(RAW_POLYGONS.file)
     rows = write_table(found.frame, RAW_POLYGONS, path)
     writer.add(RAW_POLYGONS.file)
@@ -140,8 +91,6 @@ def vectorise_year(
     cells: Mapping[str, SiteCell],
     masks: Partition,
     config: PolygonsConfig,
-    *,
-    progress: Callable[[int, int], None] = no_progress,
 ) -> MaskYear:
     """Outline all masks of a region and year. The same masks give the same rows."""
     index = read_geoparquet(masks.file("index.parquet")).set_index("site_id", drop=False).sort_index()
@@ -149,7 +98,7 @@ def vectorise_year(
     hidden: list[BaseGeometry] = []
     observed: dict[str, float] = {}
     missing: list[Missing] = []
-    for done, cell in enumerate(cells.values()):
+    for cell in cells.values():
         gathered = collected.setdefault(cell.crs, _Collected())
         try:
             if cell.site_id not in index.index:
@@ -160,7 +109,6 @@ def vectorise_year(
             observed[cell.site_id] = 0.0
             missing.append(Missing(item=cell.site_id, reason=str(error), retry=False))
             hidden.append(cell.cell)
-        progress(done + 1, len(cells))
     frame = _frame(region, year, collected)
     for crs, gathered in sorted(collected.items()):
         hidden.extend(to_wgs84(gathered.hidden, crs))

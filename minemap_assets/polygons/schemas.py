@@ -1,8 +1,4 @@
-"""Schemas: the columns of this room's tables, their types and where they come from; and writing tables that keep them.
-
-What belongs here: what a table looks like. What does not: how it is computed. The room `tables` builds its own schemas
-with the same words.
-"""
+"""Schemas: the columns of this room's tables, their types and origins; and writing tables that keep them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

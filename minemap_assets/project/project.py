@@ -1,92 +1,98 @@
-"""A project: its lake, its settings, regions and reference files, and the sources that serve it.
+"""A project as one command or one materialisation sees it: what people wrote under `inputs/`, read once.
 
-What belongs here: reading what people wrote under `inputs/`, always fresh, so that a change is seen without a restart.
-What does not: Dagster, and work on pixels or polygons.
+It knows no room. Rooms and sources hand in their settings sections, rules over them, and whatever else others look up
+by type (`Parts`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
-import geopandas as gpd
+from pydantic import BaseModel
 
 from minemap_assets.errors import BadInputError, NotFoundError
-from minemap_assets.geo.vector_files import is_empty_collection, read_vector
-from minemap_assets.imagery.arrivals import Channel, read_arrivals, season_name
-from minemap_assets.imagery.config import ProductPeriod
-from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.lake import Lake
 from minemap_assets.messages import suggestion
-from minemap_assets.project.regions import Region, read_regions
-from minemap_assets.project.settings import SETTINGS_PATH, Settings, parse_settings
-from minemap_assets.reference.catalogue import Catalogue, ReferenceEntry, read_catalogue
-from minemap_assets.reference.datasets import is_fetched
+from minemap_assets.project.listener import Listener
+from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions
+from minemap_assets.project.settings import SETTINGS_PATH, Section, Settings, default_settings, parse_settings
 
-REGIONS_PATH = "inputs/regions.geojson"
-PROMOTED_SITES_PATH = "inputs/promoted_sites.geojson"
-
-DEFAULT_POLYGON_SETS = ("maus_2022", "tang_werner_2023")
-"""The paper's two sets; named in the graph until a project registers its own."""
-
-FIRST_YEAR = 2016
-"""The first year partition (paper: 2016 to 2024)."""
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class SourceRequest:
-    """What a source is opened with."""
+class Parts:
+    """What a project is put together from besides its files.
 
-    product: str
-    settings: Settings
-    lake: Lake
+    `sections` of the settings file; `rules` look at a project that was just read and raise `BadInputError`; others find
+    `extensions` by their type (`Project.extensions`).
+    """
 
-
-SourceFactory = Callable[[SourceRequest], ImagerySource]
-Progress = Callable[[str, int, int], None]
-"""Called with the partition's name, items done and items in all."""
-
-
-def no_progress(_: str, __: int, ___: int) -> None:
-    """Tell nobody."""
+    sections: tuple[Section, ...] = ()
+    rules: tuple[Callable[["Project"], None], ...] = ()
+    extensions: tuple[object, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
 class Project:
-    """Everything a recipe may ask for."""
+    """A frozen snapshot: settings, regions and input files as they were when it was first asked for each."""
 
-    def __init__(self, lake: Lake, factories: Mapping[str, SourceFactory], progress: Progress = no_progress) -> None:
-        self.lake = lake
-        self.progress = progress
-        self.sample: int | None = None
-        self._factories = factories
+    lake: Lake
+    parts: Parts
+    settings: Settings
+    regions: Mapping[str, Region]
+    sample: int | None = None
+    listener: Listener = field(default_factory=Listener)
+    _inputs: dict[str, bytes | None] = field(default_factory=dict, repr=False)
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _lock: Any = field(default_factory=threading.RLock, repr=False)
 
-    def _input(self, path: str) -> bytes | None:
-        try:
-            return self.lake.store.read_bytes(path)
-        except NotFoundError:
-            return None
+    def section(self, model: type[Model]) -> Model:
+        """The settings of a room or source."""
+        return self.settings.section(model)
+
+    def extensions(self, kind: type[T]) -> tuple[T, ...]:
+        """Everything of one type that the project was put together with."""
+        return tuple(one for one in self.parts.extensions if isinstance(one, kind))
+
+    def input(self, path: str) -> bytes | None:
+        """The bytes of a file under `inputs/`, read once; None where there is none."""
+        with self._lock:
+            if path not in self._inputs:
+                self._inputs[path] = _read(self.lake, path)
+            return self._inputs[path]
+
+    def once(self, compute: Callable[["Project"], T]) -> T:
+        """What a function makes of this project, computed once; a `partial` is known by its function and arguments."""
+        key: Hashable = (compute.func, compute.args) if isinstance(compute, partial) else compute
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = compute(self)
+            found: T = self._known[key]
+            return found
+
+    def told(self, listener: Listener) -> "Project":
+        """The same snapshot, telling somebody else how work goes on."""
+        return replace(self, listener=listener)
 
     @property
-    def settings(self) -> Settings:
-        """Settings from the lake's TOML file; the defaults where there is none. `sample` limits sites in a pilot.
-
-        Raises `BadInputError` naming the file and the entry that is wrong.
-        """
-        data = self._input(SETTINGS_PATH)
-        where = f"{self.lake.store.root}/{SETTINGS_PATH}"
-        settings = Settings() if data is None else parse_settings(data, where)
-        for product, names in settings.imagery.sources.items():
-            for name in names:
-                self._check_source(name, f"{where}: [imagery.sources] {product}")
-        if self.sample is None:
-            return settings
-        return settings.model_copy(update={"sites": settings.sites.model_copy(update={"sample": self.sample})})
+    def where(self) -> str:
+        """The settings file, for messages."""
+        return f"{self.lake.store.root}/{SETTINGS_PATH}"
 
     @property
-    def regions(self) -> dict[str, Region]:
-        """All regions, retired ones included, by slug."""
-        data = self._input(REGIONS_PATH)
-        return {} if data is None else read_regions(data)
+    def first_year(self) -> int:
+        """The first year of the maps."""
+        return self.settings.general.first_year
+
+    def years(self) -> range:
+        """Every year of the maps so far, the running one included."""
+        return range(self.first_year, datetime.now(UTC).year + 1)
 
     def active_regions(self) -> dict[str, Region]:
         """Regions that are not retired, in order of their slugs."""
@@ -94,114 +100,53 @@ class Project:
 
     def region(self, slug: str) -> Region:
         """One region. Raises `BadInputError` for an unknown slug."""
-        regions = self.regions
-        if slug not in regions:
-            known = ", ".join(sorted(regions)) or "none yet"
+        if slug not in self.regions:
+            known = ", ".join(sorted(self.regions)) or "none yet"
             raise BadInputError(
-                f"unknown region {slug!r}{suggestion(slug, regions)}; the regions are {known}, and "
+                f"unknown region {slug!r}{suggestion(slug, self.regions)}; the regions are {known}, and "
                 f"`minemap regions add` adds one"
             )
-        return regions[slug]
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """The registered reference files."""
-        return read_catalogue(self.lake.store)
-
-    def polygon_sets(self) -> tuple[str, ...]:
-        """Names of the polygon sets in the asset graph; none are needed where a person promoted outlines to sites."""
-        names = tuple(e.name for e in self.catalogue.entries if e.kind == "polygons")
-        promoted = self.lake.store.size(PROMOTED_SITES_PATH) is not None
-        return names or (() if promoted else DEFAULT_POLYGON_SETS)
-
-    def reference_entry(self, name: str) -> ReferenceEntry:
-        """A registered reference file. Raises `BadInputError` where it is missing."""
-        for entry in self.catalogue.entries:
-            if entry.name == name:
-                return entry
-        fetched = f"fetch the published one with `minemap reference fetch {name}`, or " if is_fetched(name) else ""
-        raise BadInputError(
-            f"the reference file {name!r} is not registered; {fetched}register one with `minemap reference add {name} "
-            "FILE --licence LICENCE`"
-        )
-
-    def promoted_sites(self) -> gpd.GeoDataFrame | None:
-        """Outlines a person promoted to sites (EPSG:4326); None where there are none.
-
-        Raises `BadInputError` where the file cannot be read.
-        """
-        data = self._input(PROMOTED_SITES_PATH)
-        if data is None or is_empty_collection(data):
-            return None
-        return read_vector(self.lake.store.fetch(PROMOTED_SITES_PATH))
-
-    def reference_year(self, region: Region) -> int:
-        """The year whose labels train the model."""
-        return region.reference_year or self.settings.imagery.reference_year
-
-    def season(self, region: Region, year: int) -> Season:
-        """The region's season of a year."""
-        return self.season_rule(region).season(year)
-
-    def season_rule(self, region: Region) -> SeasonRule:
-        """The months of the region's season."""
-        if region.season is None:
-            return SeasonRule()
-        first, last = region.season
-        return SeasonRule(first_month=first, last_month=last)
-
-    def product_for(self, region: Region, year: int) -> str:
-        """The product that serves a region and year."""
-        periods = tuple(ProductPeriod.model_validate(dict(p)) for p in region.products)
-        return self.settings.imagery.product_for(year, periods)
-
-    def training_regions(self) -> tuple[str, ...]:
-        """Regions whose labels enter training. Raises `BadInputError` where the settings name one that is not there."""
-        chosen = self.settings.training.regions
-        regions = self.regions
-        for slug in chosen:
-            if slug not in regions:
-                known = ", ".join(regions) or "none yet"
-                raise BadInputError(
-                    f"{SETTINGS_PATH}: training.regions names {slug!r}, which is no region"
-                    f"{suggestion(slug, regions)}; the regions are {known}"
-                )
-            if regions[slug].retired:
-                raise BadInputError(
-                    f"{SETTINGS_PATH}: training.regions names {slug!r}, which is retired; take it out, or bring it "
-                    f"back with `minemap regions restore {slug}`"
-                )
-        return chosen or tuple(self.active_regions())
-
-    def training_products(self) -> tuple[str, ...]:
-        """Products whose pixels enter training."""
-        settings = self.settings
-        return settings.training.products or settings.imagery.reference_products
-
-    def sources(self, product: str) -> tuple[ImagerySource, ...]:
-        """The product's sources, in the order they may stand in for each other. Raises `BadInputError`."""
-        settings = self.settings
-        names = settings.imagery.sources.get(product, ())
-        if not names:
-            raise BadInputError(f"no source is set for {product}; name one in {SETTINGS_PATH} under [imagery.sources]")
-        return tuple(self._factories[n](SourceRequest(product, settings, self.lake)) for n in names)
-
-    def corrections(self, region: Region, year: int, product: str) -> dict[str, int]:
-        """How often a region's images of a year were seen to be corrected, by source; only those that were."""
-        arrivals = read_arrivals(self.lake.store)
-        season = season_name(self.season_rule(region))
-        names = self.settings.imagery.sources.get(product, ())
-        counts = {name: arrivals.corrections(Channel(product, name, season), year) for name in names}
-        return {name: count for name, count in counts.items() if count}
-
-    def _check_source(self, name: str, where: str) -> None:
-        if name not in self._factories:
-            known = ", ".join(sorted(self._factories))
-            raise BadInputError(
-                f"{where}: unknown source {name!r}{suggestion(name, self._factories)}; the sources are {known}"
-            )
+        return self.regions[slug]
 
 
-def open_project(home: str, state: Path, factories: Mapping[str, SourceFactory]) -> Project:
-    """The project whose lake lies at `home`, a folder or the URL of an object store."""
-    return Project(Lake.at(home, state), factories)
+@dataclass(frozen=True)
+class ProjectHome:
+    """Where a project lies and what it is put together from; `open` reads it.
+
+    `sample` limits the sites of each region, for a pilot. A home that was `pinned` to a snapshot always opens that one.
+    """
+
+    lake: Lake
+    parts: Parts
+    sample: int | None = None
+    snapshot: Project | None = None
+
+    @classmethod
+    def at(cls, home: str, state: Path, parts: Parts, sample: int | None = None) -> "ProjectHome":
+        """The project whose lake lies at `home`, a folder or the URL of an object store."""
+        return cls(Lake.at(home, state), parts, sample)
+
+    def open(self) -> Project:
+        """Read settings and regions. Raises `BadInputError` naming the file and the entry that is wrong."""
+        if self.snapshot is not None:
+            return self.snapshot
+        data, drawn = _read(self.lake, SETTINGS_PATH), _read(self.lake, REGIONS_PATH)
+        where = f"{self.lake.store.root}/{SETTINGS_PATH}"
+        sections = self.parts.sections
+        settings = default_settings(sections) if data is None else parse_settings(data, sections, where)
+        regions = {} if drawn is None else read_regions(drawn)
+        project = Project(self.lake, self.parts, settings, regions, self.sample)
+        for rule in self.parts.rules:
+            rule(project)
+        return project
+
+    def pinned(self, project: Project) -> "ProjectHome":
+        """A home at which everybody finds this snapshot."""
+        return replace(self, snapshot=project)
+
+
+def _read(lake: Lake, path: str) -> bytes | None:
+    try:
+        return lake.store.read_bytes(path)
+    except NotFoundError:
+        return None

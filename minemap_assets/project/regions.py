@@ -18,15 +18,13 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import geodesic_area_km2
 from minemap_assets.geo.vector_files import check_degrees, read_vector
+from minemap_assets.project.settings import EARLIEST_YEAR
 
 REGIONS_PATH = "inputs/regions.geojson"
 """Where the lake keeps the file."""
 
 MAX_AREA_KM2 = 3_000_000.0
 """A larger region is refused: its partitions would be too big to rerun."""
-
-FIRST_REFERENCE_YEAR = 2015
-"""No product has images of an earlier year."""
 
 _LAST_REFERENCE_YEAR = 2100
 
@@ -101,10 +99,10 @@ def check_region(region: Region) -> Region:
                 f"region {region.slug}: {period['product']} from {first} until {until} holds no year; swap the years"
             )
     year = region.reference_year
-    if year is not None and not FIRST_REFERENCE_YEAR <= int(year) <= _LAST_REFERENCE_YEAR:
+    if year is not None and not EARLIEST_YEAR <= int(year) <= _LAST_REFERENCE_YEAR:
         raise BadInputError(
             f"region {region.slug} has the reference year {year}, of which there are no images; give one from "
-            f"{FIRST_REFERENCE_YEAR} on"
+            f"{EARLIEST_YEAR} on"
         )
     return region
 

@@ -1,86 +1,114 @@
-"""What a project configures: one TOML file, checked as a whole, one section a room.
+"""Settings: one TOML file, checked as a whole, one section for each room and each source.
 
-What belongs here: gathering the rooms' settings and reading the file. What does not: the settings of one room (its
-`config.py`), and the process environment (`dagster_project/environment.py`).
+The sections themselves belong to the rooms, which hand them in; nothing here knows any of them.
 """
 
 import tomllib
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
-from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.config import ImageryConfig
-from minemap_assets.imagery.products import PRODUCTS
-from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
-from minemap_assets.imagery.sources.planet.config import PlanetConfig
-from minemap_assets.imagery.sources.stac.config import StacConfig
 from minemap_assets.messages import explain
-from minemap_assets.polygons.config import PolygonsConfig
-from minemap_assets.segmentation.config import SegmentationConfig
-from minemap_assets.sites.config import SitesConfig
 
 SETTINGS_PATH = "inputs/minemap.toml"
 
+EARLIEST_YEAR = 2015
+"""No product has images of an earlier year: Sentinel-2A was launched in June, the first basemap is of December."""
+
+FIRST_YEAR = 2016
+"""The first year of a project that does not set one (paper: 2016 to 2024)."""
+
+Preset = Literal["default", "parity"]
+Model = TypeVar("Model", bound=BaseModel)
+
 Strict = ConfigDict(frozen=True, extra="forbid")
 
-PARITY: dict[str, dict[str, Any]] = {
-    "sites": {"large": "squeeze"},
-    "polygons": {"preset": "parity", "window": 1, "holes": "all"},
-}
-"""What the preset `parity` changes: only where the published rule gives measurably other outcomes."""
 
-
-class TrainingConfig(BaseModel):
-    """Which regions and products enter training; empty means every active region, and the reference products."""
+class PresetModel(BaseModel):
+    """A section in which the preset `parity` stands for the published rule, wherever no value is given."""
 
     model_config = Strict
-    regions: tuple[str, ...] = ()
-    products: tuple[str, ...] = ()
+    PARITY: ClassVar[Mapping[str, Any]] = {}
+    """What the published rule sets; only where outcomes measurably differ from the defaults."""
 
-    @field_validator("products")
+    preset: Preset = "default"
+
+    @model_validator(mode="before")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in PRODUCTS]
-        if unknown:
-            raise ValueError(f"unknown product {unknown[0]!r}; the products are {', '.join(PRODUCTS)}")
-        return value
+    def _preset_values(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("preset") == "parity":
+            return {**cls.PARITY, **data}
+        return data
 
 
-class SimulatedConfig(BaseModel):
-    """Which simulated world the source `simulated` renders."""
+@dataclass(frozen=True)
+class Section:
+    """One section of the file and what may stand in it: `polygons`, or `sources.stac` for a table inside a section."""
+
+    name: str
+    model: type[BaseModel]
+
+
+class General(BaseModel):
+    """What concerns all sections.
+
+    `preset` is the rule of every section that has one and does not say otherwise. `first_year` is the first year of the
+    project's maps.
+    """
 
     model_config = Strict
-    world: str = "demo"
+    preset: Preset = "default"
+    first_year: int = Field(FIRST_YEAR, ge=EARLIEST_YEAR, le=2100)
 
 
-class SourcesConfig(BaseModel):
-    """Settings of single sources."""
-
-    model_config = Strict
-    planet_basemaps: PlanetConfig = PlanetConfig()
-    earth_engine: EarthEngineConfig = EarthEngineConfig()
-    simulated: SimulatedConfig = SimulatedConfig()
-    stac: StacConfig = StacConfig()
-
-
-class Settings(BaseModel):
+@dataclass(frozen=True)
+class Settings:
     """All settings of a project."""
 
-    model_config = Strict
-    preset: Literal["default", "parity"] = "default"
-    sites: SitesConfig = Field(default_factory=SitesConfig)
-    imagery: ImageryConfig = Field(default_factory=ImageryConfig)
-    sources: SourcesConfig = SourcesConfig()
-    chips: ChipsConfig = Field(default_factory=ChipsConfig)
-    training: TrainingConfig = TrainingConfig()
-    segmentation: SegmentationConfig = Field(default_factory=SegmentationConfig)
-    polygons: PolygonsConfig = Field(default_factory=PolygonsConfig)
+    general: General
+    sections: Mapping[type[BaseModel], BaseModel]
+
+    def section(self, model: type[Model]) -> Model:
+        """The section that a room or source handed in with this class. Raises `KeyError` for one that nobody did."""
+        found = self.sections[model]
+        assert isinstance(found, model)
+        return found
 
 
-def parse_settings(text: str | bytes, where: str = SETTINGS_PATH) -> Settings:
+def file_model(sections: Sequence[Section]) -> type[BaseModel]:
+    """The form of the whole file."""
+    return _file_model(tuple(sections))
+
+
+@cache
+def _file_model(sections: tuple[Section, ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    inner: dict[str, list[Section]] = {}
+    for section in sections:
+        outer, dot, name = section.name.partition(".")
+        if dot:
+            inner.setdefault(outer, []).append(Section(name, section.model))
+            fields.setdefault(outer, None)
+        else:
+            fields[outer] = (section.model, Field(default_factory=section.model))
+    for outer, parts in inner.items():
+        model = create_model(
+            outer.title(),
+            __config__=Strict,
+            __doc__=f"Settings of single {outer}.",
+            **{part.name: (part.model, Field(default_factory=part.model)) for part in parts},  # type: ignore[call-overload]
+        )
+        fields[outer] = (model, Field(default_factory=model))
+    return create_model("SettingsFile", __base__=General, __doc__=General.__doc__, **fields)
+
+
+def parse_settings(text: str | bytes, sections: Sequence[Section], where: str = SETTINGS_PATH) -> Settings:
     """Settings from TOML. Raises `BadInputError` naming the file, the first wrong entry and what is valid there."""
+    model = file_model(sections)
     try:
         raw = tomllib.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -90,17 +118,34 @@ def parse_settings(text: str | bytes, where: str = SETTINGS_PATH) -> Settings:
             f"{where} is not valid TOML: {error}; a setting is written as name = value under its [section], text in "
             "quotes"
         ) from error
-    if raw.get("preset") == "parity":
-        raw = _layered(PARITY, raw)
     try:
-        return Settings.model_validate(raw)
+        return _settings(model.model_validate(_with_preset(raw, sections)), sections)
     except ValidationError as error:
-        raise BadInputError(f"{where}: {explain(error, Settings)}") from error
+        raise BadInputError(f"{where}: {explain(error, model)}") from error
 
 
-def _layered(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = _layered(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
+def default_settings(sections: Sequence[Section]) -> Settings:
+    """The settings of a project without a file."""
+    return _settings(file_model(sections)(), sections)
+
+
+def _settings(whole: Any, sections: Sequence[Section]) -> Settings:
+    found: dict[type[BaseModel], BaseModel] = {}
+    for section in sections:
+        value = whole
+        for name in section.name.split("."):
+            value = getattr(value, name)
+        found[section.model] = value
+    return Settings(General(preset=whole.preset, first_year=whole.first_year), found)
+
+
+def _with_preset(raw: dict[str, Any], sections: Sequence[Section]) -> dict[str, Any]:
+    """The file's tables, in which sections that know presets follow the file's."""
+    if raw.get("preset") != "parity":
+        return raw
+    knowing = {s.name for s in sections if issubclass(s.model, PresetModel)}
+    return raw | {name: {"preset": "parity", **raw.get(name, {})} for name in knowing if _is_table(raw, name)}
+
+
+def _is_table(raw: Mapping[str, Any], name: str) -> bool:
+    return isinstance(raw.get(name, {}), Mapping)

@@ -1,20 +1,18 @@
 """The settings file a project begins with: every default, commented out, under what it means.
 
-What belongs here: writing settings as TOML. What does not: reading them and their rules (`settings.py`).
-
-All of it comes from the rooms' own classes and their docstrings, so it cannot fall behind them. Values are commented
+All of it comes from the sections' own classes and their docstrings, so it cannot fall behind them. Values are commented
 out, so that a project follows better defaults of a later version unless it says otherwise.
 """
 
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from minemap_assets.project.settings import Settings
+from minemap_assets.project.settings import Section, file_model
 
 MARK = "#: "
 """Before prose; a setting that is commented out has only `# ` before it."""
@@ -27,9 +25,9 @@ HEADER = (
 )
 
 
-def settings_template() -> str:
+def settings_template(sections: Sequence[Section]) -> str:
     """The text of the file."""
-    settings = Settings()
+    settings = file_model(sections)()
     plain = {name: value for name, value in settings if not isinstance(value, BaseModel)}
     blocks = ["\n".join([*_prose(HEADER), "", *_entries(plain)])]
     for name, value in settings:

@@ -1,36 +1,80 @@
-"""Door of the room reference: registered polygon sets, country boundaries and validation points."""
+"""The room reference: registered polygon sets, country boundaries and validation points."""
 
-from collections.abc import Sequence
+from typing import Any
 
-import dagster as dg
-
-from minemap_assets.graph.materialization import Door, open_door
-from minemap_assets.reference import recipes
+from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.statement import Asset, AssetFamily, Room
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.project.project import Project
 from minemap_assets.reference.checks import GEOMETRY_CHECKS
+from minemap_assets.reference.registered import is_registered, polygon_sets, reference_entry
 
 
-def reference_assets(polygon_sets: Sequence[str]) -> list[dg.AssetsDefinition]:
-    """The room's assets; one for each registered polygon set."""
-    sets = [
-        Door(
-            recipes.polygon_set(name),
-            f"Outlines of mining areas from the reference set `{name}`, repaired and in EPSG:4326.",
-            kinds=frozenset({"parquet"}),
-            checks=GEOMETRY_CHECKS,
-        )
-        for name in polygon_sets
-    ]
-    fixed = [
-        Door(
-            recipes.COUNTRY_BOUNDARIES,
-            "One repaired outline for each country, with its ISO code and continent.",
-            kinds=frozenset({"parquet"}),
-            checks=GEOMETRY_CHECKS,
-        ),
-        Door(
-            recipes.VALIDATION_POINTS,
-            "Points labelled mine or not mine for each year, for measuring accuracy.",
-            kinds=frozenset({"parquet"}),
-        ),
-    ]
-    return [open_door(door) for door in (*sets, *fixed)]
+def _entry(context: BuildContext) -> Any:
+    return reference_entry(context.project, context.ref.asset)
+
+
+def _build_polygon_set(context: BuildContext) -> Outcome:
+    from minemap_assets.reference.polygon_sets import build_polygon_set
+
+    return build_polygon_set(_entry(context), context.project.lake.store, context.writer)
+
+
+def _build_boundaries(context: BuildContext) -> Outcome:
+    from minemap_assets.reference.boundaries import build_boundaries
+
+    return build_boundaries(_entry(context), context.project.lake.store, context.writer)
+
+
+def _build_points(context: BuildContext) -> Outcome:
+    from minemap_assets.reference.points import build_points
+
+    return build_points(_entry(context), context.project.lake.store, context.writer)
+
+
+def _entry_facts(name: str) -> Any:
+    def settings(project: Project, _: Keys) -> Any:
+        return reference_entry(project, name).model_dump(mode="json")
+
+    return settings
+
+
+COUNTRY_BOUNDARIES = Asset(
+    room="reference",
+    name="country_boundaries",
+    description="One repaired outline for each country, with its ISO code and continent.",
+    settings=_entry_facts("country_boundaries"),
+    checks=GEOMETRY_CHECKS,
+    automated=True,
+    build=_build_boundaries,
+)
+
+VALIDATION_POINTS = Asset(
+    room="reference",
+    name="validation_points",
+    description="Points labelled mine or not mine for each year, for measuring accuracy.",
+    settings=_entry_facts("validation_points"),
+    applies=lambda project: is_registered(project, "validation_points"),
+    build=_build_points,
+)
+
+
+def _polygon_set(name: str) -> Asset:
+    return Asset(
+        room="reference",
+        name=name,
+        description=f"Outlines of mining areas from the reference set `{name}`, repaired and in EPSG:4326.",
+        settings=_entry_facts(name),
+        checks=GEOMETRY_CHECKS,
+        build=_build_polygon_set,
+    )
+
+
+POLYGON_SETS = AssetFamily(
+    room="reference",
+    names=polygon_sets,
+    member=_polygon_set,
+    others=frozenset({COUNTRY_BOUNDARIES.name, VALIDATION_POINTS.name}),
+)
+
+ROOM = Room("reference", (POLYGON_SETS, COUNTRY_BOUNDARIES, VALIDATION_POINTS))

@@ -44,49 +44,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 KNOWN_LAYERS: Mapping[str, tuple[str, ...]] = {"boundaries": ("countries",)}
 """Layers taken without being named, for each kind."""
 
-RESERVED = frozenset(
-    (
-        "country_boundaries",
-        "validation_points",
-        "ground_truth",
-        "sites",
-        "imagery",
-        "reference_imagery",
-        "chips",
-        "training_chips",
-        "segmentation_model",
-        "model_evaluation",
-        "promoted_model",
-        "raw_masks",
-        "reference_masks",
-        "raw_polygons",
-        "mining_polygons",
-        "site_history",
-        "polygons",
-        "site_panel",
-        "country_summary",
-        "region_summary",
-        "imagery_clarity",
-        "database",
-        "reference_validation",
-        "area_estimates",
-        "source_continuity",
-        "patch_classifier",
-        "scan_imagery",
-        "patch_scores",
-        "detections",
-        "cumulative_detections",
-        "candidate_sites",
-        "detection_sample",
-        "dataset_files",
-        "map",
-        "report",
-        "catalogue",
-        "regions",
-    )
-)
-"""Names of other assets, which a set must not take."""
-
 OWN_ASSET: Mapping[str, str] = {"boundaries": "country_boundaries", "points": "validation_points"}
 """Kinds of which there is one file, and the asset it becomes."""
 
@@ -140,16 +97,21 @@ class Registration:
 
 
 def read_catalogue(store: Store) -> Catalogue:
-    """The catalogue; empty where nothing was registered. Raises `BadInputError` where the file is damaged."""
+    """The catalogue as it is now; empty where nothing was registered. Raises as `parse_catalogue` does."""
     try:
         data = store.read_bytes(CATALOGUE_PATH)
     except NotFoundError:
         return Catalogue()
+    return parse_catalogue(data, store.root)
+
+
+def parse_catalogue(data: bytes, root: str) -> Catalogue:
+    """A catalogue from its bytes; `root` is the lake, for messages. Raises `BadInputError` where it is damaged."""
     try:
         return Catalogue.model_validate_json(data)
     except ValidationError as error:
         raise BadInputError(
-            f"{store.root}/{CATALOGUE_PATH} cannot be read; restore an earlier version or register the files again"
+            f"{root}/{CATALOGUE_PATH} cannot be read; restore an earlier version or register the files again"
         ) from error
 
 
@@ -168,7 +130,7 @@ def register(
     crs: str | None = None,
     columns: Mapping[str, str] | None = None,
     expected_features: int | None = None,
-    reserved: Collection[str] = RESERVED,
+    reserved: Collection[str] = (),
 ) -> Registration:
     """Check a vector file, copy it into the lake and describe it in the catalogue.
 
@@ -248,7 +210,7 @@ def _check_name(catalogue: Catalogue, name: str, kind: Kind, reserved: Collectio
     own = OWN_ASSET.get(kind)
     if own is not None and name != own:
         raise BadInputError(f"{_in_words(kind)} are always registered as {own}; use that name")
-    if name in reserved and name != own:
+    if name in {*reserved, *OWN_ASSET.values()} and name != own:
         raise BadInputError(f"{name} is the name of another asset; choose another name")
     known = catalogue.find(name)
     if known is not None and known.kind != kind:

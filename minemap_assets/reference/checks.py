@@ -1,12 +1,11 @@
 """Checks of the room reference."""
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.materialization import Check, CheckOutcome
+from minemap_assets.graph.context import Check, CheckOutcome, InputContext
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.project.project import Project
 
 
-def _valid(partition: Partition, _: Project) -> CheckOutcome:
+def _valid(partition: Partition, _: InputContext) -> CheckOutcome:
     name = next(n for n in partition.names() if n.endswith(".parquet"))
     frame = read_geoparquet(partition.file(name))
     broken = int((~frame.geometry.is_valid | frame.geometry.is_empty).sum())

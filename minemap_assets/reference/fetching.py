@@ -18,7 +18,7 @@ from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.lake.manifests import file_sha256
 from minemap_assets.lake.store import Store
 from minemap_assets.reference.catalogue import FOLDER, Registration, register
-from minemap_assets.reference.datasets import Dataset
+from minemap_assets.reference.published_sets import Dataset
 
 FETCHED_PATH = f"{FOLDER}/fetched.json"
 

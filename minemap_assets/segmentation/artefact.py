@@ -1,7 +1,4 @@
-"""The model as files: a folder that holds all that prediction needs, named by the hash of its content.
-
-What belongs here: the model card (`model.json`), opening and checking a folder. What does not: making one (`training`).
-"""
+"""The model as files: a folder that holds all that prediction needs, named by the hash of its content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,62 +1,141 @@
-"""Door of the room segmentation: the model, its evaluation and promotion, and the masks it gives."""
+"""The room segmentation: the model, its evaluation and promotion, and the masks it gives."""
 
-import dagster as dg
+from typing import Any
 
-from minemap_assets.graph.materialization import Door, dep, open_door
-from minemap_assets.graph.partitions import region_of_multi, region_product, region_year
-from minemap_assets.segmentation import recipes
+from minemap_assets.chips.assets import CHIPS, TRAINING_CHIPS
+from minemap_assets.chips.reader import ChipSet, open_chips
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.partitions import by_region_and_year
+from minemap_assets.graph.statement import Asset, Dep, Job, Room
+from minemap_assets.imagery.assets import by_product_and_region
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.project.project import Project
+from minemap_assets.project.settings import Section
+from minemap_assets.segmentation.config import SegmentationConfig
+from minemap_assets.sites.assets import SITES
 
 GPU_POOL = "gpu"
 """Assets of this pool run one at a time by default: they want the accelerator, or every core."""
 
-DOORS = (
-    Door(
-        recipes.SEGMENTATION_MODEL,
-        "SegFormer trained on the reference year of the training regions, calibrated, with its operating points.",
-        deps=[dep("chips", "training_chips")],
-        kinds=frozenset({"pytorch"}),
-        pool=GPU_POOL,
-    ),
-    Door(
-        recipes.MODEL_EVALUATION,
-        "Accuracy of the trained model on held-out spatial blocks, beside the best threshold on any band or index.",
-        deps=[dep("segmentation", "segmentation_model"), dep("chips", "training_chips")],
-        kinds=frozenset({"parquet"}),
-        pool=GPU_POOL,
-    ),
-    Door(
-        recipes.PROMOTED_MODEL,
-        "The model in use, pinned by hash: only promoting another one changes what masks are made with.",
-        deps=[dep("segmentation", "segmentation_model")],
-        kinds=frozenset({"pytorch"}),
-    ),
-    Door(
-        recipes.RAW_MASKS,
-        "Calibrated probability of mining for every pixel of every site of a region and year.",
-        deps=[
-            dep("chips", "chips"),
-            dep("segmentation", "promoted_model"),
-            dep("sites", "sites", region_of_multi),
-        ],
-        partitions=region_year,
-        kinds=frozenset({"geotiff", "pytorch"}),
-        pool=GPU_POOL,
-    ),
-    Door(
-        recipes.REFERENCE_MASKS,
-        "Calibrated probability of mining in the reference year, as each configured product shows it.",
-        deps=[
-            dep("chips", "training_chips"),
-            dep("segmentation", "promoted_model"),
-            dep("sites", "sites", region_of_multi),
-        ],
-        partitions=region_product,
-        kinds=frozenset({"geotiff", "pytorch"}),
-        pool=GPU_POOL,
-    ),
+TRAINING = Job("training", "Train and evaluate a model; nothing is predicted with it before it is promoted.")
+PROMOTION = Job("promotion", "Put the newest trained model in use.")
+
+
+def _config(context: BuildContext) -> SegmentationConfig:
+    return context.project.section(SegmentationConfig)
+
+
+def _training_settings(project: Project, _: Keys) -> Any:
+    return project.section(SegmentationConfig).training_settings()
+
+
+def _mask_settings(project: Project, _: Keys) -> Any:
+    return project.section(SegmentationConfig).mask_settings()
+
+
+def _chip_sets(context: BuildContext) -> list[ChipSet]:
+    """Training chips by region, then product: the order is part of what a seed means."""
+    found = context.inputs_of(TRAINING_CHIPS)
+    return [open_chips(found[ref]) for ref in sorted(found, key=lambda ref: ref.keys[::-1])]
+
+
+def _build_model(context: BuildContext) -> Outcome:
+    from minemap_assets.segmentation.training import train_model
+
+    inputs = {str(ref): chips.manifest.content for ref, chips in context.inputs_of(TRAINING_CHIPS).items()}
+    return train_model(_chip_sets(context), _config(context), context.writer, inputs, progress=context.progress)
+
+
+def _build_evaluation(context: BuildContext) -> Outcome:
+    from minemap_assets.segmentation.evaluation import evaluate_model
+
+    model = context.input(SEGMENTATION_MODEL)
+    return evaluate_model(model, _chip_sets(context), _config(context), context.writer)
+
+
+def _build_promotion(context: BuildContext) -> Outcome:
+    from minemap_assets.segmentation.promotion import promote_model
+
+    return promote_model(context.input(SEGMENTATION_MODEL), context.writer)
+
+
+def _build_masks(context: BuildContext, chips: Asset) -> Outcome:
+    from minemap_assets.segmentation.masks import build_masks
+
+    sites = read_geoparquet(context.input(SITES).file("sites.parquet"))
+    return build_masks(
+        sites,
+        open_chips(context.input(chips)),
+        context.input(PROMOTED_MODEL),
+        _config(context),
+        context.writer,
+        progress=context.progress,
+    )
+
+
+SEGMENTATION_MODEL = Asset(
+    room="segmentation",
+    name="segmentation_model",
+    description="SegFormer trained on the reference year of the training regions, calibrated, with operating points.",
+    deps=(Dep(TRAINING_CHIPS),),
+    settings=_training_settings,
+    code_version="2",
+    kinds=frozenset({"pytorch"}),
+    pool=GPU_POOL,
+    job=TRAINING,
+    build=_build_model,
 )
 
+MODEL_EVALUATION = Asset(
+    room="segmentation",
+    name="model_evaluation",
+    description="Accuracy of the trained model on held-out spatial blocks, beside the best threshold on any band.",
+    deps=(Dep(SEGMENTATION_MODEL), Dep(TRAINING_CHIPS)),
+    pool=GPU_POOL,
+    job=TRAINING,
+    build=_build_evaluation,
+)
 
-def segmentation_assets() -> list[dg.AssetsDefinition]:
-    """The room's assets."""
-    return [open_door(door) for door in DOORS]
+PROMOTED_MODEL = Asset(
+    room="segmentation",
+    name="promoted_model",
+    description="The model in use, pinned by hash: only promoting another one changes what masks are made with.",
+    deps=(Dep(SEGMENTATION_MODEL),),
+    kinds=frozenset({"pytorch"}),
+    job=PROMOTION,
+    by_decision=True,
+    build=_build_promotion,
+)
+
+RAW_MASKS = Asset(
+    room="segmentation",
+    name="raw_masks",
+    description="Calibrated probability of mining for every pixel of every site of a region and year.",
+    partitions=by_region_and_year,
+    deps=(Dep(CHIPS), Dep(PROMOTED_MODEL, triggers=False), Dep(SITES, triggers=False)),
+    settings=_mask_settings,
+    kinds=frozenset({"geotiff", "pytorch"}),
+    pool=GPU_POOL,
+    automated=True,
+    build=lambda context: _build_masks(context, CHIPS),
+)
+
+REFERENCE_MASKS = Asset(
+    room="segmentation",
+    name="reference_masks",
+    description="Calibrated probability of mining in the reference year, as each configured product shows it.",
+    partitions=by_product_and_region,
+    deps=(Dep(TRAINING_CHIPS), Dep(PROMOTED_MODEL, triggers=False), Dep(SITES, triggers=False)),
+    settings=_mask_settings,
+    kinds=frozenset({"geotiff", "pytorch"}),
+    pool=GPU_POOL,
+    automated=True,
+    build=lambda context: _build_masks(context, TRAINING_CHIPS),
+)
+
+ROOM = Room(
+    "segmentation",
+    (SEGMENTATION_MODEL, MODEL_EVALUATION, PROMOTED_MODEL, RAW_MASKS, REFERENCE_MASKS),
+    sections=(Section("segmentation", SegmentationConfig),),
+)

@@ -1,8 +1,4 @@
-"""The baseline: the best threshold on any one band or index, the score a network has to beat to be worth its trouble.
-
-What belongs here: finding that threshold on training chips and applying it. What does not: scores themselves
-(`metrics`).
-"""
+"""The baseline: the best threshold on any one band or index, which a network has to beat to be worth its trouble."""
 
 import math
 from collections.abc import Iterable
@@ -12,9 +8,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from minemap_assets.geo.thresholds import best_edge
 from minemap_assets.imagery.products import SCALE
 from minemap_assets.segmentation.metrics import Histogram
-from minemap_assets.segmentation.training_ground import LabelledChip
+from minemap_assets.segmentation.training_set import LabelledChip
 
 BINS = 512
 BRIGHTEST = 0.8
@@ -83,19 +80,7 @@ def best_rule(chips: Iterable[LabelledChip], bands: tuple[str, ...]) -> Rule:
     best = Rule(known[0], 0, above=True)
     highest = -math.inf
     for feature, total in zip(known, totals, strict=True):
-        for above in (True, False):
-            scores = _sweep(total, above=above)
-            edge = int(np.argmax(scores))
-            if scores[edge] > highest:
-                best, highest = Rule(feature, edge, above), float(scores[edge])
+        edge = best_edge(total.mine, total.other)
+        if edge.iou > highest:
+            best, highest = Rule(feature, edge.bin, edge.above), edge.iou
     return best
-
-
-def _sweep(total: Histogram, *, above: bool) -> npt.NDArray[np.float64]:
-    """IoU of the mine class for a threshold at every bin's lower edge."""
-    mine = np.concatenate([[0], np.cumsum(total.mine)])[:-1].astype(np.float64)
-    other = np.concatenate([[0], np.cumsum(total.other)])[:-1].astype(np.float64)
-    all_mine, all_other = float(total.mine.sum()), float(total.other.sum())
-    hit = all_mine - mine if above else mine
-    false = all_other - other if above else other
-    return np.asarray(hit / np.maximum(all_mine + false, 1.0), dtype=np.float64)

@@ -1,7 +1,4 @@
-"""Crops: what the network sees during training, batch by batch, the same for the same seed and step.
-
-What belongs here: choosing, cutting and varying crops, in numpy. What does not: learning from them (`learning`).
-"""
+"""Crops: what the network sees during training, batch by batch, the same for the same seed and step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ from minemap_assets.chips.labels import IGNORE
 from minemap_assets.imagery.products import SCALE
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.normalisation import Normalisation
-from minemap_assets.segmentation.training_ground import ChipLibrary, ChipRef, LabelledChip
+from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef, LabelledChip
 
 Floats = npt.NDArray[np.float32]
 

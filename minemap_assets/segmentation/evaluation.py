@@ -1,8 +1,4 @@
-"""Evaluation: how good the model is on ground it was not trained on, and how good a mere threshold would be.
-
-What belongs here: one row for each split, product, ground and way to decide. What does not: scores (`metrics`) and the
-baseline's choice (`baseline`).
-"""
+"""Evaluation: how good the model is on ground it was not trained on, and how good a mere threshold would be."""
 
 import math
 from collections import defaultdict
@@ -22,7 +18,7 @@ from minemap_assets.segmentation.baseline import Rule, best_rule
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.metrics import Confusion, Histogram
 from minemap_assets.segmentation.scale import stored_threshold
-from minemap_assets.segmentation.training_ground import ChipLibrary, ChipRef, Ground, assemble
+from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef, TrainingSet, assemble
 
 METRICS = "metrics.parquet"
 ALL_GROUPS = ""
@@ -56,19 +52,19 @@ def evaluate_model(
     from minemap_assets.segmentation.learning import reproducible
 
     model = load_model(model_partition)
-    ground = assemble(chips)
+    training_set = assemble(chips)
     library = ChipLibrary(chips, config.chip_cache_megabytes)
     rows: list[dict[str, Any]] = []
     with reproducible(config.seed, config.threads):
-        for product in ground.products:
-            rule = best_rule((library.read(r) for r in ground.of("train", product)), ground.bands)
+        for product in training_set.products:
+            rule = best_rule((library.read(r) for r in training_set.of("train", product)), training_set.bands)
             for split in HELD_OUT:
-                refs = ground.of(split, product)
+                refs = training_set.of(split, product)
                 rows += _model_rows(model, refs, library, config)
                 rows += _baseline_rows(rule, refs, library)
     write_parquet(_frame(rows), writer.path(METRICS))
     writer.add(METRICS)
-    return Outcome(_summary(rows, model, ground))
+    return Outcome(_summary(rows, model, training_set))
 
 
 def _model_rows(
@@ -118,17 +114,7 @@ def _about(refs: Sequence[ChipRef], group: str, point: str, threshold: float, ru
 
 
 def _row(about: Row, counts: Confusion) -> dict[str, Any]:
-    return {
-        **asdict(about),
-        "pixels": counts.pixels,
-        "iou": counts.iou,
-        "miou": counts.miou,
-        "accuracy": counts.accuracy,
-        "mean_accuracy": counts.mean_accuracy,
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "area_ratio": counts.area_ratio,
-    }
+    return {**asdict(about), "pixels": counts.pixels, **counts.scores()}
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -137,7 +123,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _summary(rows: list[dict[str, Any]], model: Model, ground: Ground) -> dict[str, Any]:
+def _summary(rows: list[dict[str, Any]], model: Model, training_set: TrainingSet) -> dict[str, Any]:
     headline = {
         f"{r['product']} {r['split']} {r['operating_point']}": {
             "iou": _plain(r["iou"]),
@@ -147,7 +133,7 @@ def _summary(rows: list[dict[str, Any]], model: Model, ground: Ground) -> dict[s
         for r in rows
         if r["group"] == ALL_GROUPS
     }
-    return {"model_version": model.version, "rows": len(rows), "scores": headline, "notes": list(ground.notes)}
+    return {"model_version": model.version, "rows": len(rows), "scores": headline, "notes": list(training_set.notes)}
 
 
 def _plain(value: float) -> float | None:

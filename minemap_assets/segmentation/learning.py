@@ -1,8 +1,4 @@
-"""Learning: the same steps in the same order for the same seed. Imports torch: import it late.
-
-What belongs here: the loop, its schedule and its choice of the best weights. What does not: crops (`dataset`), losses,
-and what is made of the result (`training`).
-"""
+"""Learning: the same steps in the same order for the same seed. Imports torch: import it late."""
 
 import copy
 import math
@@ -20,7 +16,7 @@ from minemap_assets.segmentation.network import MineSegformer, build_network
 from minemap_assets.segmentation.normalisation import Normalisation
 from minemap_assets.segmentation.prediction import choose_device
 from minemap_assets.segmentation.scoring import Scorer, evenly
-from minemap_assets.segmentation.training_ground import ChipLibrary, Ground
+from minemap_assets.segmentation.training_set import ChipLibrary, TrainingSet
 
 STORED_HALF = 127
 """Probability one half on the stored scale."""
@@ -74,7 +70,7 @@ def reproducible(seed: int, threads: int) -> Iterator[None]:
 
 
 def train(
-    ground: Ground,
+    training_set: TrainingSet,
     library: ChipLibrary,
     normalisation: Mapping[str, Normalisation],
     config: SegmentationConfig,
@@ -82,10 +78,10 @@ def train(
 ) -> Trained:
     """Train for `config.steps` steps; keep the last weights whose mIoU on whole validation chips is as good as any."""
     device = choose_device(config.device)
-    network = build_network(config, len(ground.bands)).to(device)
+    network = build_network(config, len(training_set.bands)).to(device)
     optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, betas=(0.9, 0.999))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, config))
-    sampler = CropSampler(library, ground.of("train"), normalisation, config)
+    sampler = CropSampler(library, training_set.of("train"), normalisation, config)
     log: list[LogRow] = []
     best: Trained | None = None
     highest = 0.0
@@ -95,7 +91,7 @@ def train(
         schedule.step()
         score = _Score(math.nan, math.nan)
         if step % config.validate_every == 0 or step == config.steps:
-            score = _validate(network, ground, library, normalisation, config)
+            score = _validate(network, training_set, library, normalisation, config)
             highest = max(highest, score.miou)
             if best is None or score.miou >= highest - AS_GOOD:
                 best = Trained(copy.deepcopy(network), step, score.miou, ())
@@ -142,18 +138,18 @@ def _step(
 
 def _validate(
     network: MineSegformer,
-    ground: Ground,
+    training_set: TrainingSet,
     library: ChipLibrary,
     normalisation: Mapping[str, Normalisation],
     config: SegmentationConfig,
 ) -> _Score:
     """Scores at probability one half, the mean over products."""
     network.eval()
-    each = max(1, config.validation_chips // len(ground.products))
+    each = max(1, config.validation_chips // len(training_set.products))
     scores = []
-    for product in ground.products:
+    for product in training_set.products:
         scorer = Scorer(network, library, normalisation[product], config.batch_predict)
-        counts = scorer.histogram(evenly(ground.held_out(product), each), Calibration()).confusion(STORED_HALF)
+        counts = scorer.histogram(evenly(training_set.held_out(product), each), Calibration()).confusion(STORED_HALF)
         scores.append(_Score(_worth(counts.iou), _worth(counts.miou)))
     return _Score(sum(s.iou for s in scores) / len(scores), sum(s.miou for s in scores) / len(scores))
 

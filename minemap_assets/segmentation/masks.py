@@ -1,8 +1,4 @@
-"""Masks: the calibrated probability of every pixel of every site, as files that people open.
-
-What belongs here: going over sites, resuming, and the index. What does not: predicting a chip (`prediction`) and
-putting chips together (`blending`).
-"""
+"""Masks: the calibrated probability of every pixel of every site, as files that people open."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -134,7 +130,7 @@ def _one_site(site: Site, maker: _Maker, writer: PartitionWriter, threshold: flo
         stored = maker.predict(site)
         facts = {"product": maker.chips.product, "model_version": maker.model.version, "scale": TOP}
         write_cog(writer.path(name), stored[None], site.grid, (BAND,), nodata=NOT_OBSERVED, facts=facts)
-        writer.add(name, item=item)
+        writer.add(name, content_key=item)
     observed = int(np.count_nonzero(stored != NOT_OBSERVED))
     mine = int(np.count_nonzero(is_mine(stored, threshold)))
     made.rows.append(

@@ -1,7 +1,4 @@
-"""Scores of a two-class map.
-
-What belongs here: counts of agreement and what follows from them. What does not: which pixels are compared.
-"""
+"""Scores of a two-class map: counts of agreement and what follows from them."""
 
 import math
 from dataclasses import dataclass
@@ -80,6 +77,18 @@ class Confusion:
     def area_ratio(self) -> float:
         """Predicted over true mine area."""
         return _ratio(self.true_positive + self.false_positive, self.true_positive + self.false_negative)
+
+    def scores(self) -> dict[str, float]:
+        """The scores that tables and model cards hold, by name."""
+        return {
+            "iou": self.iou,
+            "miou": self.miou,
+            "accuracy": self.accuracy,
+            "mean_accuracy": self.mean_accuracy,
+            "precision": self.precision,
+            "recall": self.recall,
+            "area_ratio": self.area_ratio,
+        }
 
 
 @dataclass(frozen=True, eq=False)

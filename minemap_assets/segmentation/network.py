@@ -1,7 +1,4 @@
-"""The network: SegFormer (Xie et al. 2021) for any number of bands and two classes. Imports torch: import it late.
-
-What belongs here: building it from settings or a folder. What does not: weights' meaning (`artefact`), learning.
-"""
+"""The network: SegFormer (Xie et al. 2021) for any number of bands and two classes. Imports torch: import it late."""
 
 from pathlib import Path
 from typing import Any

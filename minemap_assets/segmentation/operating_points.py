@@ -1,7 +1,4 @@
-"""Operating points: thresholds with a purpose, chosen on the stored grid of 0 to 254.
-
-What belongs here: the choice. What does not: the pixels it is made on (`training`).
-"""
+"""Operating points: thresholds with a purpose, chosen on the stored grid of 0 to 254."""
 
 import math
 

@@ -1,8 +1,4 @@
-"""The stored scale of probability: 0 to 254, 255 = not observed.
-
-What belongs here: going between probability and stored values, once for the whole room, so that a threshold chosen on
-one side means the same pixels on the other.
-"""
+"""The stored scale of probability: 0 to 254, 255 = not observed."""
 
 import math
 

@@ -1,8 +1,4 @@
-"""Scoring: a network against labelled chips. Imports torch: import it late.
-
-What belongs here: running whole chips through a network and counting. What does not: what the counts say (`metrics`,
-`operating_points`), which chips (`training_ground`).
-"""
+"""Scoring: a network against labelled chips. Imports torch: import it late."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +12,7 @@ from minemap_assets.segmentation.network import MineSegformer
 from minemap_assets.segmentation.normalisation import Normalisation
 from minemap_assets.segmentation.prediction import margins
 from minemap_assets.segmentation.scale import to_stored
-from minemap_assets.segmentation.training_ground import ChipLibrary, ChipRef
+from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef
 
 SAMPLE_PIXELS = 2_000_000
 """Most pixels that a calibration is fitted on."""

@@ -1,8 +1,4 @@
-"""The trained model: from labelled chips to a model folder with weights, calibration and operating points.
-
-What belongs here: the order of things. What does not: each of them (`learning`, `calibration`, `operating_points`,
-`artefact`).
-"""
+"""The trained model: from labelled chips to a model folder with weights, calibration and operating points."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +18,7 @@ from minemap_assets.segmentation.metrics import Confusion
 from minemap_assets.segmentation.normalisation import Normalisation, measure
 from minemap_assets.segmentation.operating_points import operating_points
 from minemap_assets.segmentation.scale import stored_threshold
-from minemap_assets.segmentation.training_ground import ChipLibrary, Ground, assemble
+from minemap_assets.segmentation.training_set import ChipLibrary, TrainingSet, assemble
 
 if TYPE_CHECKING:
     from minemap_assets.segmentation.learning import Trained
@@ -52,44 +48,47 @@ def train_model(
     from minemap_assets.segmentation.learning import reproducible, train
     from minemap_assets.segmentation.network import save_network
 
-    ground = assemble(chips)
+    training_set = assemble(chips)
     library = ChipLibrary(chips, config.chip_cache_megabytes)
     folder = writer.path(MODEL)
     folder.mkdir(parents=True, exist_ok=True)
     with reproducible(config.seed, config.threads):
-        normalisation = {p: _measure(ground, library, p, config) for p in ground.products}
-        trained = train(ground, library, normalisation, config, progress)
+        normalisation = {p: _measure(training_set, library, p, config) for p in training_set.products}
+        trained = train(training_set, library, normalisation, config, progress)
         products = {
-            p: _product_card(trained.network, ground, p, library, normalisation[p], config) for p in ground.products
+            p: _product_card(trained.network, training_set, p, library, normalisation[p], config)
+            for p in training_set.products
         }
     card = ModelCard(
-        bands=ground.bands,
+        bands=training_set.bands,
         products=products,
         best_step=trained.best_step,
         validation_miou=round(trained.validation_miou, 6),
         inputs=dict(sorted(inputs.items())),
         settings=config.training_settings(),
-        notes=ground.notes,
+        notes=training_set.notes,
     )
     save_network(trained.network, folder)
     write_card(card, folder)
     _write_log(trained, folder / LOG)
     version = content_version(folder)
     writer.add(MODEL)
-    return Outcome(_summary(card, ground, version))
+    return Outcome(_summary(card, training_set, version))
 
 
-def _measure(ground: Ground, library: ChipLibrary, product: str, config: SegmentationConfig) -> Normalisation:
+def _measure(
+    training_set: TrainingSet, library: ChipLibrary, product: str, config: SegmentationConfig
+) -> Normalisation:
     from minemap_assets.segmentation.scoring import evenly
 
-    refs = ground.of("train", product) or ground.held_out(product) or ground.of("test", product)
+    refs = training_set.of("train", product) or training_set.held_out(product) or training_set.of("test", product)
     chosen = evenly(refs, config.normalisation_chips)
-    return measure((library.read(r).pixels for r in chosen), len(ground.bands))
+    return measure((library.read(r).pixels for r in chosen), len(training_set.bands))
 
 
 def _product_card(
     network: "MineSegformer",
-    ground: Ground,
+    training_set: TrainingSet,
     product: str,
     library: ChipLibrary,
     normalisation: Normalisation,
@@ -98,8 +97,8 @@ def _product_card(
     from minemap_assets.segmentation.scoring import Scorer, evenly
 
     scorer = Scorer(network, library, normalisation, config.batch_predict)
-    refs = evenly(ground.held_out(product), config.calibration_chips)
-    trained_on = [r for r in evenly(ground.of("train", product), config.calibration_chips) if r not in refs]
+    refs = evenly(training_set.held_out(product), config.calibration_chips)
+    trained_on = [r for r in evenly(training_set.of("train", product), config.calibration_chips) if r not in refs]
     sample = scorer.sample(refs)
     calibration = fit(sample.margin, sample.mine)
     histogram = scorer.histogram(refs, calibration)
@@ -115,16 +114,7 @@ def _product_card(
 
 
 def _scores(counts: Confusion) -> dict[str, float | None]:
-    found = {
-        "iou": counts.iou,
-        "miou": counts.miou,
-        "accuracy": counts.accuracy,
-        "mean_accuracy": counts.mean_accuracy,
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "area_ratio": counts.area_ratio,
-    }
-    return {name: None if math.isnan(value) else round(value, 6) for name, value in found.items()}
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in counts.scores().items()}
 
 
 def _write_log(trained: "Trained", path: Path) -> None:
@@ -141,15 +131,15 @@ def _write_log(trained: "Trained", path: Path) -> None:
     write_parquet(pd.DataFrame(rows), path)
 
 
-def _summary(card: ModelCard, ground: Ground, version: str) -> dict[str, object]:
+def _summary(card: ModelCard, training_set: TrainingSet, version: str) -> dict[str, object]:
     return {
         "version": version,
         "steps": card.settings["steps"],
         "best_step": card.best_step,
         "validation_miou": card.validation_miou,
-        "train_chips": len(ground.of("train")),
-        "validation_chips": len(ground.of("validation")),
-        "test_chips": len(ground.of("test")),
+        "train_chips": len(training_set.of("train")),
+        "validation_chips": len(training_set.of("validation")),
+        "test_chips": len(training_set.of("test")),
         "products": {name: dict(about.operating_points) for name, about in card.products.items()},
         "notes": list(card.notes),
     }

@@ -1,8 +1,4 @@
-"""Difficulty: how far one threshold on one band or index gets, which is how hard a world is without learning.
-
-What belongs here: bands and indices of a product, the best threshold on each, windows around mines. What does not:
-learned models (`segmentation`).
-"""
+"""Difficulty: how far one threshold on one band or index gets, which is how hard a world is without learning."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +10,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.geo.grid import at_resolution, square_grid, utm_epsg
+from minemap_assets.geo.thresholds import best_edge
 from minemap_assets.imagery.products import product as product_named
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.simulation.noise import Floats, as_floats
@@ -95,19 +92,12 @@ def best_threshold(feature: str, values: Floats, mine: npt.NDArray[np.bool_]) ->
     all but the outermost thousandth of the values.
     """
     low, high = (float(v) for v in np.quantile(values[:: max(1, values.size // 100_000)], [0.0005, 0.9995]))
-    edges = np.linspace(low, high, _BINS + 1)[1:-1]
+    edges = np.linspace(low, high, _BINS + 1)
     scaled = (values - np.float32(low)) * np.float32(_BINS / max(high - low, 1e-9))
     place = np.clip(scaled, 0, _BINS - 1).astype(np.intp) + _BINS * mine
-    outside, inside = np.bincount(place, minlength=2 * _BINS).reshape(2, _BINS).astype(np.float64)
-    total = inside.sum()
-    # Bins up to k hold the values below edges[k]; the rest hold those at or above it.
-    hit_below, false_below = np.cumsum(inside)[:-1], np.cumsum(outside)[:-1]
-    below = hit_below / (total + false_below)
-    above = (total - hit_below) / (total + outside.sum() - false_below)
-    k, m = int(np.argmax(below)), int(np.argmax(above))
-    if below[k] > above[m]:
-        return Threshold(feature, "below", float(edges[k]), float(below[k]))
-    return Threshold(feature, "above", float(edges[m]), float(above[m]))
+    outside, inside = np.bincount(place, minlength=2 * _BINS).reshape(2, _BINS)
+    best = best_edge(inside, outside, first=1)
+    return Threshold(feature, "above" if best.above else "below", float(edges[best.bin]), best.iou)
 
 
 def best_thresholds(scenes: Iterable[Scene]) -> list[Threshold]:

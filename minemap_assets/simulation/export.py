@@ -1,8 +1,4 @@
-"""Export: the input files of a simulated world, in the forms a person would bring real ones.
-
-What belongs here: writing reference polygons (broad and precise), boundaries, regions, promoted sites and validation
-points. What does not: reading them back (`reference`, `sites`). All files are EPSG:4326 and the same bytes every time.
-"""
+"""Export: the input files of a simulated world, in the forms a person would bring real ones."""
 
 import json
 from collections.abc import Mapping

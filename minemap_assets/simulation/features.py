@@ -1,7 +1,4 @@
-"""Features: everything with an outline (rivers, sandbars, roads, mines of now and before), burned into a grid.
-
-What belongs here: which outline lies on top of which, and their codes. What does not: how a code looks (`landscape`).
-"""
+"""Features: everything with an outline (rivers, sandbars, roads, mines of now and before), burned into a grid."""
 
 import math
 from dataclasses import dataclass

@@ -1,10 +1,5 @@
 """Landscape: which materials cover each point of ground, in which shade, in a given year.
 
-What belongs here: land cover as functions of position and year, and the textures that tell a mine from what merely
-shares its colours: mines are a mottled mix of bright spoil, dark pits and ponds with terraces; fields are smooth with
-straight edges and rows, some of them flooded; clearings are smooth with soft edges; towns are blocks of roofs; sandbars
-hug a river. What does not: spectra (`spectra`), sensors (`sensor`), outlines (`features`).
-
 Every function is of world coordinates alone, so the same point looks the same on every grid.
 """
 

@@ -1,8 +1,5 @@
 """Mines: outlines as formulas of the year.
 
-What belongs here: how a mine of each kind opens, grows, merges, pauses and is grown over. What does not: where the
-mines of a world lie (`worlds`) and what they look like (`landscape`).
-
 Coordinates are metres in the world's own equal-area frame. Growth scales each part about its own centre, so the outline
 of a year holds the outline of every year before it until closing; afterwards forest closes in from the edge.
 """

@@ -1,8 +1,5 @@
 """Noise of position: numbers that depend on where a point lies and on a key, never on who asks.
 
-What belongs here: hashing positions to numbers, smooth value noise, and stretching coarse lattices to pixels. What does
-not: what the numbers mean (`landscape`, `sensor`).
-
 One table of random numbers serves every field: a key only moves the place where the table is read, so a field costs a
 few array look-ups, and the same point gives the same number on every grid.
 """

@@ -1,9 +1,4 @@
-"""Rendering: from a block of pixels of a UTM zone to digital numbers.
-
-What belongs here: the geometry of blocks, margins and nesting, and the order ground, sensor, cloud. What does not: any
-appearance. All blocks start on multiples of 80 m of their UTM zone and carry a margin for the blur, so overlapping
-requests agree pixel by pixel.
-"""
+"""Rendering: from a block of pixels of a UTM zone to digital numbers."""
 
 from dataclasses import dataclass
 from functools import lru_cache

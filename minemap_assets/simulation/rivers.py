@@ -1,7 +1,4 @@
-"""Rivers: meandering centrelines, their channels and sandbars.
-
-What belongs here: the shape of water courses in the world's frame (metres). What does not: their colour (`landscape`).
-"""
+"""Rivers: meandering centrelines, their channels and sandbars."""
 
 import math
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""Sensors: what instrument and air do to the light on its way from the ground to the pixel.
-
-What belongs here: blur, noise, calibration drift, haze, top-of-atmosphere radiance, cloud gaps and clear counts of each
-product. What does not: the ground (`landscape`) and the geometry of grids (`render`).
-"""
+"""Sensors: what instrument and air do to the light on its way from the ground to the pixel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

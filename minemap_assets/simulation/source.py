@@ -1,21 +1,18 @@
-"""The simulated imagery source: a world behind the same protocol as every other source.
-
-What belongs here: requests, coverage, provenance. What does not: how pixels come about (`render`).
-"""
+"""The simulated imagery source: a world behind the same contract as every other source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.errors import BadInputError, NotCoveredError
+from minemap_assets.errors import NotCoveredError
 from minemap_assets.geo.grid import footprint_wgs84, utm_epsg
 from minemap_assets.imagery.products import product as product_named
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance, days_text
+from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance, days_text
+from minemap_assets.simulation.config import NAME
 from minemap_assets.simulation.render import PIXEL, Block, Order, Rendered, render_block
 from minemap_assets.simulation.world import World, from_wgs84
 
@@ -26,25 +23,32 @@ TERMS = "CC0-1.0"
 _BLOCK = 1024
 
 
-@dataclass(frozen=True, eq=False)
-class SimulatedSource:
-    """A world seen through one product; fulfils `imagery.source.ImagerySource`."""
+def revision_of(world: World) -> str:
+    """Changes with the world, its contents and the version of the rendering code."""
+    return f"{world.name}-{world.revision}-{CODE_VERSION}"
 
-    world: World
-    product: str
 
-    def __post_init__(self) -> None:
-        product_named(self.product)
+class SimulatedSource(ImagerySource):
+    """A world seen through one product."""
+
+    def __init__(self, world: World, product: str) -> None:
+        self.world = world
+        self._product = product_named(product).name
 
     @property
     def name(self) -> str:
         """Name of the source."""
-        return "simulated"
+        return NAME
+
+    @property
+    def product(self) -> str:
+        """Name of the product."""
+        return self._product
 
     @property
     def revision(self) -> str:
         """World, its contents and the version of the rendering code."""
-        return f"{self.world.name}-{self.world.revision}-{CODE_VERSION}"
+        return revision_of(self.world)
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of any grid; the season's year decides the state of the ground.
@@ -53,9 +57,7 @@ class SimulatedSource:
         pixel. Sea is not observed. Raises `NotCoveredError` where there is no land at all or in years outside the
         world, `BadInputError` for an unknown band.
         """
-        unknown = [b for b in bands if b not in product_named(self.product).bands]
-        if unknown or not bands:
-            raise BadInputError(f"{self.product} has no band {', '.join(unknown) or '(none asked for)'}")
+        product_named(self.product).check_bands(bands)
         self._check_covered(grid, season)
         rendered = self._aligned(grid, season, bands)
         if rendered is None:
@@ -155,8 +157,3 @@ def _months(season: Season) -> list[date]:
     count = (season.end.year - season.start.year) * 12 + season.end.month - season.start.month
     first = season.start.year * 12 + season.start.month - 1
     return [date((first + k) // 12, (first + k) % 12 + 1, 1) for k in range(max(1, count))]
-
-
-def simulated_sources(world: World, products: Sequence[str]) -> list[SimulatedSource]:
-    """One source for each product, all of the same world."""
-    return [SimulatedSource(world, name) for name in products]

@@ -1,8 +1,5 @@
 """Spectra: what each material reflects in each band, and how a product's bands see it.
 
-What belongs here: reflectance by material and wavelength, band responses, the atmosphere's clear-sky terms. What does
-not: where a material lies (`landscape`) and what a sensor adds (`sensor`).
-
 Values are typical of published spectral libraries (USGS splib07, ECOSTRESS) at the Sentinel-2 band centres, rounded;
 mines, sandbars, bare fields and roads share the same soils on purpose, so that colour alone cannot tell them apart.
 """

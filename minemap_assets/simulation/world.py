@@ -1,20 +1,15 @@
 """The simulated world: countries, regions, rivers, towns and mines, and the exact truth of every year.
 
-What belongs here: the value types of a world and what can be asked of it. What does not: the two worlds themselves
-(`worlds`) and their pixels (`render`).
-
 Everything lies in one equal-area frame (metres east and north of 1.5 degrees N, 0 degrees E: open ocean in reality),
 so areas in the frame are true areas.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyproj
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
@@ -105,16 +100,6 @@ class World:
             crs=WGS84,
         )
 
-    def country_truth(self, year: int) -> pd.DataFrame:
-        """Exact split of every mine's area between countries: columns mine_id, iso3, area_km2."""
-        rows = [
-            (mine.mine_id, country.iso3, outline.intersection(country.geometry).area / 1e6)
-            for mine, outline in self.outlines(year).items()
-            for country in self.countries
-        ]
-        frame = pd.DataFrame(rows, columns=["mine_id", "iso3", "area_km2"])
-        return frame[frame["area_km2"] > 0].reset_index(drop=True)
-
     def check_year(self, year: int) -> None:
         """Raise `BadInputError` for a year outside the world."""
         if year not in self.years:
@@ -145,14 +130,3 @@ def to_wgs84(geometry: BaseGeometry) -> BaseGeometry:
 def from_wgs84(geometry: BaseGeometry) -> BaseGeometry:
     """A geometry in EPSG:4326 in the world's frame."""
     return reproject(geometry, WGS84, FRAME)
-
-
-@lru_cache(maxsize=4)
-def load_world(name: str) -> World:
-    """The world of that name: `tiny` or `demo`. Raises `BadInputError` for an unknown one."""
-    from minemap_assets.simulation import worlds
-
-    makers: dict[str, Callable[[], World]] = {"tiny": worlds.tiny, "demo": worlds.demo}
-    if name not in makers:
-        raise BadInputError(f"there is no simulated world {name!r}; the worlds are {', '.join(makers)}")
-    return makers[name]()

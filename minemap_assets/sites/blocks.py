@@ -1,15 +1,12 @@
-"""Spatial blocks: sites that must stay together when chips are split into training, validation and test.
-
-What belongs here: which sites share ground or a label's origin. What does not: who goes into which split (chips).
-"""
+"""Spatial blocks: sites that must stay together when chips are split into training, validation and test."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from minemap_assets.geo.components import components
 
 
 def split_groups(
@@ -24,15 +21,12 @@ def split_groups(
     if not len(site_ids):
         return []
     left, right = shapely.STRtree(windows).query(windows, predicate="intersects")
-    pairs = [np.column_stack([left, right]), *_shared(groups)]
-    edges = np.concatenate(pairs)
-    ones = np.ones(len(edges), dtype=np.int8)
-    graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(len(site_ids), len(site_ids)))
-    _, labels = connected_components(graph, directed=False)
+    edges = np.concatenate([np.column_stack([left, right]), *_shared(groups)])
+    labels = components(len(site_ids), *edges.T).tolist()
     smallest: dict[int, str] = {}
-    for label, site in zip(labels.tolist(), site_ids, strict=True):
+    for label, site in zip(labels, site_ids, strict=True):
         smallest[label] = min(smallest.get(label, site), site)
-    return [smallest[label] for label in labels.tolist()]
+    return [smallest[label] for label in labels]
 
 
 def _shared(groups: Sequence[Sequence[str]]) -> list[npt.NDArray[np.int64]]:

@@ -1,8 +1,5 @@
 """Sites: one row for each known mine, with an id and a grid that other mines never change.
 
-What belongs here: turning outlines (known or promoted) into the sites table. What does not: making outlines
-(`ground_truth.py`), geometry of windows (`windows.py`).
-
 A site's id is the geohash of the centre of its outline's bounds. The outline is whole, not cut at the region's border,
 so a mine that two regions share has the same id and the same grid in both; a new mine changes an id only by touching
 the old one.

@@ -1,14 +1,16 @@
 """Settings of the sites room."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from minemap_assets.project.settings import PresetModel
 
 BADLY_DRAWN = (-2.02629645, 5.8978455)
 """A point (longitude, latitude) inside the one polygon of the published sets that the paper removes."""
 
 
-class SitesConfig(BaseModel):
+class SitesConfig(PresetModel):
     """How ground truth is cleaned and how large a site's window is.
 
     `large` says what happens to windows above `min_pixels` at 5 m: `tile` keeps 5 m and more pixels, `squeeze` keeps
@@ -17,21 +19,14 @@ class SitesConfig(BaseModel):
     region for a pilot: a larger sample holds a smaller one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    PARITY = {"large": "squeeze"}
+
     min_pixels: int = Field(512, ge=2)
     window_factor: float = Field(2.0, ge=1.0)
     large: Literal["tile", "squeeze"] = "tile"
     known_bad: tuple[tuple[float, float], ...] = (BADLY_DRAWN,)
     min_area_m2: float = Field(500.0, ge=0.0)
     sample: int | None = Field(None, ge=1)
-
-    def ground_truth_settings(self) -> dict[str, Any]:
-        """The settings that ground truth depends on, for its fingerprint."""
-        return self.model_dump(mode="json", exclude={"sample"})
-
-    def site_settings(self) -> dict[str, Any]:
-        """The settings that sites depend on, for their fingerprint."""
-        return self.model_dump(mode="json", exclude={"sample"} if self.sample is None else None)
 
     @field_validator("min_pixels")
     @classmethod

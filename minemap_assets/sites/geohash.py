@@ -1,7 +1,4 @@
-"""Ids made from positions alone.
-
-What belongs here: geohashes and how equal ones are told apart. What does not: which position stands for a thing.
-"""
+"""Ids made from positions alone."""
 
 from collections.abc import Sequence
 

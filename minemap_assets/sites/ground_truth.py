@@ -1,8 +1,5 @@
 """Ground truth: several polygon sets as one, around one region.
 
-What belongs here: uniting, cleaning and counting known mining polygons. What does not: windows of sites (`windows.py`)
-and who drew a polygon (the reference room).
-
 Two layers: `labels`, the union of the sets that count as truth, and `outlines`, the union of all sets, which says where
 mines are. The union keeps the outer boundary where polygons intersect (paper, Methods, ground truth) and every hole:
 land that no set calls a mine is no mine, also where a ring of polygons encloses it.

@@ -1,7 +1,4 @@
-"""Windows: the square of ground each site owns, and whose pixel is whose where squares overlap.
-
-What belongs here: outlines to grids, rows to grids, ownership. What does not: which outlines there are (`build.py`).
-"""
+"""Windows: the square of ground each site owns, and whose pixel is whose where squares overlap."""
 
 import math
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 from shapely.geometry import MultiPolygon, Polygon
 
+from minemap_assets.geo.antimeridian import crossing, halves
 from minemap_assets.geo.grid import SNAP_METRES, footprint, from_columns, square_grid, utm_epsg
 from minemap_assets.geo.vector import WGS84, polygons_only, repair
 from minemap_assets.sites.config import SitesConfig
@@ -97,8 +95,8 @@ def window_outlines(grids: list[GeoBox]) -> npt.NDArray[np.object_]:
         chosen = np.flatnonzero(zones == zone)
         squares = shapely.segmentize([footprint(grids[n]) for n in chosen], _SIDE_STEP_METRES)
         outlines[chosen] = np.asarray(gpd.GeoSeries(squares, crs=zone).to_crs(WGS84).array, dtype=object)
-    for n in np.flatnonzero(_widths(outlines) > 180):
-        outlines[n] = _cut_at_antimeridian(outlines[n])
+    for n in crossing(outlines):
+        outlines[n] = MultiPolygon([p for p in halves(outlines[n]) if isinstance(p, Polygon) and not p.is_empty])
     return outlines
 
 
@@ -179,19 +177,3 @@ def _without_slivers(cell: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
     shrunk = shapely.buffer(cell, -_SLIVER_METRES / 2, join_style="mitre", mitre_limit=20.0)
     grown = polygons_only(shapely.buffer(shrunk, _SLIVER_METRES / 2, join_style="mitre", mitre_limit=20.0))
     return grown if grown is not None else Polygon()
-
-
-def _widths(outlines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-    bounds = shapely.bounds(outlines).reshape(-1, 4)
-    return np.asarray(bounds[:, 2] - bounds[:, 0], dtype=np.float64)
-
-
-def _cut_at_antimeridian(outline: Polygon) -> MultiPolygon:
-    def unwrapped(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.column_stack([np.where(xy[:, 0] < 0, xy[:, 0] + 360, xy[:, 0]), xy[:, 1]])
-
-    whole = shapely.transform(outline, unwrapped)
-    east = shapely.intersection(whole, shapely.box(0, -90, 180, 90))
-    beyond = shapely.intersection(whole, shapely.box(180, -90, 360, 90))
-    west = shapely.transform(beyond, lambda xy: xy - np.array([360.0, 0.0]))
-    return MultiPolygon([part for part in (east, west) if isinstance(part, Polygon) and not part.is_empty])

@@ -1,60 +1,210 @@
-"""Door of the room tables: yearly tables as Parquet, and one DuckDB file built from them."""
+"""The room tables: yearly tables as Parquet, and one DuckDB file built from them."""
 
-import dagster as dg
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from minemap_assets.graph.materialization import Door, dep, open_door
-from minemap_assets.graph.partitions import year_of_multi, year_partitions
-from minemap_assets.tables import recipes
-from minemap_assets.tables.checks import TABLE_CHECKS
-from minemap_assets.tables.lineage import column_lineage, column_sentences
-from minemap_assets.tables.schemas import TABLES
+import geopandas as gpd
+
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.partitions import by_year
+from minemap_assets.graph.statement import Asset, ColumnFacts, ColumnOrigin, Dep, Room
+from minemap_assets.imagery.assets import COMPOSITES
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.polygons.assets import MINING_POLYGONS
+from minemap_assets.polygons.config import PolygonsConfig
+from minemap_assets.polygons.schemas import TableSpec
+from minemap_assets.project.project import Project
+from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
+from minemap_assets.sites.assets import SITES
+from minemap_assets.tables import schemas
+from minemap_assets.tables.checks import AREA_CHECKS
+
+if TYPE_CHECKING:
+    from minemap_assets.tables.parts import RegionPart
 
 DATABASE_POOL = "database"
 """One writer at a time builds the DuckDB file."""
 
-_POLYGONS = dep("polygons", "mining_polygons", year_of_multi)
-_IMAGERY = dep("imagery", "imagery", year_of_multi)
-_SITES = dep("sites", "sites", dg.AllPartitionMapping())
-_COUNTRIES = dep("reference", "country_boundaries")
-
-_DESCRIPTIONS = {
-    "polygons": ("All mining polygons of a year, over all regions.", [_POLYGONS, _SITES]),
-    "site_panel": (
-        "A row for every site and year: mapped area, zero, or null where it was not observed.",
-        [_POLYGONS, _SITES, _COUNTRIES],
-    ),
-    "country_summary": (
-        "Mapped area and polygons of a year by country, with the share of sites that was observed.",
-        [_POLYGONS, _SITES, _COUNTRIES],
-    ),
-    "region_summary": (
-        "Mapped area and polygons of a year by region, with the share of sites that was observed.",
-        [_POLYGONS, _SITES],
-    ),
-    "imagery_clarity": ("How clear the imagery of a year was, by region and product.", [_IMAGERY]),
-}
+CONTENTS = "contents.json"
+"""What the database was built with; the DuckDB file itself belongs to this machine."""
 
 
-def tables_assets() -> list[dg.AssetsDefinition]:
-    """The room's assets."""
-    yearly = [
-        Door(
-            recipes.TABLES[name],
-            description,
-            deps=deps,
-            partitions=year_partitions,
-            kinds=frozenset({"parquet", "table"}),
-            checks=TABLE_CHECKS.get(name, ()),
-            lineage=column_lineage(TABLES[name]),
-            sentences=column_sentences(TABLES[name]),
-        )
-        for name, (description, deps) in _DESCRIPTIONS.items()
+def database_path(project: Project) -> Path:
+    """Where the DuckDB file lies."""
+    return project.lake.state / "minemap.duckdb"
+
+
+def _regions(project: Project, _: Keys) -> Any:
+    return {slug: region.geometry.wkb_hex for slug, region in project.active_regions().items()}
+
+
+def _regions_and_borders(project: Project, keys: Keys) -> Any:
+    return [_regions(project, keys), project.section(PolygonsConfig).border_tolerance_km]
+
+
+def _by_region(context: BuildContext, upstream: Asset) -> dict[str, Partition]:
+    return {ref.keys[0]: partition for ref, partition in context.inputs_of(upstream).items()}
+
+
+def _parts(context: BuildContext) -> "list[RegionPart]":
+    """Every active region that has sites, with its mining polygons of the year where they were made."""
+    from minemap_assets.tables.parts import read_part
+
+    mining = _by_region(context, MINING_POLYGONS)
+    return [
+        read_part(context.project.region(slug), read_geoparquet(sites.file("sites.parquet")), mining.get(slug))
+        for slug, sites in _by_region(context, SITES).items()
     ]
-    database = Door(
-        recipes.DATABASE,
-        "One DuckDB file with every table and year, built fresh and renamed into place.",
-        deps=[dep("tables", name, dg.AllPartitionMapping()) for name in recipes.TABLES],
-        kinds=frozenset({"duckdb"}),
-        pool=DATABASE_POOL,
+
+
+def _year(context: BuildContext) -> int:
+    return int(context.keys[0])
+
+
+def _boundaries(context: BuildContext) -> gpd.GeoDataFrame:
+    return read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet"))
+
+
+def _tolerance(context: BuildContext) -> float:
+    return context.project.section(PolygonsConfig).border_tolerance_km
+
+
+def _build_polygons(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.build import build_polygons
+
+    return build_polygons(_year(context), _parts(context), context.writer)
+
+
+def _build_site_panel(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.build import build_site_panel
+
+    return build_site_panel(_year(context), _parts(context), _boundaries(context), context.writer, _tolerance(context))
+
+
+def _build_country_summary(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.build import build_country_summary
+
+    return build_country_summary(
+        _year(context), _parts(context), _boundaries(context), context.writer, _tolerance(context)
     )
-    return [open_door(door) for door in (*yearly, database)]
+
+
+def _build_region_summary(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.build import build_region_summary
+
+    return build_region_summary(_year(context), _parts(context), context.writer)
+
+
+def _build_imagery_clarity(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.build import build_imagery_clarity
+
+    parts = _by_region(context, COMPOSITES)
+    indexes = {slug: read_geoparquet(part.file("index.parquet")) for slug, part in parts.items()}
+    return build_imagery_clarity(_year(context), indexes, context.writer)
+
+
+def _build_database(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.database import build_database
+
+    files: dict[str, list[Path]] = {}
+    for ref, partition in context.inputs.items():
+        for name in partition.names():
+            if name.endswith(".parquet"):
+                files.setdefault(name.removesuffix(".parquet"), []).append(partition.file(name))
+        files.setdefault(ref.asset, [])
+    contents = {str(ref): partition.manifest.content for ref, partition in sorted(context.inputs.items())}
+    rows = build_database(files, database_path(context.project), contents)
+    context.writer.path(CONTENTS).write_text(
+        json.dumps({"rows": dict(rows), "inputs": contents}, indent=1, sort_keys=True)
+    )
+    context.writer.add(CONTENTS)
+    tables = [{"table": name, "rows": count} for name, count in sorted(rows.items())]
+    return Outcome({"rows": sum(rows.values()), "tables": tables})
+
+
+_OF_REGIONS = (Dep(MINING_POLYGONS, optional=True), Dep(SITES, optional=True, triggers=False))
+"""A region whose polygons or sites were not made holds no other up: its rows say that it was not observed."""
+
+
+def _columns(spec: TableSpec) -> ColumnFacts:
+    return ColumnFacts(
+        {column.name: column.description for column in spec.columns},
+        {c.name: tuple(ColumnOrigin(o.asset, o.column) for o in c.lineage) for c in spec.columns if c.lineage},
+    )
+
+
+def _table(spec: TableSpec, description: str, build: Callable[[BuildContext], Outcome], **more: Any) -> Asset:
+    """What all yearly tables have in common."""
+    return Asset(
+        room="tables",
+        name=spec.name,
+        description=description,
+        partitions=by_year,
+        kinds=frozenset({"parquet", "table"}),
+        columns=_columns(spec),
+        automated=True,
+        build=build,
+        **more,
+    )
+
+
+POLYGON_TABLE = _table(
+    schemas.POLYGONS,
+    "All mining polygons of a year, over all regions.",
+    _build_polygons,
+    deps=_OF_REGIONS,
+    settings=_regions,
+    checks=AREA_CHECKS,
+)
+SITE_PANEL = _table(
+    schemas.SITE_PANEL,
+    "A row for every site and year: mapped area, zero, or null where it was not observed.",
+    _build_site_panel,
+    deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
+    settings=_regions_and_borders,
+    checks=AREA_CHECKS,
+)
+COUNTRY_SUMMARY = _table(
+    schemas.COUNTRY_SUMMARY,
+    "Mapped area and polygons of a year by country, with the share of sites that was observed.",
+    _build_country_summary,
+    deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
+    settings=_regions_and_borders,
+    checks=AREA_CHECKS,
+)
+REGION_SUMMARY = _table(
+    schemas.REGION_SUMMARY,
+    "Mapped area and polygons of a year by region, with the share of sites that was observed.",
+    _build_region_summary,
+    deps=_OF_REGIONS,
+    settings=_regions,
+    checks=AREA_CHECKS,
+)
+IMAGERY_CLARITY = _table(
+    schemas.IMAGERY_CLARITY,
+    "How clear the imagery of a year was, by region and product.",
+    _build_imagery_clarity,
+    deps=(Dep(COMPOSITES, optional=True),),
+    settings=_regions,
+    code_version="2",
+)
+
+YEARLY = (POLYGON_TABLE, SITE_PANEL, COUNTRY_SUMMARY, REGION_SUMMARY, IMAGERY_CLARITY)
+
+DATABASE = Asset(
+    room="tables",
+    name="database",
+    description="One DuckDB file with every table and year, built fresh and renamed into place.",
+    deps=tuple(Dep(table, optional=True) for table in YEARLY),
+    kinds=frozenset({"duckdb"}),
+    pool=DATABASE_POOL,
+    automated=True,
+    intact=lambda project, _: database_path(project).is_file(),
+    build=_build_database,
+)
+
+ROOM = Room("tables", (*YEARLY, DATABASE))

@@ -1,7 +1,4 @@
-"""Building the yearly tables: rows to Parquet files, and what to tell people about them.
-
-What belongs here: writing. What does not: what is added up (`summaries.py`) and the database (`database.py`).
-"""
+"""Building the yearly tables: rows to Parquet files, and what to tell people about them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

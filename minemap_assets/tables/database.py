@@ -1,7 +1,5 @@
 """The database: one DuckDB file with every table and year, built fresh and renamed into place.
 
-What belongs here: tables, comments and views of the file. What does not: what the tables hold (`summaries.py`).
-
 There is no update in place: the normal path and the rebuild are the same code. Whoever has the old file open keeps
 reading it, and the next to open sees the new one.
 """

@@ -1,8 +1,4 @@
-"""Parts: what one region gives to a year's tables, whether or not it was made.
-
-What belongs here: reading a region's share, and making overlapping regions disjoint. What does not: sums
-(`summaries.py`).
-"""
+"""Parts: what one region gives to a year's tables, whether or not it was made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Schemas of the yearly tables: every column with its type, one sentence, and the columns it is made from.
-
-What belongs here: what the tables look like. What does not: how they are computed (`summaries.py`, `build.py`).
-"""
+"""Schemas of the yearly tables: every column with its type, one sentence, and the columns it is made from."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,12 +15,23 @@ _IMAGERY = "imagery"
 MISSING = "missing"
 """Status of a region and year that was expected and has not been made."""
 
-_STATUS = "final, provisional while years of the temporal window are missing, or missing where nothing was made."
-
 
 def _passed_on(spec: TableSpec, name: str, asset: str, description: str) -> TableSpec:
-    columns = tuple(replace(c, lineage=came_from(spec.asset, c.name)) for c in spec.columns)
-    return TableSpec(name, asset, description, columns, spec.key)
+    return TableSpec(name, asset, description, tuple(_same(spec, c.name) for c in spec.columns), spec.key)
+
+
+def _same(spec: TableSpec, name: str) -> Column:
+    """A column of a table that it is taken from unchanged."""
+    return replace(spec.columns[spec.names.index(name)], lineage=came_from(spec.asset, name))
+
+
+def _status() -> Column:
+    return Column(
+        "status",
+        "string",
+        "final, provisional while years of the temporal window are missing, or missing where nothing was made.",
+        lineage=came_from(_MINING, "status"),
+    )
 
 
 def _year() -> Column:
@@ -100,23 +108,12 @@ SITE_PANEL = TableSpec(
         ),
         Column("longitude", "float64", "Longitude of the window's centre.", lineage=came_from(_SITES, "longitude")),
         Column("latitude", "float64", "Latitude of the window's centre.", lineage=came_from(_SITES, "latitude")),
-        Column(
-            "observed_share",
-            "float64",
-            "Share of the ground the site owns that was observed, 0 to 1.",
-            lineage=came_from(_MINING, "observed_share"),
-        ),
+        _same(upstream.SITE_AREA, "observed_share"),
         _area(
             "Mapped area in square kilometres on the site's own ground; null where nothing was observed.", "area_km2"
         ),
-        Column("status", "string", _STATUS, lineage=came_from(_MINING, "status")),
-        Column(
-            "product",
-            "string",
-            "What the site's image looks like; null where there is none.",
-            nullable=True,
-            lineage=came_from(_MINING, "product"),
-        ),
+        _status(),
+        _same(upstream.SITE_AREA, "product"),
     ),
     ("site_id", "year"),
 )
@@ -144,7 +141,7 @@ COUNTRY_SUMMARY = TableSpec(
         _expected(),
         _observed(),
         _covered(),
-        Column("status", "string", _STATUS, lineage=came_from(_MINING, "status")),
+        _status(),
     ),
     ("iso3", "year"),
 )
@@ -162,7 +159,7 @@ REGION_SUMMARY = TableSpec(
         _count("Mining polygons; null where nothing was observed.", "polygon_id"),
         _area("Mapped area in square kilometres; null where nothing was observed.", "area_km2"),
         _mean_size(),
-        Column("status", "string", _STATUS, lineage=came_from(_MINING, "status")),
+        _status(),
         Column(
             "product",
             "string",

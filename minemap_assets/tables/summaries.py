@@ -1,7 +1,5 @@
 """Sums: the rows of the yearly tables, as plain functions from frames to frames.
 
-What belongs here: what is added up, and what is null. What does not: files (`build.py`).
-
 An area is zero where the ground was observed and nothing was found, and null where it was not observed.
 """
 

@@ -1,30 +1,63 @@
-"""Door of the room validation: how far the maps can be trusted."""
+"""The room validation: how far the maps can be trusted."""
 
-import dagster as dg
+from typing import Any
 
-from minemap_assets.graph.materialization import Door, dep, open_door
-from minemap_assets.validation import recipes
+from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.context import BuildContext
+from minemap_assets.graph.statement import Asset, Dep, Room
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.reference.assets import VALIDATION_POINTS
+from minemap_assets.segmentation.assets import REFERENCE_MASKS
+from minemap_assets.sites.assets import GROUND_TRUTH
+from minemap_assets.tables.assets import POLYGON_TABLE
 
-DOORS = (
-    Door(
-        recipes.REFERENCE_VALIDATION,
-        "Accuracy of every year's map and of the ground truth at labelled points, with intervals.",
-        deps=[
-            dep("reference", "validation_points"),
-            dep("sites", "ground_truth", dg.AllPartitionMapping()),
-            dep("tables", "polygons", dg.AllPartitionMapping()),
-        ],
-        kinds=frozenset({"parquet"}),
-    ),
-    Door(
-        recipes.SOURCE_CONTINUITY,
-        "Mapped area and overlap of the reference year between products, site by site on the same pixels.",
-        deps=[dep("segmentation", "reference_masks", dg.AllPartitionMapping())],
-        kinds=frozenset({"parquet"}),
-    ),
+
+def _build_reference_validation(context: BuildContext) -> Outcome:
+    import numpy as np
+
+    from minemap_assets.validation.points import YearMap, build_reference_validation
+
+    points = read_geoparquet(context.input(VALIDATION_POINTS).file("points.parquet"))
+    maps = [
+        YearMap("mapped", int(ref.keys[0]), read_geoparquet(table.file("polygons.parquet")).geometry.to_numpy())
+        for ref, table in context.inputs_of(POLYGON_TABLE).items()
+    ]
+    truths = [_labels(truth) for truth in context.inputs_of(GROUND_TRUTH).values()]
+    if truths:
+        together = np.concatenate(truths)
+        maps += [YearMap("ground truth", int(year), together) for year in sorted(set(points["year"]))]
+    return build_reference_validation(points, maps, context.writer)
+
+
+def _labels(truth: Partition) -> Any:
+    frame = read_geoparquet(truth.file("ground_truth.parquet"))
+    return frame[frame["layer"] == "labels"].geometry.to_numpy()
+
+
+def _build_source_continuity(context: BuildContext) -> Outcome:
+    from minemap_assets.validation.continuity import build_source_continuity
+
+    masks = {(ref.keys[0], ref.keys[1]): part for ref, part in context.inputs_of(REFERENCE_MASKS).items()}
+    return build_source_continuity(masks, context.writer)
+
+
+REFERENCE_VALIDATION = Asset(
+    room="validation",
+    name="reference_validation",
+    description="Accuracy of every year's map and of the ground truth at labelled points, with intervals.",
+    deps=(Dep(VALIDATION_POINTS), Dep(GROUND_TRUTH, optional=True), Dep(POLYGON_TABLE, optional=True)),
+    automated=True,
+    build=_build_reference_validation,
 )
 
+SOURCE_CONTINUITY = Asset(
+    room="validation",
+    name="source_continuity",
+    description="Mapped area and overlap of the reference year between products, site by site on the same pixels.",
+    deps=(Dep(REFERENCE_MASKS, optional=True),),
+    automated=True,
+    build=_build_source_continuity,
+)
 
-def validation_assets() -> list[dg.AssetsDefinition]:
-    """The room's assets."""
-    return [open_door(door) for door in DOORS]
+ROOM = Room("validation", (REFERENCE_VALIDATION, SOURCE_CONTINUITY))

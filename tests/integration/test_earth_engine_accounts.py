@@ -17,12 +17,12 @@ from earth_engine_scenes import BANDS, CONFIG, FAR, SEASON, SITE, Scenes, serve_
 from earth_engine_world import Keys, Running, make_keys, without_credentials
 from minemap_assets.errors import AuthenticationError, MinemapError, NotEntitledError, QuotaError, RetryableError
 from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
-from minemap_assets.net.policy import Nature
+from minemap_assets.net.policy import Clock
 from servers.earth_engine_accounts import REFRESH_TOKEN, Account
 
 pytestmark = pytest.mark.integration
 
-HASTY = Nature(sleep=lambda seconds: time.sleep(seconds * 0.01))
+HASTY = Clock(sleep=lambda seconds: time.sleep(seconds * 0.01))
 """Waits a hundredth of what it should."""
 
 AMERICAS = CONFIG.nicfi[0].asset
@@ -62,7 +62,7 @@ def enter(server: Running, keys: Keys, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def source(server: Running, product: str = "sentinel-2-l2a", **changes: Any) -> EarthEngineSource:
-    return EarthEngineSource(product, server.config(**changes), nature=HASTY)
+    return EarthEngineSource(product, server.config(**changes), clock=HASTY)
 
 
 def said(error: pytest.ExceptionInfo[MinemapError], caplog: pytest.LogCaptureFixture) -> str:
@@ -173,4 +173,4 @@ def test_no_network(server: Running, enter: Enter) -> None:
     enter()
     closed = server.config(attempts=2).model_copy(update={"url": "http://127.0.0.1:9"})
     with pytest.raises(RetryableError, match=r"cannot be reached or broke off .*after 2 attempts; check the network"):
-        EarthEngineSource("sentinel-2-l2a", closed, nature=HASTY).read(SITE, SEASON, BANDS)
+        EarthEngineSource("sentinel-2-l2a", closed, clock=HASTY).read(SITE, SEASON, BANDS)

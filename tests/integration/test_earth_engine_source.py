@@ -29,13 +29,13 @@ from minemap_assets.imagery.source import Composite
 from minemap_assets.imagery.sources.earth_engine.source import EarthEngineProvenance, EarthEngineSource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.net.policy import Nature
+from minemap_assets.net.policy import Clock
 from servers.earth_engine import KINDS
 
 pytestmark = pytest.mark.integration
 
 EMPTY_SEASON = Season(2019, date(2019, 6, 1), date(2019, 9, 1))
-HASTY = Nature(sleep=lambda seconds: time.sleep(seconds * 0.01))
+HASTY = Clock(sleep=lambda seconds: time.sleep(seconds * 0.01))
 """Waits a hundredth of what it should."""
 
 
@@ -57,7 +57,7 @@ def server(scenes: Scenes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 
 def source(server: Running, product: str = "sentinel-2-l2a", **changes: Any) -> EarthEngineSource:
-    return EarthEngineSource(product, server.config(**changes), nature=HASTY)
+    return EarthEngineSource(product, server.config(**changes), clock=HASTY)
 
 
 def facts(composite: Composite) -> EarthEngineProvenance:
@@ -173,8 +173,8 @@ def test_what_there_is_and_what_is_newest(server: Running) -> None:
     assert there.images == 5
     assert there.covered_share == pytest.approx(1.0, abs=0.01)
     assert ours.available(footprint_wgs84(FAR), SEASON).images == 0
-    july = Nature(now=lambda: datetime(2021, 7, 10, tzinfo=UTC))
-    latest = EarthEngineSource("sentinel-2-l2a", server.config(), nature=july).latest()
+    july = Clock(now=lambda: datetime(2021, 7, 10, tzinfo=UTC))
+    latest = EarthEngineSource("sentinel-2-l2a", server.config(), clock=july).latest()
     assert latest.newest == datetime(2021, 6, 28, tzinfo=UTC)
     assert latest.revisions[2020] == "complete"
     assert latest.revisions[2021] == "until 2021-06"

@@ -140,7 +140,7 @@ def test_earth_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def trial(name: str, share: float) -> Trial:
             ground.server.set(share=share, kinds=kinds, seed=106)
             config = ground.server.config(deadline=3.0, backoff=0.02 + share / 1000, attempts=8)
-            source = EarthEngineSource("sentinel-2-l2a", config, nature=HURRIED)
+            source = EarthEngineSource("sentinel-2-l2a", config, clock=HURRIED)
             built = partition(tmp_path / name, windows(GROUND, SITES, 16), source, SUMMER, BANDS, workers=4)
             log = ground.server.log()
             return Trial(built, len(log), frozenset(entry["fault"] for entry in log) - {""})

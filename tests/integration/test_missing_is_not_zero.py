@@ -15,7 +15,7 @@ from minemap_assets.geo.raster import read_raster
 from minemap_assets.project.project import REGIONS_PATH
 from minemap_assets.project.regions import Region, write_regions
 from minemap_assets.reference.catalogue import register
-from minemap_assets.simulation.worlds import ALDER, BIRCH
+from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from minemap_assets.sites.windows import iter_sites
 from tiny import YEARS, Chain, assets
 

@@ -17,13 +17,13 @@ import stac_world
 from commands import Ended, command
 from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.imagery.cost_models import without_deadline
 from minemap_assets.imagery.costs import ASSUMED
 from minemap_assets.imagery.recipes import IMAGERY
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.stac import forecast as stac_forecast
 from minemap_assets.imagery.sources.stac.blocks import FIRST_BYTES
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.planning.asking import ask_patiently
 from minemap_assets.planning.estimates import Wanted, estimate
 from minemap_assets.project.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
 from minemap_assets.project.regions import region_from_file, write_regions
@@ -281,7 +281,7 @@ def test_a_run_that_needs_more_than_was_estimated_stops_at_its_limit(team: Team)
     """The storage fails every other time, so that twice as many requests are sent."""
     project = team.chain.project
     wanted = [Wanted(REGION, 2025, "sentinel-2-l2a")]
-    limit = estimate(project, wanted, ask=ask_patiently).total.requests + 5
+    limit = estimate(project, wanted, query=without_deadline).total.requests + 5
     team.settle(f"\n[imagery.budget]\nrequests = {limit}\n")
     team.world.server.set(share=0.5, kinds=["500"], only="/files")
     IMAGERY.make(project, (REGION, "2025"))
@@ -301,7 +301,7 @@ def test_a_run_that_needs_more_than_was_estimated_stops_at_its_limit(team: Team)
 def test_heads_of_one_scene_tell_the_rest_and_other_tiles(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stac_forecast, "MOST_HEADS", len(BANDS) + 1)
     project = team.chain.project
-    total = estimate(project, [Wanted(REGION, 2025, "sentinel-2-l2a")], ask=ask_patiently).total
+    total = estimate(project, [Wanted(REGION, 2025, "sentinel-2-l2a")], query=without_deadline).total
     assert len(team.world.asked("/files")) == len(BANDS) + 1
     team.forget()
     IMAGERY.make(project, (REGION, "2025"))
@@ -312,7 +312,7 @@ def test_heads_of_one_scene_tell_the_rest_and_other_tiles(team: Team, monkeypatc
 def test_a_catalogue_that_does_not_answer_leaves_assumed_figures(team: Team) -> None:
     team.world.server.set(share=1.0, kinds=["503"], only="/earth-search")
     project = team.chain.project
-    found = estimate(project, [Wanted(REGION, 2025, "sentinel-2-l2a")], ask=ask_patiently)
+    found = estimate(project, [Wanted(REGION, 2025, "sentinel-2-l2a")], query=without_deadline)
     (line,) = found.lines
     assert line.cost.basis == {ASSUMED}
     assert "stac was not asked, so its figures are assumed" in " ".join(found.gaps)

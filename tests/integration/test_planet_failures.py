@@ -29,7 +29,7 @@ from minemap_assets.imagery.sources.planet.credentials import (
 )
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Manifest, PartitionRef
-from minemap_assets.net.client import Discipline
+from minemap_assets.net.policy import ClientPolicy
 from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, quads_under, source
 from planet_world import BANDS, Running, render_quads, served
 from servers.planet_faults import Account, Fault
@@ -78,7 +78,7 @@ def test_every_route_failing_a_fifth_of_the_time(basemaps: Path, tmp_path: Path,
 def test_each_way_to_fail(basemaps: Path, server: Running, tmp_path: Path, kind: Fault) -> None:
     expected = source(server, tmp_path / "calm").read(SITES["c"], SeasonRule().season(2018), BANDS)
     with served(basemaps, faults=0.3, seed=5, only=[kind], stall_s=2.0) as rough:
-        patient = Discipline(**{**vars(BRISK), "attempts": 12})
+        patient = ClientPolicy(**{**vars(BRISK), "attempts": 12})
         found = source(rough, tmp_path / "rough", patient).read(SITES["c"], SeasonRule().season(2018), BANDS)
         assert rough.stats()["failed"][kind] > 0
     np.testing.assert_array_equal(found.pixels, expected.pixels)
@@ -96,7 +96,7 @@ def test_checksums_of_storage(basemaps: Path, tmp_path: Path, tags: str, more: i
 
 def test_an_interrupted_download_goes_on_where_it_stopped(basemaps: Path, tmp_path: Path) -> None:
     grid, season = SITES["c"], SeasonRule().season(2018)
-    impatient = Discipline(**{**vars(BRISK), "attempts": 1})
+    impatient = ClientPolicy(**{**vars(BRISK), "attempts": 1})
     cache = tmp_path / "cache"
     with served(basemaps, faults=1.0, only=[Fault.TRUNCATED]) as rough, pytest.raises(RetryableError):
         source(rough, cache, impatient).read(grid, season, BANDS)
@@ -219,7 +219,7 @@ def test_a_token_that_ends_is_renewed_before(basemaps: Path, tmp_path: Path) -> 
 def test_tokens_under_failures(basemaps: Path, tmp_path: Path) -> None:
     """The token server is repeated like everything else."""
     with served(basemaps, faults=0.3, seed=3, only=[Fault.UNAVAILABLE, Fault.TRUNCATED]) as server:
-        patient = Discipline(**{**vars(BRISK), "attempts": 12})
+        patient = ClientPolicy(**{**vars(BRISK), "attempts": 12})
         planet = source(server, tmp_path, patient, auth_server=server.auth_server)
         assert planet.read(SITES["c"], SeasonRule().season(2018), BANDS).clear_fraction == 1.0
 

@@ -8,8 +8,8 @@ import pytest
 from minemap_assets.imagery.costs import ASKED, Cost, Job
 from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
+from minemap_assets.imagery.sources.planet.costs import PlanetCosts
 from minemap_assets.lake.lake import Lake
-from minemap_assets.planning.source_costs import PlanetCosts
 from planet_trial import SEASON, SITES, build, source
 from planet_world import BANDS, Running, served
 from servers.planet_faults import Account

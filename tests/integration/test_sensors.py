@@ -18,7 +18,7 @@ from minemap_assets.errors import RetryableError
 from minemap_assets.imagery.recipes import IMAGERY
 from minemap_assets.project.project import REGIONS_PATH
 from minemap_assets.project.regions import write_regions
-from minemap_assets.simulation.worlds import ALDER, BIRCH
+from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from minemap_assets.sites.windows import iter_sites
 from tiny import YEARS, Chain
 

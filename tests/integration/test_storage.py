@@ -12,7 +12,7 @@ import pytest
 from commands import DEMO, Command, command
 from minemap_assets.errors import StorageError
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.simulation.worlds import ALDER
+from minemap_assets.simulation.built_in_worlds import ALDER
 from tiny import YEARS, Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -11,7 +11,7 @@ from dagster_project.demo import compare, totals
 from dagster_project.graph import stages
 from dagster_project.instance import open_instance, restore
 from dagster_project.runner import Report, State
-from minemap_assets.simulation.worlds import ALDER
+from minemap_assets.simulation.built_in_worlds import ALDER
 from tiny import WORLD, Chain, assets
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

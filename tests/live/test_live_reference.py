@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from minemap_assets.reference.datasets import DATASETS
+from minemap_assets.reference.published_sets import DATASETS
 
 pytestmark = pytest.mark.live
 

@@ -3,17 +3,19 @@
 What belongs here: what is left out, and counting what is asked for. What does not: what follows from it (`test_*.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
+from dagster_project.registry import SOURCES, Registry
 from minemap_assets.errors import MinemapError, NotCoveredError, RetryableError
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest
-from minemap_assets.project.project import SourceFactory, SourceRequest
+from minemap_assets.project.project import Project
+from minemap_assets.simulation.kind import SIMULATED
 from minemap_assets.simulation.source import SimulatedSource
 from tiny import WORLD
 
@@ -41,17 +43,17 @@ class Gaps:
     asked: list[Place] = field(default_factory=list)
     """Every site and year that was read."""
 
-    def factories(self) -> Mapping[str, SourceFactory]:
+    def registry(self) -> Registry:
         """In the place of the simulated source."""
 
-        def opened(request: SourceRequest) -> ImagerySource:
-            return GappedSource(SimulatedSource(WORLD, request.product), self)
+        def opened(_: Project, product: str) -> ImagerySource:
+            return GappedSource(SimulatedSource(WORLD, product), self)
 
-        return {"simulated": opened}
+        return Registry(sources=tuple(replace(k, open=opened) if k is SIMULATED else k for k in SOURCES))
 
 
 @dataclass(frozen=True, eq=False)
-class GappedSource:
+class GappedSource(ImagerySource):
     """The simulated source with gaps."""
 
     inner: SimulatedSource

@@ -28,10 +28,10 @@ from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
 from minemap_assets.lake.partitions import PartitionWriter
-from minemap_assets.net.client import Nature
-from minemap_assets.project.project import PROMOTED_SITES_PATH, REGIONS_PATH
-from minemap_assets.project.regions import Region, write_regions
+from minemap_assets.net.policy import Clock
+from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.reference.registered import PROMOTED_SITES_PATH
 from planet_trial import frame as site_frame
 from tiny import Chain
 
@@ -41,7 +41,7 @@ GROUND = GeoBox((640, 640), Affine(10.0, 0.0, 496_800.0, 0.0, -10.0, 9_303_200.0
 SHARE = 0.2
 """Of all requests, in the storms of these tests."""
 
-HURRIED = Nature(sleep=lambda seconds: time.sleep(seconds / 10.0), clock=lambda: time.monotonic() * 10.0)
+HURRIED = Clock(sleep=lambda seconds: time.sleep(seconds / 10.0), monotonic=lambda: time.monotonic() * 10.0)
 """Time that passes ten times as fast."""
 
 

@@ -18,7 +18,7 @@ from minemap_assets.imagery.sources.planet.config import PlanetConfig
 from minemap_assets.imagery.sources.planet.source import PlanetSource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, PartitionRef
-from minemap_assets.net.client import Discipline
+from minemap_assets.net.policy import ClientPolicy
 from planet_world import BANDS, MosaicSpec, Running, haze, monthly, render_quads
 
 SEASON = SeasonRule().season(2019)
@@ -26,7 +26,7 @@ MONTHS = tuple(monthly(2019, month, series="NICFI") for month in (6, 7, 8))
 HALF_YEAR = MosaicSpec(
     "planet_medres_normalized_analytic_2018-06_2018-11_mosaic", date(2018, 6, 1), date(2018, 12, 1), series="NICFI"
 )
-BRISK = Discipline(rate=1000.0, burst=1000, concurrency=4, timeout=1.0, backoff=0.02, deadline=20.0)
+BRISK = ClientPolicy(rate=1000.0, burst=1000, concurrency=4, timeout=1.0, backoff=0.02, deadline=20.0)
 """Patience for a server that is near."""
 
 
@@ -52,10 +52,10 @@ def make_world(root: Path) -> None:
     (root / "scenes.json").write_text(json.dumps(scenes))
 
 
-def source(server: Running, cache: Path, discipline: Discipline = BRISK, **settings: object) -> PlanetSource:
+def source(server: Running, cache: Path, policy: ClientPolicy = BRISK, **settings: object) -> PlanetSource:
     """The source under test."""
     config = PlanetConfig.model_validate({"base_url": server.base_url} | settings)
-    return PlanetSource("planet-nicfi", config, cache, discipline=discipline)
+    return PlanetSource("planet-nicfi", config, cache, policy=policy)
 
 
 def frame(sites: dict[str, GeoBox]) -> gpd.GeoDataFrame:

@@ -122,8 +122,8 @@ def render_quads(
 
     `weather` maps mosaic names, or `name/x-y` for one quad, to what is done to the pixels.
     """
+    from minemap_assets.simulation.built_in_worlds import load_world
     from minemap_assets.simulation.source import SimulatedSource
-    from minemap_assets.simulation.world import load_world
 
     source = SimulatedSource(load_world("tiny"), "planet-nicfi")
     ground: dict[Any, npt.NDArray[np.uint16]] = {}

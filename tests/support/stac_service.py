@@ -12,12 +12,12 @@ from typing import Any
 from minemap_assets.imagery.sources.stac.config import Collection, StacConfig
 from minemap_assets.imagery.sources.stac.services import Services
 from minemap_assets.imagery.sources.stac.source import StacSource
-from minemap_assets.net.client import Nature
+from minemap_assets.net.policy import Clock
 from servers.processes import Unreliable, stac_api, unreliable
 from stac_world import Shot, truth, write_catalogue, write_scene
 
 GROUND = truth()
-HASTY = Nature(sleep=lambda seconds: time.sleep(seconds * 0.01))
+HASTY = Clock(sleep=lambda seconds: time.sleep(seconds * 0.01))
 """Waits a hundredth of what it should."""
 
 PLACES = {

@@ -5,27 +5,30 @@ what must be true of it all (`test_*.py`).
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 
-from dagster_project.definitions import build_definitions
-from dagster_project.demo import prepare
+from dagster_project.definitions import build_definitions, home_of
 from dagster_project.environment import Environment
-from dagster_project.graph import Scope, stages
 from dagster_project.instance import open_instance, sync_regions
-from dagster_project.resources import SOURCES
-from dagster_project.runner import Report, Runner, State
+from dagster_project.registry import Registry
+from dagster_project.runner import Recorder, Report, Runner, State
 from dagster_project.selection import parse_selection
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.graph.graph import Graph, Scope
+from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import Manifest, PartitionRef
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.project.project import Project, SourceFactory, open_project
+from minemap_assets.project.project import Project, ProjectHome
 from minemap_assets.project.settings import SETTINGS_PATH
-from minemap_assets.simulation.world import World, load_world
+from minemap_assets.simulation.built_in_worlds import load_world
+from minemap_assets.simulation.demo import prepare
+from minemap_assets.simulation.world import World
 
 WORLD: World = load_world("tiny")
 YEARS = tuple(WORLD.years)
@@ -36,7 +39,7 @@ class Chain:
     """A project on the tiny world, in a folder (or with its lake elsewhere)."""
 
     folder: Path
-    factories: Mapping[str, SourceFactory] = field(default_factory=lambda: SOURCES)
+    registry: Registry = field(default_factory=Registry)
     home: str = ""
 
     @property
@@ -44,32 +47,43 @@ class Chain:
         return Environment(home=self.home or str(self.folder / "lake"), state=self.folder / "state")
 
     @property
+    def project_home(self) -> ProjectHome:
+        return home_of(self.environment, self.registry)
+
+    @property
     def project(self) -> Project:
-        return open_project(self.environment.home, self.environment.state, self.factories)
+        """A snapshot of now."""
+        return self.project_home.open()
 
     def prepared(self) -> "Chain":
         """With the inputs of the demo."""
         prepare(self.project, WORLD)
         return self
 
-    def copied(self, folder: Path, factories: Mapping[str, SourceFactory] = SOURCES) -> "Chain":
+    def copied(self, folder: Path, registry: Registry | None = None) -> "Chain":
         """A copy to change at will."""
         shutil.copytree(self.folder, folder)
-        return Chain(folder, factories)
+        return Chain(folder, registry or self.registry)
 
-    def run(self, select: str | None = None, years: tuple[int, ...] = YEARS) -> Report:
-        project = self.project
-        definitions = build_definitions(self.environment, project)
+    def run(
+        self, select: str | None = None, years: tuple[int, ...] = YEARS, asked: frozenset[Asset] = frozenset()
+    ) -> Report:
+        project, recorder = self.project, Recorder()
+        definitions = build_definitions(
+            self.environment, self.project_home.pinned(project.told(recorder)), self.registry
+        )
+        graph = Graph(self.registry.rooms, project)
         with open_instance(self.environment.dagster_home) as instance:
             sync_regions(instance, project)
-            scope = Scope(tuple(project.active_regions()), years, parse_selection(select, definitions))
-            return Runner(definitions, project, instance).run(scope)
+            scope = Scope(parse_selection(select, graph), tuple(project.active_regions()), years)
+            runner = Runner(definitions, graph, PartitionStates(graph, project), instance, recorder)
+            return runner.run(graph.steps(scope), asked=asked)
 
     def manifests(self) -> list[Manifest]:
         """All partitions."""
         project = self.project
-        recipes = [recipe for stage in stages(project) for recipe in stage.recipes]
-        return [m for r in recipes for m in project.lake.manifests(r.room, r.asset)]
+        assets = Graph(self.registry.rooms, project).assets
+        return [m for a in assets for m in project.lake.manifests(a.room, a.name)]
 
     def contents(self) -> dict[str, tuple[str, tuple[tuple[str, str], ...]]]:
         """Content hash and inputs of every partition."""

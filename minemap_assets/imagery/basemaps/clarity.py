@@ -1,8 +1,5 @@
 """Clarity of a quad: the share of it that shows ground through clear air, 0 to 1.
 
-What belongs here: the measure from pixels, the measure from the metadata of scenes, and the choice by either. What does
-not: where pixels and metadata come from.
-
 From pixels (surface reflectance): a pixel is clear where it is valid and not hazy. Haze and cloud lift blue more than
 red, and make the visible bands alike: a pixel is hazy where blue - red / 2 is above a threshold (the haze optimised
 transformation of Zhang, Guindon & Cihlar 2002, in the form of Zhu & Woodcock 2012, eq. 3, with a threshold for surface

@@ -1,8 +1,5 @@
 """Mosaics: what the service says of one, and which of them belong to a season.
 
-What belongs here: reading a mosaic's metadata and choosing by dates. What does not: asking the service
-(`planet_client.py`) and ranking by clarity (`planet_clarity.py`).
-
 Dates come from the metadata alone: names changed with the cadence (half-years to May 2020, a quarter to August 2020,
 months since) and say nothing certain.
 """

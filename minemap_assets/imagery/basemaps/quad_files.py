@@ -1,7 +1,4 @@
-"""One quad file: is it whole and in its place, which band is which, and how clear is it.
-
-What belongs here: judging a file by itself. What does not: fetching and keeping files (`planet_cache.py`).
-"""
+"""One quad file: is it whole and in its place, which band is which, and how clear is it."""
 
 from collections.abc import Sequence
 from pathlib import Path

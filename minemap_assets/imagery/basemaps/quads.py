@@ -1,7 +1,5 @@
 """The quads of a mosaic: squares of web Mercator, numbered from the west and from the south.
 
-What belongs here: arithmetic on quad numbers. What does not: which quads a mosaic has (`planet_client.py`).
-
 A quad's id is `x-y`. In a NICFI mosaic there are 2048 quads on a side, each 19,568 m wide at the equator; other mosaics
 state another pixel size or number of pixels a quad, so nothing is taken for granted but the square world.
 """

@@ -1,7 +1,5 @@
 """Rules of cloud masks in an archive: which files are masks, which images they belong to, which numbers hide a pixel.
 
-What belongs here: names and numbers. What does not: opening files (`archive_files.py`, `archive_inspection.py`).
-
 A mask lies beside its image and is named after it, as `scene_SCL.tif` is beside `scene_B02.tif`, or is alone in the
 image's folder, as `SCL.tif` is beside `B02.tif`.
 """

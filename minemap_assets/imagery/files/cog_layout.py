@@ -1,23 +1,18 @@
 """Where the blocks of a Cloud Optimized GeoTIFF lie, told from its first bytes, and in which spans they are fetched.
 
-What belongs here: reading TIFF directories from memory. What does not: fetching bytes and decoding pixels
-(`stac_blocks.py`); files that lie here whole (`tiff_structure.py`).
-
-Source: TIFF 6.0 specification, section 2; BigTIFF as in libtiff.
+Bytes are fetched and pixels decoded elsewhere (`imagery/sources/stac/blocks.py`).
 """
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from minemap_assets.errors import RetryableError
+from minemap_assets.imagery.files.tiff_directories import DamagedError, Directory, NotTiffError, Tiff, TooShortError
 
 _SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION = 254, 256, 257, 259
 _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS = 322, 323, 324, 325
 _WANTED = frozenset({_SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS})
 _DEFLATE = frozenset({8, 32946})
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MASK = 4
 _MOST_DIRECTORIES = 64
 
@@ -28,14 +23,6 @@ _GAP = 65_536
 """Blocks that lie no further apart than this are fetched in one request."""
 
 _LONGEST_SPAN = 33_554_432
-
-
-class TooShortError(Exception):
-    """The directories reach beyond the bytes at hand; `needed` is how many there must be at least."""
-
-    def __init__(self, needed: int) -> None:
-        super().__init__(f"{needed} bytes needed")
-        self.needed = needed
 
 
 @dataclass(frozen=True)
@@ -116,7 +103,38 @@ def parse_layout(data: bytes) -> Layout:
     Raises `TooShortError` where more bytes are needed, and `RetryableError` where these are no directories of a tiled
     TIFF (which bytes damaged on their way would not be either).
     """
-    return _Parser(data).layout()
+    try:
+        return _layout(data)
+    except NotTiffError as error:
+        raise RetryableError("this is no TIFF file") from error
+    except DamagedError as error:
+        raise RetryableError("its directories are damaged") from error
+
+
+def _layout(data: bytes) -> Layout:
+    tiff = Tiff(lambda position, size: data[position : position + size])
+    levels: list[Level] = []
+    reach, end, following = tiff.header_end, 0, 0
+    for directory in tiff.directories(_MOST_DIRECTORIES):
+        following = directory.following
+        reach = max(reach, _reach(directory))
+        if reach > len(data):
+            raise TooShortError(reach)
+        tags = {entry.tag: tiff.values(entry) for entry in directory.entries if entry.tag in _WANTED}
+        level = _level(tags)
+        end = max([end, *(o + s for o, s in zip(level.offsets, level.sizes, strict=True))])
+        if not tags.get(_SUBFILE, (0,))[0] & _MASK:
+            levels.append(level)
+    if not levels or following:
+        raise DamagedError
+    return Layout(tuple(sorted(levels, key=lambda level: -level.width)), reach, max(end, reach))
+
+
+def _reach(directory: Directory) -> int:
+    """The byte after a directory and all its values, which GDAL reads too."""
+    if not all(entry.size for entry in directory.entries):
+        raise DamagedError
+    return max([directory.end, *(entry.end for entry in directory.entries)])
 
 
 def _place(block: Block) -> int:
@@ -135,77 +153,6 @@ def _groups(blocks: Iterable[Block]) -> Iterator[list[Block]]:
         group.append(block)
     if group:
         yield group
-
-
-class _Parser:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._reach = 0
-        order = {b"II": "<", b"MM": ">"}.get(data[:2])
-        if order is None:
-            raise RetryableError("this is no TIFF file")
-        self._order = order
-        magic = self._unpack(2, "H")[0]
-        if magic not in (42, 43):
-            raise RetryableError("this is no TIFF file")
-        self._big = magic == 43
-
-    def layout(self) -> Layout:
-        position = self._unpack(8, "Q")[0] if self._big else self._unpack(4, "I")[0]
-        levels: list[Level] = []
-        end = 0
-        for _ in range(_MOST_DIRECTORIES):
-            if position == 0:
-                break
-            tags, position = self._directory(position)
-            level = _level(tags)
-            end = max([end, *(o + s for o, s in zip(level.offsets, level.sizes, strict=True))])
-            if not tags.get(_SUBFILE, (0,))[0] & _MASK:
-                levels.append(level)
-        if not levels or position:
-            raise RetryableError("its directories are damaged")
-        return Layout(tuple(sorted(levels, key=lambda level: -level.width)), self._reach, max(end, self._reach))
-
-    def _directory(self, position: int) -> tuple[dict[int, tuple[int, ...]], int]:
-        """Values of the tags that matter, and where the next directory is."""
-        count_form, entry_size = ("Q", 20) if self._big else ("H", 12)
-        count = self._unpack(position, count_form)[0]
-        first = position + struct.calcsize(f"<{count_form}")
-        if count > 4096:
-            raise RetryableError("its directories are damaged")
-        self._need(first + count * entry_size)
-        tags = {}
-        for number in range(count):
-            tag, values = self._entry(first + number * entry_size)
-            if values is not None:
-                tags[tag] = values
-        return tags, self._unpack(first + count * entry_size, "Q" if self._big else "I")[0]
-
-    def _entry(self, position: int) -> tuple[int, tuple[int, ...] | None]:
-        tag, kind = self._unpack(position, "HH")
-        count = self._unpack(position + 4, "Q" if self._big else "I")[0]
-        place, room = (position + 12, 8) if self._big else (position + 8, 4)
-        size = _SIZES.get(kind, 0) * count
-        if not size:
-            raise RetryableError("its directories are damaged")
-        if size > room:
-            place = self._unpack(place, "Q" if self._big else "I")[0]
-            self._need(place + size)
-        if tag not in _WANTED:
-            return tag, None
-        if kind not in _CODES:
-            raise RetryableError("its directories are damaged")
-        return tag, self._unpack(place, f"{count}{_CODES[kind]}")
-
-    def _unpack(self, position: int, form: str) -> tuple[int, ...]:
-        whole = self._order + form
-        self._need(position + struct.calcsize(whole))
-        return struct.unpack_from(whole, self._data, position)
-
-    def _need(self, end: int) -> None:
-        self._reach = max(self._reach, end)
-        if end > len(self._data):
-            raise TooShortError(end)
 
 
 def _level(tags: Mapping[int, Sequence[int]]) -> Level:

@@ -1,20 +1,14 @@
 """Several pictures of one place made into one: the median over dates, and mosaics of overlapping tiles.
 
-What belongs here: arithmetic on uint16 stacks in which 0 means not observed. What does not: reading pixels
-(`sources/`), and deciding what is cloud.
-
-All bands of a pixel are observed together or not at all: an observation that lacks one band does not count.
+In uint16 stacks 0 means not observed. All bands of a pixel are observed together or not at all: an observation that
+lacks one band does not count.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-
-Combine = Literal["median", "clearest", "recent"]
-"""What becomes of several dates in a season: the median of each pixel, or one date's pixels with the others behind."""
 
 BLOCK_BYTES = 1_000_000
 """Working memory of the median: what a processor's cache holds. A stack is sorted in blocks of rows of this size."""
@@ -93,24 +87,6 @@ def mosaic(layers: Iterable[npt.NDArray[np.uint16]]) -> npt.NDArray[np.uint16]:
     if merged is None:
         raise ValueError("a mosaic needs at least one layer")
     return merged
-
-
-def combine(stack: Sequence[npt.NDArray[np.uint16]], how: Combine, *, block_bytes: int = BLOCK_BYTES) -> Combined:
-    """One picture out of a (band, row, column) array a date, given from the oldest to the newest.
-
-    `clearest` puts the date with the most observed pixels on top (the newer of two equal ones), `recent` the newest;
-    the others fill its gaps, and the count says how many dates saw the pixel.
-    """
-    if how == "median":
-        return median(stack, block_bytes=block_bytes)
-    _common_shape(stack)
-    observed = [(layer > 0).all(axis=0) for layer in stack]
-    places = range(len(stack) - 1, -1, -1)
-    order = sorted(places, key=lambda i: -int(observed[i].sum())) if how == "clearest" else list(places)
-    count = np.zeros(stack[0].shape[1:], dtype=np.uint16)
-    for seen in observed:
-        count += seen
-    return Combined(mosaic(stack[i] for i in order), count)
 
 
 def _common_shape(stack: Sequence[npt.NDArray[np.uint16]]) -> tuple[int, int, int]:

@@ -1,8 +1,4 @@
-"""What an archive's index says: one feature an image, as GeoJSON in the manner of STAC.
-
-What belongs here: the form of an index, its reading and writing. What does not: making one from files
-(`archive_index.py`) and reading pixels (`archive.py`).
-"""
+"""What an archive's index says: one feature an image, as GeoJSON in the manner of STAC."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,4 @@
-"""One file of an archive looked at: is it whole, where does it lie, which bands has it, what do its numbers mean.
-
-What belongs here: judging a file by itself. What does not: grouping files into images (`archive_index.py`).
-"""
+"""One file of an archive looked at: is it whole, where does it lie, which bands has it, what do its numbers mean."""
 
 import hashlib
 import math

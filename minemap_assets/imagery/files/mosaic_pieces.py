@@ -1,8 +1,5 @@
 """Images that are pieces of one picture, such as the quads of a basemap, brought onto a grid together.
 
-What belongs here: which images of the same days belong together. What does not: opening and resampling them
-(`archive_files.py`, `imagery/resampling.py`).
-
 Pieces that were brought onto a grid one by one would show their seams: along an edge a piece by itself has source
 pixels on one side only, and what lies between its last pixel and the first of the next would be made from one of them.
 """

@@ -1,7 +1,4 @@
-"""The files of an archive: their addresses, and one image brought onto a grid as reflectance x 10,000.
-
-What belongs here: opening files and saying which one is at fault. What does not: choosing images (`archive.py`).
-"""
+"""The files of an archive: their addresses, and one image brought onto a grid as reflectance x 10,000."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence

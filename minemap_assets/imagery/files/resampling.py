@@ -1,8 +1,5 @@
 """Bands of raster files brought onto a grid, whatever their CRS and pixel size.
 
-What belongs here: reading a window and resampling it. What does not: which files to read and what their numbers mean
-(`sources/`).
-
 Files that are pieces of one picture, cut along the edges of its pixels, are put together before they are resampled:
 a pixel of the grid that lies across a seam is made from the source pixels on both sides of it.
 

@@ -1,7 +1,4 @@
-"""What the names of files and bands in an archive say: days, bands, processing baselines.
-
-What belongs here: parsing of names. What does not: opening files.
-"""
+"""What the names of files and bands in an archive say: days, bands, processing baselines."""
 
 import calendar
 import re

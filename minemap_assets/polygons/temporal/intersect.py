@@ -1,7 +1,6 @@
 """The intersect rule: a polygon that no neighbouring year confirms is noise (paper, postprocessing).
 
-What belongs here: comparing one year's polygons with those of its two neighbours. What does not: which year is the
-neighbour (`window.py`).
+Which year is the neighbour is told in `window.py`.
 """
 
 import geopandas as gpd
@@ -13,27 +12,6 @@ from minemap_assets.geo.grid import utm_epsg
 from minemap_assets.geo.vector import WGS84
 
 _METRES_PER_DEGREE = 110_000.0
-
-
-def intersect_rule(
-    current: gpd.GeoDataFrame,
-    previous: gpd.GeoDataFrame | None,
-    following: gpd.GeoDataFrame | None,
-    buffer_m: float = 0.0,
-) -> npt.NDArray[np.bool_]:
-    """True for each polygon of `current` (EPSG:4326) that intersects one of the previous or of the following year.
-
-    A neighbour that was not observed is None, which is not the same as one without polygons: with one neighbour, that
-    one decides alone; with none, every polygon stays. `buffer_m` is the distance in metres that still counts as
-    intersecting (the published variant: 100).
-    """
-    known = [frame for frame in (previous, following) if frame is not None]
-    if not known:
-        return np.ones(len(current), dtype=bool)
-    keep = np.zeros(len(current), dtype=bool)
-    for frame in known:
-        keep |= confirmed(current.geometry.values, frame.geometry.values, buffer_m)
-    return keep
 
 
 def confirmed(

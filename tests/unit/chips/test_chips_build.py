@@ -5,12 +5,10 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pytest
 
 from minemap_assets.chips.build import build_chips, build_training_chips
 from minemap_assets.chips.config import ChipsConfig
-from minemap_assets.chips.quality import empty_chips
 from minemap_assets.chips.reader import ChipSet, open_chips
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import from_columns
@@ -88,11 +86,6 @@ def test_sites_without_image_are_missing_and_empty_chips_left_out(
     assert list(found.index["column"]) == [32, 32]
     assert list(found.index["chip"]) == [0, 1]
     assert found.index["observed_fraction"].tolist() == [0.5, 0.5]
-    assert list(empty_chips(found.index)) == []
-
-
-def test_the_check_finds_an_empty_chip() -> None:
-    assert empty_chips(pd.DataFrame({"chip": [0, 1, 2], "observed_fraction": [0.4, 0.0, np.nan]})) == [1, 2]
 
 
 def test_no_image_at_all_gives_an_empty_set(make_partition: Make, imagery_of: Imagery) -> None:

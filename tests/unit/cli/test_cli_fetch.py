@@ -14,7 +14,7 @@ from dagster_project.resources import SOURCES
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.lake.manifests import file_sha256
 from minemap_assets.project.project import Project, open_project
-from minemap_assets.reference.datasets import DATASETS
+from minemap_assets.reference.published_sets import DATASETS
 from minemap_assets.reference.fetching import FETCHED_PATH, fetch_dataset
 from servers.processes import Unreliable, unreliable
 

@@ -21,7 +21,7 @@ from minemap_assets.planning.source_reports import PROBES
 from minemap_assets.project.project import Project, open_project
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.reference.recipes import polygon_set
-from minemap_assets.simulation.world import load_world
+from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
 
 SECRET = "PLtop-secret-0123456789"

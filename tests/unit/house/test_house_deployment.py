@@ -13,6 +13,14 @@ from house import Project
 OURS = ("code", "webserver", "daemon")
 """Services of compose.yaml that run this project's image."""
 
+PROBES = {
+    "postgres": "pg_isready",
+    "code": "dagster api grpc-health-check",
+    "webserver": "/server_info",
+    "daemon": "dagster-daemon liveness-check",
+}
+"""What tells of each service whether it does its work."""
+
 
 @pytest.fixture(scope="module")
 def compose(project: Project) -> dict[str, Any]:
@@ -43,10 +51,19 @@ def test_every_database_variable_is_given_to_our_services(project: Project, comp
 
 
 def test_services_restart_and_report_their_health(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", *OURS}
+    assert compose["services"].keys() == PROBES.keys() == {"postgres", *OURS}
     for name, service in compose["services"].items():
         assert service["restart"] == "unless-stopped", name
-        assert service["healthcheck"]["test"], name
+        assert PROBES[name] in " ".join(service["healthcheck"]["test"]), name
+
+
+def test_health_is_asked_at_the_port_that_is_served(project: Project, compose: dict[str, Any]) -> None:
+    (location,) = yaml.safe_load(project.text("docker/workspace.yaml"))["load_from"]
+    code, webserver = (compose["services"][name] for name in ("code", "webserver"))
+    assert code["healthcheck"]["test"][-2:] == ["--port", str(location["grpc_server"]["port"])]
+    port = webserver["command"][webserver["command"].index("--port") + 1]
+    assert f"127.0.0.1:{port}/" in webserver["healthcheck"]["test"][-1]
+    assert webserver["ports"][0].endswith(f":{port}")
 
 
 def test_only_this_machine_reaches_the_ui(compose: dict[str, Any]) -> None:

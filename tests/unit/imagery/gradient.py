@@ -12,7 +12,7 @@ from minemap_assets.errors import MinemapError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance
+from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
 from minemap_assets.lake.partitions import PartitionWriter
@@ -23,7 +23,7 @@ REF = PartitionRef("imagery", "imagery", ("test", "2021"))
 
 
 @dataclass
-class GradientSource:
+class GradientSource(ImagerySource):
     """Pixels that state where they are: band b at a point is 1000 b + easting in 100 m, with optional gaps."""
 
     name: str = "gradient"

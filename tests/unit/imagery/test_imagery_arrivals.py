@@ -1,4 +1,4 @@
-"""Arrivals: what a look at the sources tells, and counting corrections of complete seasons."""
+"""Arrivals: what polling sources tells, and counting corrections of complete seasons."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from minemap_assets.imagery.arrivals import (
     ARRIVALS_PATH,
     Arrivals,
     Channel,
-    Look,
+    PollResult,
     read_arrivals,
     write_arrivals,
 )
@@ -21,25 +21,25 @@ from minemap_assets.lake.store import LocalStore
 CHANNEL = Channel("planet-nicfi", "planet-basemaps", "6-11")
 
 
-def seen(revision: str, *, remote: bool = True) -> Look:
-    return Look({CHANNEL: {2020: revision}}, frozenset({CHANNEL} if remote else ()), {})
+def seen(revision: str, *, remote: bool = True) -> PollResult:
+    return PollResult({CHANNEL: {2020: revision}}, frozenset({CHANNEL} if remote else ()), {})
 
 
-def after(*looks: Look) -> Arrivals:
+def after(*polls: PollResult) -> Arrivals:
     arrivals = Arrivals()
-    for look in looks:
-        arrivals = arrivals.with_look(look, [(CHANNEL, 2020)])
+    for poll in polls:
+        arrivals = arrivals.with_poll(poll, [(CHANNEL, 2020)])
     return arrivals
 
 
-def test_the_first_look_is_no_correction_and_every_change_is_one() -> None:
+def test_the_first_poll_is_no_correction_and_every_change_is_one() -> None:
     assert after(seen("a")).corrections(CHANNEL, 2020) == 0
     assert after(seen("a"), seen("a")).corrections(CHANNEL, 2020) == 0
     assert after(seen("a"), seen("b"), seen("a")).corrections(CHANNEL, 2020) == 2
 
 
-def test_a_failed_look_is_no_correction() -> None:
-    failed = Look({}, frozenset(), {CHANNEL: "overloaded"})
+def test_a_failed_poll_is_no_correction() -> None:
+    failed = PollResult({}, frozenset(), {CHANNEL: "overloaded"})
     assert after(seen("a"), failed, seen("a")).corrections(CHANNEL, 2020) == 0
 
 
@@ -48,7 +48,7 @@ def test_images_on_this_machine_speak_for_themselves() -> None:
 
 
 def test_running_seasons_are_not_counted() -> None:
-    running = Arrivals().with_look(seen("a"), []).with_look(seen("b"), [])
+    running = Arrivals().with_poll(seen("a"), []).with_poll(seen("b"), [])
     assert running == Arrivals()
 
 

@@ -19,7 +19,7 @@ BANDS = ("blue", "nir")
 
 
 @dataclass(frozen=True)
-class NamedSource:
+class NamedSource(ImagerySource):
     """A source that is asked for nothing but its name."""
 
     name: str = "a"
@@ -56,39 +56,39 @@ OTHER = square_grid(510_000, 9_000_000, 64, 32720)
 ONE, TWO = NamedSource(), NamedSource("b")
 
 
-def item(
+def content_key(
     grid: GeoBox = GRID,
     sources: Sequence[ImagerySource] = (ONE,),
     season: Season = SEASON,
     bands: Sequence[str] = BANDS,
     minimum: float = 0.5,
 ) -> str:
-    return next(iter(plan(frame(grid), sources, season, bands, minimum))).item
+    return next(iter(plan(frame(grid), sources, season, bands, minimum))).content_key
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        item(grid=OTHER),
-        item(grid=square_grid(500_000, 9_000_000, 64, 32719)),
-        item(grid=square_grid(500_000, 9_000_000, 32, 32720, 10.0)),
-        item(season=replace(SEASON, end=date(2021, 12, 2))),
-        item(season=replace(SEASON, start=date(2021, 5, 1))),
-        item(season=replace(SEASON, year=2020)),
-        item(bands=("nir", "blue")),
-        item(sources=(NamedSource(product="sentinel-2-l2a"),)),
-        item(sources=(NamedSource(revision="2"),)),
-        item(sources=(TWO,)),
-        item(sources=(ONE, TWO)),
-        item(sources=(TWO, ONE)),
+        content_key(grid=OTHER),
+        content_key(grid=square_grid(500_000, 9_000_000, 64, 32719)),
+        content_key(grid=square_grid(500_000, 9_000_000, 32, 32720, 10.0)),
+        content_key(season=replace(SEASON, end=date(2021, 12, 2))),
+        content_key(season=replace(SEASON, start=date(2021, 5, 1))),
+        content_key(season=replace(SEASON, year=2020)),
+        content_key(bands=("nir", "blue")),
+        content_key(sources=(NamedSource(product="sentinel-2-l2a"),)),
+        content_key(sources=(NamedSource(revision="2"),)),
+        content_key(sources=(TWO,)),
+        content_key(sources=(ONE, TWO)),
+        content_key(sources=(TWO, ONE)),
     ],
 )
 def test_everything_a_file_depends_on_is_in_its_fingerprint(other: str) -> None:
-    assert other != item()
+    assert other != content_key()
 
 
 def test_the_minimum_counts_where_it_chooses_between_sources() -> None:
-    assert item(sources=(ONE, TWO), minimum=0.5) != item(sources=(ONE, TWO), minimum=0.6)
+    assert content_key(sources=(ONE, TWO), minimum=0.5) != content_key(sources=(ONE, TWO), minimum=0.6)
 
 
 def test_neighbours_and_an_idle_minimum_are_not() -> None:

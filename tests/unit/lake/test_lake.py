@@ -28,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
 def write(name: str, text: str, item: str | None = None):
     def build(writer: PartitionWriter) -> Outcome:
         writer.path(name).write_text(text)
-        writer.add(name, item=item)
+        writer.add(name, content_key=item)
         return Outcome({"rows": 1})
 
     return build
@@ -91,7 +91,7 @@ def test_items_of_an_interrupted_build_are_reused_and_orphans_removed(lake: Lake
     def first(writer: PartitionWriter) -> Outcome:
         for name in ("a.tif", "b.tif"):
             writer.path(name).write_text(name)
-            writer.add(name, item=digest(name))
+            writer.add(name, content_key=digest(name))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -117,7 +117,7 @@ def test_a_damaged_item_is_not_adopted_by_the_next_run(lake: Lake) -> None:
     def build(writer: PartitionWriter) -> Outcome:
         if writer.reuse("a.tif", digest("a")) is None:
             writer.path("a.tif").write_text("whole")
-            writer.add("a.tif", item=digest("a"))
+            writer.add("a.tif", content_key=digest("a"))
         return Outcome()
 
     make(lake, build)

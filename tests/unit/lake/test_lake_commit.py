@@ -55,7 +55,7 @@ def write(text: str) -> Build:
         (writer.path("tree") / "inner" / "file").write_text(text)
         writer.add("tree")
         writer.path("m1.tif").write_text(text)
-        writer.add("m1.tif", item=digest(text))
+        writer.add("m1.tif", content_key=digest(text))
         return Outcome()
 
     return build

@@ -1,5 +1,6 @@
 """Workspaces: held by one process, cleared when it is gone."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from minemap_assets.lake.locks import LOCK, HeldError, hold, is_held
+from minemap_assets.lake.locks import LOCK, LockedError, hold, is_held
 from minemap_assets.lake.workspaces import clear, workspace
 
 HOLD = """
@@ -50,7 +51,7 @@ def test_a_workspace_is_empty_and_gone_afterwards(tmp_path: Path) -> None:
 
 def test_nobody_takes_or_clears_what_a_living_process_holds(tmp_path: Path) -> None:
     with other_process(tmp_path):
-        with pytest.raises(HeldError), workspace(tmp_path, "theirs"):
+        with pytest.raises(LockedError), workspace(tmp_path, "theirs"):
             pass
         with workspace(tmp_path, "ours"):
             clear(tmp_path)
@@ -88,7 +89,7 @@ def test_waiting_for_a_lock_ends_when_it_is_free(tmp_path: Path) -> None:
     thread = threading.Thread(target=other)
     thread.start()
     held.wait()
-    with pytest.raises(HeldError), hold(lock, patience=0.1):
+    with pytest.raises(LockedError), hold(lock, patience=0.1):
         pass
     threading.Timer(0.2, release.set).start()
     with hold(lock, patience=10.0):
@@ -116,3 +117,31 @@ def test_many_threads_hold_one_lock_in_turn(tmp_path: Path) -> None:
         thread.join()
     assert len(done) == 4
     assert most == 1
+
+
+def test_many_share_a_lock_that_one_alone_waits_for(tmp_path: Path) -> None:
+    lock = tmp_path / "a.lock"
+    with hold(lock, shared=True), hold(lock, shared=True), pytest.raises(LockedError), hold(lock, keep=True):
+        pass
+    with hold(lock, math.inf, keep=True), pytest.raises(LockedError), hold(lock, shared=True):
+        pass
+    assert lock.exists()
+
+
+def test_who_waits_without_end_gets_the_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "a.lock"
+    waiting, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        waiting.set()
+        with hold(lock, math.inf, keep=True):
+            done.set()
+
+    thread = threading.Thread(target=other)
+    with hold(lock):  # its file goes with it, and the one who waits makes another
+        thread.start()
+        waiting.wait()
+        assert not done.wait(0.1)
+    thread.join(10)
+    assert done.is_set()
+    assert lock.exists()

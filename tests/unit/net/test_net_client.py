@@ -1,13 +1,11 @@
-"""The one client discipline: waits by a clock of the test's own, transfers against a server that misbehaves."""
+"""The one client: its waits, by a clock of the test's own, and what it makes of answers."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -23,19 +21,26 @@ from minemap_assets.errors import (
     QuotaError,
     RetryableError,
 )
-from minemap_assets.net.client import Client, Counters, Discipline, Nature, Stop, TokenBucket
-from minemap_assets.net.policy import StoppedError, error_for_status, jitter, retry_after
-from servers.processes import Unreliable, unreliable
-from servers.unreliable import KINDS
+from minemap_assets.net.client import Client
+from minemap_assets.net.connection import Counters
+from minemap_assets.net.policy import (
+    ClientPolicy,
+    Clock,
+    StoppedError,
+    StopSignal,
+    TokenBucket,
+    error_for_status,
+    jitter,
+    retry_after,
+)
 
 URL = "https://example.com/data"
 TODAY = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
-DATA = random.Random(1).randbytes(300_000)
-FREE = Discipline(rate=1e6, burst=1000, attempts=8, timeout=0.8)
+FREE = ClientPolicy(rate=1e6, burst=1000, attempts=8, timeout=0.8)
 
 
 @dataclass
-class Clock:
+class FakeTime:
     """Time that passes only by sleeping."""
 
     seconds: float = 0.0
@@ -45,8 +50,8 @@ class Clock:
         self.slept.append(seconds)
         self.seconds += seconds
 
-    def nature(self, chance: float = 1.0) -> Nature:
-        return Nature(self.sleep, lambda: self.seconds, lambda: TODAY + timedelta(seconds=self.seconds), lambda: chance)
+    def as_clock(self, chance: float = 1.0) -> Clock:
+        return Clock(self.sleep, lambda: self.seconds, lambda: TODAY + timedelta(seconds=self.seconds), lambda: chance)
 
 
 @dataclass
@@ -65,10 +70,10 @@ class Script:
 
 
 def client(
-    script: Script, clock: Clock, sign: Callable[[str, str | None], str] | None = None, **rules: object
+    script: Script, clock: FakeTime, sign: Callable[[str, str | None], str] | None = None, **rules: object
 ) -> Client:
-    discipline = Discipline(**({"rate": 1e6, "burst": 1000, "attempts": 5} | rules))  # type: ignore[arg-type]
-    return Client("service", discipline, sign=sign, transport=httpx.MockTransport(script), nature=clock.nature())
+    policy = ClientPolicy(**({"rate": 1e6, "burst": 1000, "attempts": 5} | rules))  # type: ignore[arg-type]
+    return Client("service", policy, sign=sign, transport=httpx.MockTransport(script), clock=clock.as_clock())
 
 
 def answers(*statuses: int, **headers: str) -> Script:
@@ -96,7 +101,7 @@ def answers(*statuses: int, **headers: str) -> Script:
     ],
 )
 def test_every_status_has_its_meaning(status: int, kind: type[MinemapError]) -> None:
-    script, clock = answers(status), Clock()
+    script, clock = answers(status), FakeTime()
     with pytest.raises(MinemapError, match=str(status)) as caught:
         client(script, clock).get_json(URL)
     assert type(caught.value) is kind
@@ -105,36 +110,36 @@ def test_every_status_has_its_meaning(status: int, kind: type[MinemapError]) -> 
 
 
 def test_failures_are_repeated_until_one_succeeds() -> None:
-    script, clock = answers(503, 500, 429, 200), Clock()
+    script, clock = answers(503, 500, 429, 200), FakeTime()
     asking = client(script, clock)
     assert asking.get_json(URL) == {"a": 1}
     assert asking.counters == Counters(requests=4, retries=3, bytes_read=8, waited=7.0)
 
 
 def test_waits_grow_and_are_random_from_nothing_on() -> None:
-    rules = Discipline(backoff=2.0, longest_wait=10.0)
-    most = [jitter(rules, n, Nature(chance=lambda: 1.0)) for n in range(1, 6)]
+    rules = ClientPolicy(backoff=2.0, longest_wait=10.0)
+    most = [jitter(rules, n, Clock(chance=lambda: 1.0)) for n in range(1, 6)]
     assert most == [2.0, 4.0, 8.0, 10.0, 10.0]
-    assert jitter(rules, 3, Nature(chance=lambda: 0.0)) == 0.0
+    assert jitter(rules, 3, Clock(chance=lambda: 0.0)) == 0.0
 
 
 def test_retry_after_is_obeyed_in_both_forms() -> None:
     moment = format_datetime(TODAY + timedelta(seconds=30), usegmt=True)
     for said in ("30", moment):
-        script, clock = answers(429, 200, **{"Retry-After": said}), Clock()
+        script, clock = answers(429, 200, **{"Retry-After": said}), FakeTime()
         client(script, clock).get_json(URL)
         assert 30.0 <= clock.seconds <= 31.0
 
 
 def test_retry_after_holds_back_everybody() -> None:
-    clock = Clock()
-    bucket = TokenBucket(100.0, 100, clock.nature())
+    clock = FakeTime()
+    bucket = TokenBucket(100.0, 100, clock.as_clock())
     bucket.pause(5.0)
     assert bucket.take() == pytest.approx(5.0)
 
 
 def test_a_wait_that_is_too_long_is_a_matter_of_quota() -> None:
-    script, clock = answers(429, 200, **{"Retry-After": "86400"}), Clock()
+    script, clock = answers(429, 200, **{"Retry-After": "86400"}), FakeTime()
     with pytest.raises(QuotaError, match="86400 s"):
         client(script, clock).get_json(URL)
     assert clock.slept == []
@@ -142,22 +147,22 @@ def test_a_wait_that_is_too_long_is_a_matter_of_quota() -> None:
 
 @given(st.one_of(st.none(), st.text(max_size=30), st.floats().map(str), st.integers().map(str)))
 def test_any_retry_after_is_understood_or_ignored(text: str | None) -> None:
-    seconds = retry_after(text, Nature(now=lambda: TODAY))
+    seconds = retry_after(text, Clock(now=lambda: TODAY))
     assert seconds is None or 0.0 <= seconds < float("inf")
 
 
 def test_network_failures_are_repeated_and_wrong_addresses_are_not() -> None:
     script = Script([httpx.ConnectError("no route"), httpx.ReadTimeout("silence"), httpx.Response(200, content=b"{}")])
-    assert client(script, Clock()).get_json(URL) == {}
+    assert client(script, FakeTime()).get_json(URL) == {}
     with pytest.raises(BadInputError, match="no web address"):
         Client("service", FREE).get_json("s3://bucket/file")
 
 
 def test_garbled_json_is_fetched_again() -> None:
     script = Script([httpx.Response(200, content=b'{"a": '), httpx.Response(200, content=b'{"a": 2}')])
-    assert client(script, Clock()).get_json(URL) == {"a": 2}
+    assert client(script, FakeTime()).get_json(URL) == {"a": 2}
     with pytest.raises(RetryableError, match=r"no JSON.*after 5 attempts"):
-        client(Script([httpx.Response(200, content=b"<html>")]), Clock()).get_json(URL)
+        client(Script([httpx.Response(200, content=b"<html>")]), FakeTime()).get_json(URL)
 
 
 def test_a_refusal_is_answered_with_a_fresh_signature() -> None:
@@ -168,7 +173,7 @@ def test_a_refusal_is_answered_with_a_fresh_signature() -> None:
         return f"{url}?sig={len(refused)}"
 
     script = answers(200, 403, 200)
-    asking = client(script, Clock(), sign)
+    asking = client(script, FakeTime(), sign)
     asking.get_json(URL)
     asking.get_json(URL)
     assert refused == [None, None, f"{URL}?sig=2"]
@@ -176,32 +181,32 @@ def test_a_refusal_is_answered_with_a_fresh_signature() -> None:
 
 
 def test_signatures_that_expire_again_and_again_are_renewed_as_often_as_attempts_allow() -> None:
-    clock = Clock()
+    clock = FakeTime()
     script = answers(403, 403, 503, 403, 200)
     assert client(script, clock, lambda url, _: f"{url}?sig=1").get_json(URL) == {"a": 1}
     assert clock.slept == [0.5] * 8, "only the failure that was no refusal is waited for"
     with pytest.raises(AuthenticationError):
-        client(answers(403, 403, 503, 403, 403), Clock(), lambda url, _: url).get_json(URL)
+        client(answers(403, 403, 503, 403, 403), FakeTime(), lambda url, _: url).get_json(URL)
 
 
 def test_fresh_signatures_refused_twice_in_a_row_are_a_matter_of_the_account() -> None:
     script = answers(403)
     with pytest.raises(AuthenticationError, match="refuses access"):
-        client(script, Clock(), lambda url, _: url).get_json(URL)
+        client(script, FakeTime(), lambda url, _: url).get_json(URL)
     assert len(script.asked) == 3
 
 
 def test_signatures_and_passwords_stay_out_of_messages() -> None:
     with pytest.raises(PermanentError) as caught:
-        client(answers(400), Clock()).get_json("https://user:secret@example.com/data?sig=hidden")
+        client(answers(400), FakeTime()).get_json("https://user:secret@example.com/data?sig=hidden")
     assert str(caught.value).startswith("service (https://example.com/data) does not accept")
     assert "hidden" not in str(caught.value)
 
 
 @given(rate=st.floats(0.5, 100.0), burst=st.integers(1, 20), pauses=st.lists(st.floats(0.0, 5.0), max_size=40))
 def test_a_bucket_never_exceeds_its_rate(rate: float, burst: int, pauses: list[float]) -> None:
-    clock = Clock()
-    bucket = TokenBucket(rate, burst, clock.nature())
+    clock = FakeTime()
+    bucket = TokenBucket(rate, burst, clock.as_clock())
     turns = []
     for pause in pauses:
         clock.seconds += pause
@@ -225,7 +230,7 @@ def test_no_more_requests_run_at_a_time_than_allowed() -> None:
             running -= 1
         return httpx.Response(200, content=b"{}")
 
-    rules = Discipline(rate=1e6, burst=1000, concurrency=3)
+    rules = ClientPolicy(rate=1e6, burst=1000, concurrency=3)
     with Client("service", rules, transport=httpx.MockTransport(slow)) as asking:
         threads = [threading.Thread(target=asking.get_json, args=(URL,)) for _ in range(12)]
         for thread in threads:
@@ -237,23 +242,23 @@ def test_no_more_requests_run_at_a_time_than_allowed() -> None:
 
 
 def test_clients_of_one_service_keep_its_limits_together() -> None:
-    clock, script = Clock(), answers(200)
-    nature = clock.nature()
-    rules = Discipline(rate=2.0, burst=1, concurrency=1)
-    several = [Client("service", rules, transport=httpx.MockTransport(script), nature=nature) for _ in range(3)]
+    clock, script = FakeTime(), answers(200)
+    shared = clock.as_clock()
+    rules = ClientPolicy(rate=2.0, burst=1, concurrency=1)
+    several = [Client("service", rules, transport=httpx.MockTransport(script), clock=shared) for _ in range(3)]
     for asking in several * 2:
         asking.get_json(URL)
     assert clock.seconds == pytest.approx(2.5), "six requests at two a second"
-    Client("another", rules, transport=httpx.MockTransport(script), nature=nature).get_json(URL)
+    Client("another", rules, transport=httpx.MockTransport(script), clock=shared).get_json(URL)
     assert clock.seconds == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "50"}])
 def test_a_stop_ends_a_long_wait_within_a_second(headers: dict[str, str]) -> None:
-    stop, script, ended = Stop(), answers(503, **headers), threading.Event()
-    rules = Discipline(backoff=60.0, attempts=9)
-    nature = Nature(chance=lambda: 1.0)
-    asking = Client("stopped", rules, transport=httpx.MockTransport(script), nature=nature, stop=stop)
+    stop, script, ended = StopSignal(), answers(503, **headers), threading.Event()
+    rules = ClientPolicy(backoff=60.0, attempts=9)
+    clock = Clock(chance=lambda: 1.0)
+    asking = Client("stopped", rules, transport=httpx.MockTransport(script), clock=clock, stop=stop)
 
     def ask() -> None:
         with pytest.raises(StoppedError, match="run was stopped"):
@@ -271,7 +276,7 @@ def test_a_stop_ends_a_long_wait_within_a_second(headers: dict[str, str]) -> Non
 
 
 def test_a_stop_leaves_an_answer_at_its_next_piece() -> None:
-    stop = Stop()
+    stop = StopSignal()
     sent: list[int] = []
 
     def endless() -> Iterator[bytes]:
@@ -288,86 +293,6 @@ def test_a_stop_leaves_an_answer_at_its_next_piece() -> None:
     assert len(sent) == 3
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unreliable]:
-    root = tmp_path_factory.mktemp("files")
-    (root / "data.bin").write_bytes(DATA)
-    with unreliable(root) as running:
-        yield running
-
-
-@pytest.fixture
-def hasty(server: Unreliable) -> Iterator[Client]:
-    server.set(share=0.0, kinds=KINDS, seed=0)
-    with Client("service", FREE, nature=Nature(sleep=lambda seconds: time.sleep(seconds * 0.01))) as asking:
-        yield asking
-
-
-def test_a_file_is_published_whole(server: Unreliable, hasty: Client, tmp_path: Path) -> None:
-    path = tmp_path / "new" / "data.bin"
-    done = hasty.download(f"{server.url}/files/data.bin", path, expected_size=len(DATA))
-    assert path.read_bytes() == DATA
-    assert (done.size, done.transferred) == (len(DATA), len(DATA))
-    assert [p.name for p in path.parent.iterdir()] == ["data.bin"]
-
-
-@pytest.mark.parametrize("kind", ["truncated body", "reset", "stall", "503", "wrong length", "corrupt block"])
-def test_downloads_survive_every_fault(server: Unreliable, hasty: Client, tmp_path: Path, kind: str) -> None:
-    def verify(path: Path) -> None:
-        if path.read_bytes() != DATA:
-            raise BadInputError("it differs")
-
-    server.set(share=0.5, kinds=[kind], seed=3)
-    path = tmp_path / "data.bin"
-    for _ in range(4):
-        path.unlink(missing_ok=True)
-        hasty.download(f"{server.url}/files/data.bin", path, expected_size=len(DATA), verify=verify)
-        assert path.read_bytes() == DATA
-    assert any(entry["fault"] for entry in server.log())
-
-
-def test_a_download_goes_on_where_it_broke_off(server: Unreliable, hasty: Client, tmp_path: Path) -> None:
-    path = tmp_path / "data.bin"
-    server.set(share=1.0, kinds=["truncated body"])
-    with pytest.raises(RetryableError):
-        hasty.download(f"{server.url}/files/data.bin", path)
-    have = (tmp_path / "data.bin.part").stat().st_size
-    assert not path.exists()
-    assert 0 < have < len(DATA)
-    server.set(share=0.0)
-    done = hasty.download(f"{server.url}/files/data.bin", path)
-    assert path.read_bytes() == DATA
-    assert done.transferred == len(DATA) - have
-    assert [entry["range"] for entry in server.log()] == [f"bytes={have}-"]
-
-
-def test_a_changed_file_is_fetched_from_its_start(server: Unreliable, hasty: Client, tmp_path: Path) -> None:
-    path = tmp_path / "data.bin"
-    path.with_name("data.bin.part").write_bytes(b"of another version")
-    path.with_name("data.bin.part.etag").write_text('"older"')
-    hasty.download(f"{server.url}/files/data.bin", path)
-    assert path.read_bytes() == DATA
-
-
-def test_an_unexpected_size_is_never_published(server: Unreliable, hasty: Client, tmp_path: Path) -> None:
-    path = tmp_path / "data.bin"
-    path.write_bytes(b"what was there before")
-    with pytest.raises(RetryableError, match="300001 were expected"):
-        hasty.download(f"{server.url}/files/data.bin", path, expected_size=len(DATA) + 1)
-    assert path.read_bytes() == b"what was there before"
-    assert not path.with_name("data.bin.part").exists()
-
-
-def test_parts_of_files_are_what_was_asked_for(server: Unreliable, hasty: Client) -> None:
-    url = f"{server.url}/files/data.bin"
-    span = hasty.get_span(url, 1000, 500)
-    assert (span.data, span.total) == (DATA[1000:1500], len(DATA))
-    assert hasty.get_span(url, len(DATA) - 10, 500).data == DATA[-10:]
-    server.set(share=0.5, kinds=["wrong length", "truncated body", "reset"], seed=5)
-    for start in range(0, 5000, 500):
-        assert hasty.get_span(url, start, 500).data == DATA[start : start + 500]
-
-
 def test_a_server_without_ranges_is_recognised() -> None:
     with pytest.raises(PermanentError, match="does not serve parts"):
-        client(answers(200), Clock()).get_span(URL, 0, 10)
+        client(answers(200), FakeTime()).get_range(URL, 0, 10)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minemap_assets.segmentation.baseline import best_rule, features
-from minemap_assets.segmentation.training_ground import LabelledChip
+from minemap_assets.segmentation.training_set import LabelledChip
 
 RNG = np.random.default_rng(0)
 

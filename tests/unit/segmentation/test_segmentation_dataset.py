@@ -8,7 +8,7 @@ from minemap_assets.chips.reader import ChipSet
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.dataset import CropSampler, turn, vary
 from minemap_assets.segmentation.normalisation import Normalisation
-from minemap_assets.segmentation.training_ground import ChipLibrary, LabelledChip, assemble
+from minemap_assets.segmentation.training_set import ChipLibrary, LabelledChip, assemble
 
 from .conftest import scene, thirds, tiny_config
 
@@ -18,8 +18,10 @@ STILL = {"gain": 0.0, "brightness": 0.0, "offset": 0.0, "noise": 0.0}
 
 
 def sampler(sets: list[ChipSet], config: SegmentationConfig) -> CropSampler:
-    ground = assemble(sets)
-    return CropSampler(ChipLibrary(sets, 100), ground.of("train"), dict.fromkeys(ground.products, SCALE), config)
+    training_set = assemble(sets)
+    return CropSampler(
+        ChipLibrary(sets, 100), training_set.of("train"), dict.fromkeys(training_set.products, SCALE), config
+    )
 
 
 def test_a_batch_depends_on_seed_and_step_alone(chip_set: Make) -> None:

@@ -9,8 +9,9 @@ import pytest
 import shapely
 
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.export import WorldInputs, write_inputs
-from minemap_assets.simulation.world import FRAME, World, from_wgs84, load_world
+from minemap_assets.simulation.world import FRAME, World, from_wgs84
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from minemap_assets.geo.grid import at_resolution, square_grid
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import Composite, ImagerySource
+from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.difficulty import true_mask, window_of
-from minemap_assets.simulation.source import SimulatedSource, simulated_sources
-from minemap_assets.simulation.world import FRAME, World, load_world, reproject, transformer
+from minemap_assets.simulation.source import SimulatedSource
+from minemap_assets.simulation.world import FRAME, World, reproject, transformer
 
 SEASON = SeasonRule().season(2019)
 ZONE = "EPSG:32630"
@@ -166,7 +167,7 @@ def test_ground_beyond_the_coast_is_not_observed(world: World) -> None:
 
 
 def test_planning_and_sensors(world: World) -> None:
-    source: ImagerySource = simulated_sources(world, ["planet-nicfi"])[0]
+    source: ImagerySource = SimulatedSource(world, "planet-nicfi")
     area = source.available(shapely.box(-0.02, 1.49, 0.02, 1.51), SEASON)
     assert area.images == 6
     assert area.covered_share == pytest.approx(1.0)

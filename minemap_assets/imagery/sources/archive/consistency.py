@@ -1,7 +1,4 @@
-"""Files and images of an archive that are doubtful beside the others, and the cloud masks of an image.
-
-What belongs here: comparing within an archive. What does not: judging one file by itself (`archive_inspection.py`).
-"""
+"""Files and images of an archive that are doubtful beside the others, and the cloud masks of an image."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable

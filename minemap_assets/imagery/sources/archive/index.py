@@ -1,8 +1,4 @@
-"""Indexing an archive: from files to one GeoJSON that says what each image is, and why a file was refused.
-
-What belongs here: grouping files into images and judging them. What does not: the look of one file
-(`archive_inspection.py`), names (`archive_names.py`) and the form of the index (`archive_features.py`).
-"""
+"""Indexing an archive: from files to one GeoJSON that says what each image is, and why a file was refused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,9 +127,8 @@ def index_archive(
 
 
 def _check_rules(rules: ArchiveRules, kind: Product) -> None:
-    unknown = [band for band in rules.bands or () if band not in kind.bands]
-    if unknown:
-        raise BadInputError(f"{kind.name} has no band {', '.join(unknown)}; it has {', '.join(kind.bands)}")
+    if rules.bands:
+        kind.check_bands(rules.bands)
     if rules.date is not None and rules.year is not None:
         raise BadInputError("an archive has either a date or a year; give one of them")
     for text in (*(rules.date_overrides or {}).values(), *([rules.date] if rules.date else [])):

@@ -1,7 +1,4 @@
-"""Images and their masks compared: a label raster must lie on its image pixel by pixel.
-
-What belongs here: finding an image's mask and comparing shapes and positions. What does not: what masks mean.
-"""
+"""Images and their masks compared: a label raster must lie on its image pixel by pixel."""
 
 import re
 from collections.abc import Sequence

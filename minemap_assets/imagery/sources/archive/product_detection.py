@@ -1,8 +1,4 @@
-"""A folder of images of several products: which product each file is, told by its name, its place or its content.
-
-What belongs here: recognising products, and indexing each with its own rules. What does not: indexing images of one
-known product (`archive_index.py`).
-"""
+"""A folder of images of several products: which product each file is, told by its name, its place or its content."""
 
 import re
 from collections.abc import Sequence

@@ -1,11 +1,7 @@
 """The source `archive`: GeoTIFF and COG files in a folder or under a URL prefix, found through an index.
 
-What belongs here: choosing images for a grid and season and turning them into a composite. What does not: the index
-itself (`archive_index.py`, `archive_features.py`), opening files (`archive_files.py`) and resampling
-(`imagery/resampling.py`).
-
-Images of the same days are one mosaic (the first by id lies on top); several such mosaics in a season are combined,
-by default to the median of each pixel. Where a cloud mask hides a pixel of an image, the image does not show it; an
+Images of the same days are one mosaic (the first by id lies on top); several such mosaics in a season become
+the median of each pixel. Where a cloud mask hides a pixel of an image, the image does not show it; an
 image without a mask shows all. An image that lacks one of the bands asked for is left out, and an error
 where none has them all.
 """
@@ -23,38 +19,28 @@ from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, NotCoveredError
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.files.compositing import Combine, combine, mosaic
-from minemap_assets.imagery.files.images import ArchiveIndex, Image
+from minemap_assets.imagery.files.compositing import median, mosaic
+from minemap_assets.imagery.files.images import ArchiveIndex
 from minemap_assets.imagery.files.mosaic_pieces import read_together
 from minemap_assets.imagery.files.reading import Part
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import Season, SeasonRule
-from minemap_assets.imagery.source import NO_CLOUD_MASK, Availability, Composite, Latest, Provenance, days_text
-from minemap_assets.lake.manifests import digest
-from minemap_assets.net.policy import Stop
-
-NAME = "archive"
-CODE_VERSION = "2"
-"""Raised when the same files would give other pixels."""
+from minemap_assets.imagery.source import (
+    NO_CLOUD_MASK,
+    Availability,
+    Composite,
+    ImagerySource,
+    Latest,
+    Provenance,
+    days_text,
+)
+from minemap_assets.imagery.sources.archive.indexed_images import NAME, IndexedImage, images_of, revision_of
+from minemap_assets.net.policy import StopSignal
 
 STACK_BYTES = 256_000_000
 """A composite of more bytes than this, over all dates, is made in blocks of rows."""
 
 _FEWEST_ROWS = 16
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An image and the archive it lies in."""
-
-    root: str
-    archive: str
-    image: Image
-
-    @property
-    def days(self) -> tuple[str, str]:
-        """First and last day, ISO."""
-        return self.image.start.isoformat(), self.image.end.isoformat()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,28 +53,15 @@ class _Block:
     bytes_read: int
 
 
-class ArchiveSource:
+class ArchiveSource(ImagerySource):
     """Images of one product in one or more indexed archives. Safe to use from several threads."""
 
-    def __init__(
-        self, product: str, indexes: Sequence[ArchiveIndex], *, how: Combine = "median", stack_bytes: int = STACK_BYTES
-    ) -> None:
+    def __init__(self, product: str, indexes: Sequence[ArchiveIndex], *, stack_bytes: int = STACK_BYTES) -> None:
         self._product = known_product(product).name
-        self._how: Combine = how
         self._stack_bytes = stack_bytes
-        self._stop = Stop()
+        self._stop = StopSignal()
         self._indexes = tuple(indexes)
-        self._found = tuple(
-            sorted(
-                (
-                    _Found(index.root, index.name, image)
-                    for index in indexes
-                    for image in index.images
-                    if image.product == product
-                ),
-                key=lambda f: (f.days, f.archive, f.image.id),
-            )
-        )
+        self._found = images_of(product, indexes)
         self._geometries = np.array([f.image.geometry for f in self._found], dtype=object)
         self._tree = shapely.STRtree(self._geometries)
 
@@ -105,11 +78,11 @@ class ArchiveSource:
     @property
     def revision(self) -> str:
         """Changes with any file of the product in any of the archives."""
-        return self._revision(self._found)
+        return revision_of(self._found)
 
     def revision_for(self, grid: GeoBox, season: Season) -> str:
         """Changes only with the files that `read` would open for this grid and season."""
-        return self._revision(self._select(footprint_wgs84(grid), season))
+        return revision_of(self._select(footprint_wgs84(grid), season))
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of a grid.
@@ -149,33 +122,30 @@ class ArchiveSource:
 
     def latest(self) -> Latest:
         """A revision for each calendar year that has images (a mosaic's own year where it states one)."""
-        years: dict[int, list[_Found]] = {}
+        years: dict[int, list[IndexedImage]] = {}
         for found in self._found:
             image = found.image
             for year in [image.year] if image.year is not None else range(image.start.year, image.end.year + 1):
                 years.setdefault(year, []).append(found)
-        return self._latest({year: self._revision(members) for year, members in years.items()})
+        return self._latest({year: revision_of(members) for year, members in years.items()})
 
     def latest_by_season(self, rule: SeasonRule) -> Latest:
         """Like `latest`, for the years of a season rule, which may run across New Year."""
         years = {f.image.start.year + d for f in self._found for d in (-1, 0)}
         years |= {f.image.end.year for f in self._found} | {f.image.year for f in self._found if f.image.year}
         members = {y: [f for f in self._found if f.image.within(rule.season(y))] for y in years}
-        return self._latest({year: self._revision(found) for year, found in members.items() if found})
+        return self._latest({year: revision_of(found) for year, found in members.items() if found})
 
     def _latest(self, revisions: Mapping[int, str]) -> Latest:
         newest = max((f.image.end for f in self._found), default=None)
         moment = None if newest is None else datetime.combine(newest, time(), UTC)
         return Latest(dict(sorted(revisions.items())), moment)
 
-    def _revision(self, found: Sequence[_Found]) -> str:
-        return digest([CODE_VERSION, self._how, [[f.archive, f.image.model_dump(mode="json")] for f in found]])
-
-    def _select(self, area: BaseGeometry, season: Season) -> list[_Found]:
+    def _select(self, area: BaseGeometry, season: Season) -> list[IndexedImage]:
         places = sorted(self._tree.query(area, predicate="intersects").tolist())
         return [self._found[i] for i in places if self._found[i].image.within(season)]
 
-    def _block(self, found: Sequence[_Found], grid: GeoBox, whole: GeoBox, bands: tuple[str, ...]) -> _Block:
+    def _block(self, found: Sequence[IndexedImage], grid: GeoBox, whole: GeoBox, bands: tuple[str, ...]) -> _Block:
         used: set[str] = set()
         layers: list[npt.NDArray[np.uint16]] = []
         read = 0
@@ -192,10 +162,10 @@ class ArchiveSource:
         if not layers:
             empty = np.zeros((len(bands), *grid.shape), dtype=np.uint16)
             return _Block(empty, empty[0], frozenset(), read)
-        combined = combine(layers, self._how)
+        combined = median(layers)
         return _Block(combined.pixels, combined.clear_count, frozenset(used), read)
 
-    def _provenance(self, used: Sequence[_Found], bytes_read: int) -> Provenance:
+    def _provenance(self, used: Sequence[IndexedImage], bytes_read: int) -> Provenance:
         images = [f.image for f in used]
         offsets = sorted({a.offset / a.scale for i in images for a in i.assets})
         masks = {mask.rule for i in images for mask in i.clouds} | {NO_CLOUD_MASK for i in images if not i.clouds}
@@ -216,7 +186,7 @@ class ArchiveSource:
             cloud_mask="; ".join(sorted(masks)),
         )
 
-    def _lacks(self, found: Sequence[_Found], bands: Sequence[str]) -> BadInputError:
+    def _lacks(self, found: Sequence[IndexedImage], bands: Sequence[str]) -> BadInputError:
         order = known_product(self._product).bands
         has = {band for f in found for band in f.image.bands}
         lacking = [b for b in bands if b not in has]

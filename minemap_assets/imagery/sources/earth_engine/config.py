@@ -1,14 +1,18 @@
-"""Settings of the source `earth-engine`.
+"""Settings of the source `earth-engine`, and which of them decide pixels.
 
-What belongs here: what a person may set under `[sources.earth_engine]`. What does not: credentials, which are read
-when the first request is made (`earth_engine_credentials.py`).
+Credentials are no settings: they are read when the first request is made.
 """
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from minemap_assets.imagery.sources.planet.config import NICFI_TERMS
+from minemap_assets.imagery.basemaps.nicfi import TERMS as NICFI_TERMS
+from minemap_assets.lake.manifests import digest
+
+NAME = "earth-engine"
+CODE_VERSION = "1"
+"""Raised when the same images would give other pixels."""
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,6 +23,11 @@ SENTINEL2_TERMS = "Contains modified Copernicus Sentinel data (free, full and op
 
 MOST_BYTES = 48 * 1024 * 1024
 """What one answer with pixels may hold, uncompressed (Earth Engine quotas)."""
+
+_SHAPING = frozenset(
+    {"url", "sentinel2_l1c", "sentinel2_l2a", "cloud_score", "cloud_score_band", "clear_score", "max_cloud_cover"}
+    | {"nicfi"}
+)
 
 CredentialsKind = Literal["auto", "service-account", "adc", "user"]
 
@@ -88,3 +97,8 @@ class EarthEngineConfig(BaseModel):
             if one.west >= one.east:
                 raise ValueError(f"nicfi: {one.asset} lies between {one.west} and {one.east}; west is less than east")
         return self
+
+
+def revision_of(config: EarthEngineConfig) -> str:
+    """Changes with the settings that decide pixels; what a collection adds later does not change it."""
+    return digest([CODE_VERSION, config.model_dump(mode="json", include=set(_SHAPING))])

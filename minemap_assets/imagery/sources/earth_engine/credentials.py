@@ -1,7 +1,5 @@
 """Credentials for Earth Engine, from the places where Google's own tools keep them.
 
-What belongs here: finding and reading credentials when they are needed. What does not: sending them.
-
 Nothing of a credential is ever put into an error: what is wrong with a file is said in our own words.
 """
 

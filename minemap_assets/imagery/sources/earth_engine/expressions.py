@@ -1,8 +1,5 @@
 """What Earth Engine is asked to compute, as expressions of its client.
 
-What belongs here: building expressions. What does not: sending them (`earth_engine_session.py`) and choosing images
-(`earth_engine_images.py`).
-
 Images are brought onto the grid before anything else is done with them, bilinearly; a pixel of a picture is observed
 where every band is there, some band is more than 0 and the cloud score is high enough. Pictures of the same days are
 one; the composite is the median of each pixel and band over all pictures, rounded half up.

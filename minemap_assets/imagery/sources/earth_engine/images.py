@@ -1,8 +1,4 @@
-"""Which images a composite is made from: what the service lists, and how images make up pictures.
-
-What belongs here: collections, days and the choice among images. What does not: expressions (`earth_engine_recipes.py`)
-and pixels.
-"""
+"""Which images a composite is made from: what the service lists, and how images make up pictures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +8,14 @@ from typing import Any
 
 from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.imagery.basemaps.mosaics import Mosaic, choose
+from minemap_assets.imagery.basemaps.nicfi import PRODUCT as NICFI
 from minemap_assets.imagery.basemaps.quads import QuadGrid
 from minemap_assets.imagery.files.scene_names import days_of_file
 from minemap_assets.imagery.products import SENTINEL2_BANDS
+from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.earth_engine.config import SENTINEL2_TERMS, EarthEngineConfig
 
-NICFI = "planet-nicfi"
 _NICFI_BANDS = {"blue": "B", "green": "G", "red": "R", "nir": "N"}
 _LONGEST_MOSAIC = timedelta(days=190)
 """Basemaps of half a year begin at most this long before a season that they belong to."""
@@ -146,11 +143,7 @@ def _sentinel2_name(name: str) -> str:
     return f"B{name[1:].lstrip('0')}"
 
 
-def wanted_bands(collection: Collection, bands: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
-    """The service's names of some bands of a product that has those `offered`. Raises `BadInputError`."""
-    unknown = [band for band in bands if band not in offered]
-    if unknown or not bands:
-        raise BadInputError(
-            f"{collection.product} has no band {', '.join(unknown) or '(none asked for)'}; it has {', '.join(offered)}"
-        )
+def wanted_bands(collection: Collection, bands: Sequence[str]) -> tuple[str, ...]:
+    """The service's names of some bands of the product. Raises `BadInputError`."""
+    known_product(collection.product).check_bands(bands)
     return tuple(collection.bands[band] for band in bands)

@@ -1,8 +1,5 @@
 """What Earth Engine's refusals mean, in one sentence with the next step.
 
-What belongs here: from statuses, messages and the client's exceptions to the project's errors. What does not: sending
-requests.
-
 A message of the service is repeated only where it speaks of the computation; what it says of accounts is replaced by
 our own words, so that no part of a credential ever reaches a log.
 """

@@ -1,10 +1,8 @@
 """The one connection of a process to Earth Engine.
 
-What belongs here: initialising the client when it is first needed, and guarding its global state. What does not: what
-is asked (`earth_engine_recipes.py`).
-
-The client keeps account and address in module variables. Any number of calls of one session may run at a time; a
-session of another account or address waits until they have ended, and then takes the client over.
+The client is initialised when it is first needed. It keeps account and address in module variables: any number of
+calls of one session may run at a time; a session of another account or address waits until they have ended, and then
+takes the client over.
 """
 
 import threading
@@ -16,8 +14,8 @@ from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
 from minemap_assets.imagery.sources.earth_engine.credentials import find_account, fingerprint
 from minemap_assets.imagery.sources.earth_engine.service_errors import translate
 from minemap_assets.imagery.sources.earth_engine.transport import Exchange
-from minemap_assets.net.client import Counters
-from minemap_assets.net.policy import Discipline, Nature, Stop
+from minemap_assets.net.connection import Counters
+from minemap_assets.net.policy import ClientPolicy, Clock, StopSignal
 
 T = TypeVar("T")
 
@@ -44,10 +42,10 @@ _CLIENT = _Client()
 class Session:
     """Asks Earth Engine through one account. Nothing is read or sent before the first call."""
 
-    def __init__(self, config: EarthEngineConfig, nature: Nature | None = None) -> None:
+    def __init__(self, config: EarthEngineConfig, clock: Clock | None = None) -> None:
         self._config = config
-        self._nature = nature
-        self._stop = Stop()
+        self._clock = clock
+        self._stop = StopSignal()
         self._key: tuple[Any, ...] | None = None
 
     @property
@@ -110,7 +108,7 @@ class Session:
 
     def _identity(self) -> tuple[Any, ...]:
         settings = tuple(getattr(self._config, name) for name in _CONNECTING)
-        self._key = (*settings, fingerprint(self._config), self._nature)
+        self._key = (*settings, fingerprint(self._config), self._clock)
         return self._key
 
     def _initialise(self) -> None:
@@ -118,7 +116,7 @@ class Session:
 
         config = self._config
         account = find_account(config)
-        discipline = Discipline(
+        policy = ClientPolicy(
             rate=config.rate,
             burst=config.concurrency,
             concurrency=config.concurrency,
@@ -129,7 +127,7 @@ class Session:
         )
         if _CLIENT.exchange is not None:
             _CLIENT.exchange.close()
-        _CLIENT.exchange = Exchange(discipline, self._nature)
+        _CLIENT.exchange = Exchange(policy, self._clock)
         self._stop.check()
         ee.Reset()
         # Requests are repeated and given deadlines by the exchange, and only there.

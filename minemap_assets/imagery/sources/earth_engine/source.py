@@ -1,9 +1,5 @@
 """The source `earth-engine`: composites that Google Earth Engine computes, of all three products.
 
-What belongs here: the composite of a grid, and its provenance. What does not: expressions (`earth_engine_recipes.py`),
-images (`earth_engine_images.py`), the connection (`earth_engine_session.py`) and accounts
-(`earth_engine_credentials.py`).
-
 Each grid takes two requests: one lists the images, the other brings the pixels on the grid itself. Sentinel-2 is
 read from the harmonised collections, in which no offset is left, and pixels count where Cloud Score+ calls them clear.
 Of basemaps the median over the season's mosaics is taken, as an archive does; interpolation is between four pixels,
@@ -30,13 +26,14 @@ from minemap_assets.imagery.source import (
     NO_CLOUD_MASK,
     Availability,
     Composite,
+    ImagerySource,
     Latest,
     Provenance,
     days_text,
     latest_until,
 )
 from minemap_assets.imagery.sources.earth_engine import expressions as recipes
-from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.config import NAME, EarthEngineConfig, revision_of
 from minemap_assets.imagery.sources.earth_engine.images import (
     Collection,
     Listed,
@@ -48,22 +45,13 @@ from minemap_assets.imagery.sources.earth_engine.images import (
 from minemap_assets.imagery.sources.earth_engine.service_errors import TooMuchError
 from minemap_assets.imagery.sources.earth_engine.session import Session
 from minemap_assets.imagery.sources.earth_engine.tiles import halves, parts
-from minemap_assets.lake.manifests import digest
-from minemap_assets.net.client import Counters
-from minemap_assets.net.policy import Nature
-
-NAME = "earth-engine"
-CODE_VERSION = "1"
-"""Raised when the same images would give other pixels."""
+from minemap_assets.net.connection import Counters
+from minemap_assets.net.policy import Clock
 
 FIRST_YEAR = 2015
 RECENT = timedelta(days=45)
 """The newest image is looked for in these last days."""
 
-_SHAPING = frozenset(
-    {"url", "sentinel2_l1c", "sentinel2_l2a", "cloud_score", "cloud_score_band", "clear_score", "max_cloud_cover"}
-    | {"nicfi"}
-)
 _FEWEST_PIXELS = 4096
 """A computation that is too large for so few pixels is too large for any."""
 
@@ -89,17 +77,17 @@ class Access:
     reason: str = ""
 
 
-class EarthEngineSource:
+class EarthEngineSource(ImagerySource):
     """Earth Engine seen through one account. Safe to use from several threads.
 
     No credential is read and nothing is asked for before the first call that needs it.
     """
 
-    def __init__(self, product: str, config: EarthEngineConfig, *, nature: Nature | None = None) -> None:
+    def __init__(self, product: str, config: EarthEngineConfig, *, clock: Clock | None = None) -> None:
         self._kind = known_product(product)
         self._config = config
-        self._nature = nature or Nature()
-        self._session = Session(config, nature)
+        self._clock = clock or Clock()
+        self._session = Session(config, clock)
         self._lock = threading.Lock()
         self._refused: dict[str, str] = {}
 
@@ -116,7 +104,7 @@ class EarthEngineSource:
     @property
     def revision(self) -> str:
         """Changes with the settings that decide pixels; what a collection adds later does not change it."""
-        return digest([CODE_VERSION, self._config.model_dump(mode="json", include=set(_SHAPING))])
+        return revision_of(self._config)
 
     @property
     def counters(self) -> Counters:
@@ -132,7 +120,7 @@ class EarthEngineSource:
         """
         outline = footprint_wgs84(grid)
         collection = self._collection(outline)
-        names = dict(zip(bands, wanted_bands(collection, bands, self._kind.bands), strict=True))
+        names = dict(zip(bands, wanted_bands(collection, bands), strict=True))
         where = recipes.Where(collection, outline, *collection.span(season))
         listed = self._list(where, season)
         if not listed.images:
@@ -184,7 +172,7 @@ class EarthEngineSource:
     def latest_by_season(self, rule: SeasonRule) -> Latest:
         """Like `latest`, for the years of a season rule."""
         asset = self._assets()[0]
-        today = self._nature.now().date()
+        today = self._clock.now().date()
         span = RECENT * 12 if self.product == "planet-nicfi" else RECENT
         after = today + timedelta(days=1)
         found = self._ask(asset, lambda ee: recipes.newest(ee, asset, after - span, after).getInfo())
@@ -324,11 +312,3 @@ def _polygon(ring: Any) -> BaseGeometry:
     if geometry.get("type") in ("Polygon", "MultiPolygon"):
         return shapely.make_valid(shapely.geometry.shape(geometry))
     return shapely.Polygon()
-
-
-def open_earth_engine(product: str, config: EarthEngineConfig) -> EarthEngineSource:
-    """The source `earth-engine` for a product."""
-    return EarthEngineSource(product, config)
-
-
-__all__ = ["NAME", "Access", "EarthEngineProvenance", "EarthEngineSource", "open_earth_engine"]

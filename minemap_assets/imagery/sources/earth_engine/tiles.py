@@ -1,7 +1,4 @@
-"""Grids in parts that fit the service's limits.
-
-What belongs here: dividing grids. What does not: asking for pixels.
-"""
+"""Grids in parts that fit the service's limits."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,5 @@
 """What Planet's service and its storage mean by their answers.
 
-What belongs here: statuses and checksums. What does not: credentials (`planet_credentials.py`), which requests are
-made (`planet_client.py`) and when they are repeated (`imagery/transport.py`).
-
 Neither a key nor the text of an answer (which may quote the key) gets into a message.
 """
 

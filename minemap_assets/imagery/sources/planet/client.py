@@ -1,9 +1,6 @@
 """Planet's basemaps service as this project asks it: mosaics, quads, scenes and downloads.
 
-What belongs here: requests and their answers. What does not: what to choose (`planet_mosaics.py`,
-`planet_clarity.py`) and what is kept (`planet_cache.py`).
-
-Addresses, paging and parsing are the planet SDK's; its requests are sent by `imagery/transport.py`, so that there is
+Addresses, paging and parsing are the planet SDK's; its requests are sent by `net/client.py`, so that there is
 one place where requests are limited and repeated. The SDK's own download is never used: it leaves half a file under
 the final name and takes it for whole the next time.
 """
@@ -27,8 +24,10 @@ from minemap_assets.imagery.sources.planet.api_answers import (
 )
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
 from minemap_assets.imagery.sources.planet.credentials import PlanetAuth
-from minemap_assets.net.client import Client, Discipline, Downloaded, Stop
-from minemap_assets.net.usage import spend
+from minemap_assets.net.client import Client
+from minemap_assets.net.downloads import Downloaded
+from minemap_assets.net.policy import ClientPolicy, StopSignal
+from minemap_assets.net.usage import charge
 
 if TYPE_CHECKING:
     from planet.sync.mosaics import MosaicsAPI
@@ -42,9 +41,9 @@ class PlanetClient:
     `NotEntitledError` where the account's plan does not include what is asked for.
     """
 
-    def __init__(self, config: PlanetConfig, discipline: Discipline | None = None) -> None:
+    def __init__(self, config: PlanetConfig, policy: ClientPolicy | None = None) -> None:
         self._config = config
-        rules = discipline or Discipline(
+        rules = policy or ClientPolicy(
             rate=config.rate,
             burst=max(1, round(config.rate)),
             concurrency=config.concurrency,
@@ -54,7 +53,7 @@ class PlanetClient:
             backoff=config.backoff,
             longest_wait=config.longest_wait,
         )
-        self._stop = Stop()
+        self._stop = StopSignal()
         self._api = Client(
             "Planet basemaps", rules, auth=PlanetAuth(config), transport=PlanetDialect(), stop=self._stop
         )
@@ -113,7 +112,7 @@ class PlanetClient:
 
         The file is compared with the checksum that storage states; then `verify` judges it.
         """
-        spend(downloads=1)
+        charge(downloads=1)
         url = f"{self._url(mosaic, quad)}/full"
 
         def judge(arrived: Path) -> None:

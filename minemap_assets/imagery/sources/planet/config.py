@@ -1,20 +1,23 @@
-"""Settings of the source `planet-basemaps`.
+"""Settings of the source `planet-basemaps`, and which of them decide pixels.
 
-What belongs here: what a person may set under `[sources.planet_basemaps]`. What does not: credentials, which are read
-from the environment when a request is made (`planet_client.py`).
+Credentials are no settings: they are read from the environment when a request is made.
 """
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from minemap_assets.imagery.basemaps import nicfi
+from minemap_assets.imagery.basemaps.clarity import RULE_VERSION
+from minemap_assets.lake.manifests import digest
+
+NAME = "planet-basemaps"
+CODE_VERSION = "2"
+"""Raised when the same quads would give other pixels."""
+
 BASE_URL = "https://api.planet.com/basemaps/v1"
 AUTH_SERVER = "https://services.sentinel-hub.com/auth/realms/main"
-NICFI_NAMES = "planet_medres_normalized_analytic"
-NICFI_TERMS = (
-    "Planet NICFI Participant License Agreement: non-commercial use, pixels must not be redistributed; "
-    "includes imagery (c) Planet Labs PBC"
-)
 
 
 class PlanetConfig(BaseModel):
@@ -34,10 +37,10 @@ class PlanetConfig(BaseModel):
     base_url: str = BASE_URL
     auth_server: str = AUTH_SERVER
     series: tuple[str, ...] = ()
-    name_contains: str = NICFI_NAMES
+    name_contains: str = nicfi.NAMES
     bands: tuple[str, ...] | None = None
     clarity: Literal["pixels", "metadata", "auto"] = "pixels"
-    terms: str = NICFI_TERMS
+    terms: str = nicfi.TERMS
     redistributable: bool = False
     rate: float = Field(5.0, gt=0)
     concurrency: int = Field(4, ge=1, le=32)
@@ -53,3 +56,14 @@ class PlanetConfig(BaseModel):
         if not value.startswith(("https://", "http://")):
             raise ValueError(f"{value!r} is no web address; write https://...")
         return value.rstrip("/")
+
+
+def revision_of(config: PlanetConfig) -> str:
+    """Changes with the settings that decide pixels. A published mosaic stays as it is, so no request is made."""
+    deciding = config.model_dump(include={"base_url", "series", "name_contains", "bands", "clarity"})
+    return digest([CODE_VERSION, RULE_VERSION, deciding])
+
+
+def quads_folder(state: Path) -> Path:
+    """Where quads are kept, below a project's local state."""
+    return state / "cache" / "planet"

@@ -1,8 +1,5 @@
 """Who asks Planet: an API key, a service account (OAuth client), or the session of `planet auth login`.
 
-What belongs here: finding credentials where Planet's own tools look for them, and putting them on requests. What does
-not: what a refusal means otherwise (`planet_dialect.py`), and which requests are made (`planet_client.py`).
-
 The first of these that is there counts, read anew for every request:
 
 - PL_API_KEY, an API key.

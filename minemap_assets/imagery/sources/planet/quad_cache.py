@@ -1,7 +1,5 @@
 """Quads kept on this machine: fetched whole, once, for all sites, regions and runs.
 
-What belongs here: files and their records. What does not: which quads are wanted (`planet.py`).
-
 `<mosaic id>/<x-y>.json` records the quad's current file `<x-y>.<tag>.tif`, where the tag stands for the service's
 entity tag (ETag): another version of a quad is another file. A record counts as long as the mosaic states the same
 dates and the file has the recorded size and, looked at once a run, checksum; else the quad is fetched again. A file
@@ -11,16 +9,13 @@ Above a limit the files that were used longest ago go, never one that is being r
 say how clear a quad is, and so which one is worth fetching.
 """
 
-import fcntl
 import math
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,43 +24,13 @@ from minemap_assets.imagery.basemaps.clarity import RULE_VERSION, Clarity
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
 from minemap_assets.imagery.basemaps.quad_files import check_quad
 from minemap_assets.imagery.basemaps.quads import QuadId
+from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.planet.client import PlanetClient
+from minemap_assets.lake.locks import LockedError, hold
 from minemap_assets.lake.manifests import digest, file_sha256
 
 _TRIES = 5
 """How often a quad is fetched for one read before it is given up that it stays."""
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
-
-class Once(Generic[K, V]):
-    """Makes each value once, however many threads ask at the same time; a failure is not kept."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: dict[K, Future[V]] = {}
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value of a key, made now or before. Raises what `make` raises."""
-        with self._lock:
-            promise = self._made.get(key)
-            mine = promise is None
-            if promise is None:
-                promise = self._made[key] = Future()
-        if mine:
-            try:
-                promise.set_result(make())
-            except BaseException as error:
-                with self._lock:
-                    del self._made[key]
-                promise.set_exception(error)
-        return promise.result()
-
-    def forget(self, key: K) -> None:
-        """Have the value made anew the next time."""
-        with self._lock:
-            self._made.pop(key, None)
 
 
 class QuadRecord(BaseModel):
@@ -112,7 +77,7 @@ class QuadCache:
         """
         for _ in range(_TRIES):
             path = self.get(mosaic, quad).path
-            with _locked(path.with_name(f"{quad}.lock"), fcntl.LOCK_SH):
+            with hold(path.with_name(f"{quad}.lock"), math.inf, shared=True):
                 if path.is_file():
                     _mark_used(path.with_name(f"{quad}.json"))
                     yield path
@@ -132,10 +97,10 @@ class QuadCache:
         folder.mkdir(parents=True, exist_ok=True)
         lock = folder / f"{quad}.lock"
         # Whoever reads one quad may wait for another: a lock that shuts out readers is only taken where one is missing.
-        with _locked(lock, fcntl.LOCK_SH):
+        with hold(lock, math.inf, shared=True):
             record = self._whole(mosaic, quad)
         if record is None:
-            with _locked(lock):
+            with hold(lock, math.inf, keep=True):
                 record = self._whole(mosaic, quad) or self._fetch(folder, mosaic, quad)
             self._evict(folder / record.file)
         return QuadFile(folder / record.file, Clarity(record.clear, record.pixels))
@@ -187,16 +152,16 @@ class QuadCache:
 
     def _evict(self, newest: Path) -> None:
         """Remove files that were used longest ago until the rest is within the limit; `newest` always stays."""
-        with _locked(self._folder / "eviction.lock"):
+        with hold(self._folder / "eviction.lock", math.inf, keep=True):
             files = [file for path in self._folder.glob("*/*.tif") if (file := _aged(path)) is not None]
             size = sum(file.bytes for file in files)
             for file in sorted(file for file in files if file.path != newest):
                 if size <= self._limit:
                     return
-                with _locked(file.path.with_name(f"{file.path.name.partition('.')[0]}.lock"), _NOW_OR_NEVER) as free:
-                    if free:
-                        file.path.unlink(missing_ok=True)
-                        size -= file.bytes
+                lock = file.path.with_name(f"{file.path.name.partition('.')[0]}.lock")
+                with suppress(LockedError), hold(lock, keep=True):  # one that is being read stays
+                    file.path.unlink(missing_ok=True)
+                    size -= file.bytes
 
 
 class QuadFile:
@@ -214,23 +179,6 @@ class _Aged:
     used: float
     path: Path
     bytes: int
-
-
-_NOW_OR_NEVER = fcntl.LOCK_EX | fcntl.LOCK_NB
-
-
-@contextmanager
-def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
-    """Hold a lock between threads and processes; it goes with the process. False where others have it and `how` does
-    not wait.
-    """
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, how)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _mark_used(record: Path) -> None:

@@ -1,8 +1,5 @@
 """The source `planet-basemaps`: quads of Planet's basemaps, the clearest mosaic of a season in each quad.
 
-What belongs here: from a grid and a season to quads, and from quads to a composite. What does not: requests
-(`planet_client.py`), kept files (`planet_cache.py`), dates (`planet_mosaics.py`) and clarity (`planet_clarity.py`).
-
 Each quad shows one mosaic, so that every pixel has one observation; neighbouring quads may show different months.
 Pixels are brought onto the grid by the code that reads archives: the same quads give the same pixels in both sources.
 """
@@ -23,8 +20,9 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, NotCoveredError, NotEntitledError
-from minemap_assets.imagery.basemaps.clarity import RULE_VERSION, clarity_of_scenes, clearest
+from minemap_assets.imagery.basemaps.clarity import clarity_of_scenes, clearest
 from minemap_assets.imagery.basemaps.mosaics import Mosaic, choose, choose_downloadable
+from minemap_assets.imagery.basemaps.nicfi import PRODUCT
 from minemap_assets.imagery.basemaps.quad_files import describe_quad
 from minemap_assets.imagery.basemaps.quads import QuadGrid, QuadId
 from minemap_assets.imagery.files.compositing import mosaic as put_together
@@ -33,17 +31,13 @@ from minemap_assets.imagery.files.mosaic_pieces import read_together
 from minemap_assets.imagery.files.reading import Part
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance, days_text
+from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance, days_text
+from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.planet.client import PlanetClient
-from minemap_assets.imagery.sources.planet.config import PlanetConfig
-from minemap_assets.imagery.sources.planet.quad_cache import Once, QuadCache
+from minemap_assets.imagery.sources.planet.config import NAME, PlanetConfig, revision_of
+from minemap_assets.imagery.sources.planet.quad_cache import QuadCache
 from minemap_assets.lake.manifests import digest
-from minemap_assets.net.client import Discipline
-
-NAME = "planet-basemaps"
-PRODUCT = "planet-nicfi"
-CODE_VERSION = "2"
-"""Raised when the same quads would give other pixels."""
+from minemap_assets.net.policy import ClientPolicy
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,21 +68,19 @@ class _Chosen:
     image: Image
 
 
-class PlanetSource:
+class PlanetSource(ImagerySource):
     """Planet's basemaps seen through one account. Safe to use from several threads.
 
     `cache` is a folder for quads, shared by all sites and runs. Nothing is asked for and no key is read before the
     first call that needs it.
     """
 
-    def __init__(
-        self, product: str, config: PlanetConfig, cache: Path, *, discipline: Discipline | None = None
-    ) -> None:
+    def __init__(self, product: str, config: PlanetConfig, cache: Path, *, policy: ClientPolicy | None = None) -> None:
         self._kind = known_product(product)
         if self._kind.name != PRODUCT:
             raise BadInputError(f"{NAME} has {PRODUCT} only; name another source for {product} under [imagery] sources")
         self._config = config
-        self._client = PlanetClient(config, discipline)
+        self._client = PlanetClient(config, policy)
         self._cache = QuadCache(cache, self._client, config.bands, config.cache_gb * 1e9)
         self._listed: Once[str, tuple[Mosaic, ...]] = Once()
         self._there: Once[_Candidate, bool] = Once()
@@ -109,8 +101,7 @@ class PlanetSource:
     @property
     def revision(self) -> str:
         """Changes with the settings that decide pixels. A published mosaic stays as it is, so no request is made."""
-        deciding = self._config.model_dump(include={"base_url", "series", "name_contains", "bands", "clarity"})
-        return digest([CODE_VERSION, RULE_VERSION, deciding])
+        return revision_of(self._config)
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of a grid.
@@ -119,12 +110,7 @@ class PlanetSource:
         may not have one, `AuthenticationError`, `QuotaError` and `RetryableError` where the site has to wait, and
         `PermanentError` where the service holds something else than its documentation says.
         """
-        unknown = [band for band in bands if band not in self._kind.bands]
-        if unknown or not bands:
-            raise BadInputError(
-                f"{self.product} has no band {', '.join(unknown) or '(none asked for)'}; "
-                f"it has {', '.join(self._kind.bands)}"
-            )
+        self._kind.check_bands(bands)
         mosaics = self.mosaics_of(season)
         places = sorted({_Place(m.quads, quad) for m in mosaics for quad in m.quads.touching(grid)}, key=_by_name)
         found = [self._choose(place, mosaics, season) for place in places]
@@ -286,11 +272,3 @@ class PlanetSource:
 def _by_name(place: _Place) -> tuple[int, str]:
     """The order in which quads lie on top of each other where they meet: by name, as in an archive."""
     return place.quads.side, str(place.quad)
-
-
-def open_planet(product: str, config: PlanetConfig, state: Path) -> PlanetSource:
-    """The source `planet-basemaps` with its kept quads below a project's local state."""
-    return PlanetSource(product, config, state / "cache" / "planet")
-
-
-__all__ = ["NAME", "PlanetSource", "open_planet"]

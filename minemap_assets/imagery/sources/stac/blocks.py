@@ -1,8 +1,5 @@
 """Parts of remote Cloud Optimized GeoTIFFs kept on this machine, so that every block is fetched once.
 
-What belongs here: fetching headers and blocks, checking them, keeping them, and laying them out as a local file that
-any reader opens as if it were the remote one. What does not: what the pixels mean (`stac_pixels.py`).
-
 A block gets its name in the cache only after it has been decoded, by renaming; several processes may share a cache.
 The local file has the remote file's size, its directories and the blocks that a grid needs; the rest are holes, and
 reading one of those is an error, never a silent 0.
@@ -24,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import RetryableError
-from minemap_assets.imagery.files.cog_layout import Block, Layout, TooShortError, extent, parse_layout
+from minemap_assets.imagery.files.cog_layout import Block, Layout, extent, parse_layout
+from minemap_assets.imagery.files.tiff_directories import TooShortError
 from minemap_assets.lake.manifests import digest
-from minemap_assets.net.client import Client, Span
+from minemap_assets.net.client import ByteRange, Client
 
 if TYPE_CHECKING:
     import rasterio.io
@@ -227,7 +225,7 @@ class BlockCache:
 def _fetch_header(remote: RemoteFile) -> Header:
     length = FIRST_BYTES
     while True:
-        span = remote.client.get_span(remote.url, 0, length, check=_check_header)
+        span = remote.client.get_range(remote.url, 0, length, check=_check_header)
         try:
             layout = parse_layout(span.data)
         except TooShortError as error:
@@ -236,7 +234,7 @@ def _fetch_header(remote: RemoteFile) -> Header:
         return Header(span.data[: layout.header_end], span.total, span.etag, layout)
 
 
-def _check_header(span: Span) -> None:
+def _check_header(span: ByteRange) -> None:
     """Raise `RetryableError` where the file is no COG, is shorter than its directories say, or arrived damaged."""
     try:
         layout = parse_layout(span.data)
@@ -294,7 +292,7 @@ class _Layer:
         """Fetch blocks that lie together, decode each, and keep them."""
         first, last = extent(group, self.header.total)
 
-        def check(span: Span) -> None:
+        def check(span: ByteRange) -> None:
             if span.etag == self.header.etag and span.total == self.header.total:
                 self._write(first, span.data)
                 if self.header.layout.levels[level].deflated:
@@ -302,7 +300,7 @@ class _Layer:
                 else:
                     self._decode(group, level)
 
-        span = self.remote.client.get_span(self.remote.url, first, last - first, check=check)
+        span = self.remote.client.get_range(self.remote.url, first, last - first, check=check)
         if span.etag != self.header.etag or span.total != self.header.total:
             raise _ChangedError
         for block in group:

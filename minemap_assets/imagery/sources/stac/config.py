@@ -1,6 +1,4 @@
-"""Settings of the source `stac`: which collections it searches, in which order, and how it asks.
-
-What belongs here: values. What does not: what is done with them (`stac.py` and its modules).
+"""Settings of the source `stac`: which collections it searches, in which order, how it asks, and what decides pixels.
 
 The three collections of the default hold the same images; they differ in years and in what their numbers mean:
 
@@ -10,11 +8,18 @@ The three collections of the default hold the same images; they differ in years 
 - `sentinel-2-l2a` (Earth Search): mostly corrected already, and its metadata do not say reliably which item is.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from minemap_assets.imagery.products import SENTINEL2_BANDS
+from minemap_assets.lake.manifests import digest
+
+NAME = "stac"
+PRODUCT = "sentinel-2-l2a"
+CODE_VERSION = "1"
+"""Raised when the same scenes would give other pixels."""
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
@@ -92,8 +97,8 @@ class StacConfig(BaseModel):
     Images of more than `max_cloud_cover` percent cloud (of the whole tile) are left out, and pixels of the scene
     classes `masked_classes`: no data, defective, cloud shadow, cloud of medium and high probability, cirrus.
 
-    `rate`, `burst`, `concurrency`, `attempts`, `timeout`, `backoff` and `longest_wait` are each service's discipline
-    (see `Discipline`); `stack_bytes` bounds the memory of a composite, `cache_bytes` the blocks kept on disk.
+    `rate`, `burst`, `concurrency`, `attempts`, `timeout`, `backoff` and `longest_wait` are each service's policy
+    (see `ClientPolicy`); `stack_bytes` bounds the memory of a composite, `cache_bytes` the blocks kept on disk.
     """
 
     model_config = _STRICT
@@ -110,3 +115,14 @@ class StacConfig(BaseModel):
     longest_wait: float = Field(60.0, gt=0.0)
     stack_bytes: int = Field(256_000_000, ge=1_000_000)
     cache_bytes: int = Field(20_000_000_000, ge=0)
+
+
+def revision_of(config: StacConfig) -> str:
+    """Changes with the settings that pixels depend on; what a catalogue adds later does not change it."""
+    shaping = {"collections", "gap_days", "max_cloud_cover", "masked_classes"}
+    return digest([CODE_VERSION, config.model_dump(mode="json", include=shaping)])
+
+
+def cache_folder(state: Path) -> Path:
+    """Where parts of files are kept, below a project's local state."""
+    return state / "stac-cache"

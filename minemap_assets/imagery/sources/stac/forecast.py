@@ -1,8 +1,5 @@
 """What reading some grids would fetch, told before any pixel is fetched.
 
-What belongs here: counting requests and bytes of scenes, block by block as `stac_blocks.py` fetches them. What does
-not: which scenes there are (`stac_search.py`), and what other sources need (`imagery/source_costs.py`).
-
 Blocks weigh what the heads of some scenes' files say; scenes without such a head are taken to be like those of the same
 tile. The heads are kept, so that reading does not ask for them again. How clouds lie in a scene only its classes tell:
 the share of scenes that show nothing of a site, whose bands are not fetched, follows from their cloud cover.

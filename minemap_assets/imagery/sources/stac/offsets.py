@@ -1,7 +1,5 @@
 """What has to be added to a scene's digital numbers before they are reflectance x 10,000.
 
-What belongs here: the three rules, and the evidence of dark pixels. What does not: reading pixels (`stac_pixels.py`).
-
 From processing baseline 04.00 (25 January 2022) on, ESA adds 1000 to the digital numbers of Level-2A so that slightly
 negative reflectances can be stored (Sentinel-2 Products Specification Document, RADIO_ADD_OFFSET).
 """

@@ -1,8 +1,4 @@
-"""Scenes brought onto a grid with odc-stac, and masked.
-
-What belongs here: pixels of local files. What does not: getting the files here (`stac_blocks.py`), and choosing scenes
-(`stac_search.py`).
-"""
+"""Scenes brought onto a grid with odc-stac, and masked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""Scenes: what the source reads out of a STAC item, and which of several that show the same image it takes.
-
-What belongs here: parsing, duplicates and gaps in time; nothing here asks a server. What does not: searching
-(`stac_search.py`) and pixels (`stac_pixels.py`).
-"""
+"""Scenes: what the source reads out of a STAC item, and which of several that show the same image it takes."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

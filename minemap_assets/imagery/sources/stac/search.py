@@ -1,24 +1,20 @@
-"""Searching STAC catalogues, with pystac-client speaking through the one client discipline.
-
-What belongs here: search requests, their memory, and filling one collection's gaps from the next. What does not:
-what makes a scene (`stac_items.py`).
+"""Searching STAC catalogues, with pystac-client speaking through the project's one client.
 
 Neighbouring sites share searches: an area is searched by the cells of a grid of degrees that hold it.
 """
 
 import math
-import threading
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import NotFoundError, PermanentError, RetryableError
 from minemap_assets.imagery.seasons import Season
+from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.stac.config import Collection
 from minemap_assets.imagery.sources.stac.scenes import Gap, Scene, gaps, parse_scene, without_duplicates
 from minemap_assets.net.client import Client
@@ -35,7 +31,6 @@ _REMEMBERED = 48
 
 _SHOWN_GAPS = 3
 
-T = TypeVar("T")
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees, as STAC has it."""
 
@@ -64,9 +59,8 @@ class Catalogues:
         self._collections = tuple(collections)
         self._clients = clients
         self._gap_days = gap_days
-        self._guard = threading.Lock()
-        self._locks: defaultdict[Any, threading.Lock] = defaultdict(threading.Lock)
-        self._known: OrderedDict[Any, Any] = OrderedDict()
+        self._opened: Once[str, pystac_client.Client] = Once()
+        self._found: Once[tuple[str, Box, Season], tuple[Scene, ...]] = Once(_REMEMBERED)
 
     def select(self, area: BaseGeometry, season: Season) -> Selection:
         """Scenes that touch an area (EPSG:4326): the first collection's, and in its gaps the next ones'.
@@ -115,31 +109,14 @@ class Catalogues:
             scenes = (parse_scene(item, collection) for item in search.items())
             return tuple(s for s in scenes if s is not None and season.start <= s.day < season.end)
 
-        return self._once((collection.name, box, season), ask)
+        return self._found.get((collection.name, box, season), ask)
 
     def _client(self, collection: Collection) -> "pystac_client.Client":
         def ask() -> "pystac_client.Client":
             opened: pystac_client.Client = _open(collection.endpoint, self._clients[collection.endpoint])
             return opened
 
-        return self._once(collection.endpoint, ask)
-
-    def _once(self, key: Any, ask: Callable[[], T]) -> T:
-        """The answer to a question that has not been asked lately; the same question is asked by one thread only."""
-        with self._guard:
-            lock = self._locks[key]
-        with lock:
-            with self._guard:
-                if key in self._known:
-                    self._known.move_to_end(key)
-                    known: T = self._known[key]
-                    return known
-            answer = ask()
-            with self._guard:
-                self._known[key] = answer
-                while len(self._known) > _REMEMBERED:
-                    self._known.popitem(last=False)
-            return answer
+        return self._opened.get(collection.endpoint, ask)
 
 
 def probes(area: BaseGeometry) -> tuple[shapely.Point, ...]:
@@ -176,7 +153,7 @@ def _open(endpoint: str, client: Client) -> Any:
     from pystac_client.stac_api_io import StacApiIO
 
     class Disciplined(StacApiIO):
-        """Sends pystac-client's requests under our discipline; repeating is not its affair any more."""
+        """Sends pystac-client's requests under our policy; repeating is not its affair any more."""
 
         def request(
             self,

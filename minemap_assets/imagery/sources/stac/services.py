@@ -1,22 +1,21 @@
-"""The services that the source `stac` talks to: catalogues, storage, and tokens for it.
-
-What belongs here: one client a service, made when it is first needed. What does not: what is asked of them.
-"""
+"""The services that the source `stac` talks to: catalogues, storage, and tokens for it."""
 
 import threading
 from urllib.parse import urlsplit
 
 from minemap_assets.imagery.sources.stac.config import Collection, StacConfig
 from minemap_assets.imagery.sources.stac.signing import ContainerTokens
-from minemap_assets.net.client import Client, Counters, Discipline, Nature, Sign, Stop
+from minemap_assets.net.client import Client
+from minemap_assets.net.connection import Counters, Sign
+from minemap_assets.net.policy import ClientPolicy, Clock, StopSignal
 
 
 class Services:
     """Clients by what they are for. Safe from several threads."""
 
-    def __init__(self, config: StacConfig, nature: Nature | None = None) -> None:
-        self._nature = nature
-        self._discipline = Discipline(
+    def __init__(self, config: StacConfig, clock: Clock | None = None) -> None:
+        self._clock = clock
+        self._policy = ClientPolicy(
             rate=config.rate,
             burst=config.burst,
             concurrency=config.concurrency,
@@ -25,7 +24,7 @@ class Services:
             backoff=config.backoff,
             longest_wait=config.longest_wait,
         )
-        self._stop = Stop()
+        self._stop = StopSignal()
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str], Client] = {}
 
@@ -79,4 +78,4 @@ class Services:
             return self._clients[role, name]
 
     def _made(self, name: str, sign: Sign | None = None) -> Client:
-        return Client(name, self._discipline, sign=sign, nature=self._nature, stop=self._stop)
+        return Client(name, self._policy, sign=sign, clock=self._clock, stop=self._stop)

@@ -1,8 +1,4 @@
-"""Access tokens of Planetary Computer's storage: one a container, kept until shortly before it expires.
-
-What belongs here: asking for tokens and putting them into addresses. What does not: asking again after a refusal,
-which is the client's affair (`imagery/transport.py`).
-"""
+"""Access tokens of Planetary Computer's storage: one a container, kept until shortly before it expires."""
 
 import threading
 from dataclasses import dataclass
@@ -39,7 +35,7 @@ class ContainerTokens:
         with self._lock:
             token = self._tokens.get(container)
             spent = token is not None and refused is not None and refused.endswith(token.text)
-            if token is None or spent or token.expiry - _MARGIN <= self._client.nature.now():
+            if token is None or spent or token.expiry - _MARGIN <= self._client.clock.now():
                 token = self._ask(container)
                 self._tokens[container] = token
         return f"{href}{'&' if parts.query else '?'}{token.text}"

@@ -1,10 +1,7 @@
 """The source `stac`: Sentinel-2 Level-2A from open STAC catalogues, without an account.
 
-What belongs here: the composite of a grid, and its provenance. What does not: searching (`stac_search.py`), fetching
-(`stac_blocks.py`), numbers (`stac_offsets.py`) and pixels (`stac_pixels.py`).
-
 Scenes of one overpass are one picture; the composite is the median of each pixel over its clear pictures. Which
-collections are asked, and in which order, is configuration (`stac_config.py`).
+collections are asked, and in which order, is configuration.
 
 Level-1C cannot be had this way: the open catalogues list it as JPEG 2000 in a bucket whose readers pay, which needs an
 account with the storage provider. Asked for `sentinel-2-l1c` the source says so and the next source is asked.
@@ -29,21 +26,15 @@ from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.imagery.files.compositing import Combined, median, mosaic
 from minemap_assets.imagery.malloc_arenas import share_heap
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
-from minemap_assets.imagery.source import Availability, Composite, Latest, Provenance, latest_until
+from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance, latest_until
 from minemap_assets.imagery.sources.stac import pixels as stac_pixels
 from minemap_assets.imagery.sources.stac.blocks import BlockCache, RemoteFile
-from minemap_assets.imagery.sources.stac.config import StacConfig
+from minemap_assets.imagery.sources.stac.config import NAME, PRODUCT, StacConfig, revision_of
 from minemap_assets.imagery.sources.stac.forecast import Forecaster, Load
 from minemap_assets.imagery.sources.stac.offsets import Offset, needs_pixels, resolve_offset
 from minemap_assets.imagery.sources.stac.scenes import Scene, SceneKey
 from minemap_assets.imagery.sources.stac.search import Catalogues, Note, Selection
 from minemap_assets.imagery.sources.stac.services import Services
-from minemap_assets.lake.manifests import digest
-
-NAME = "stac"
-PRODUCT = "sentinel-2-l2a"
-CODE_VERSION = "1"
-"""Raised when the same scenes would give other pixels."""
 
 FIRST_YEAR = 2015
 
@@ -71,7 +62,7 @@ class StacProvenance(Provenance):
     left_out: tuple[Note, ...] = ()
 
 
-class StacSource:
+class StacSource(ImagerySource):
     """Sentinel-2 from STAC catalogues. Safe to use from several threads."""
 
     def __init__(self, product: str, config: StacConfig, cache: Path, services: Services | None = None) -> None:
@@ -102,8 +93,7 @@ class StacSource:
     @property
     def revision(self) -> str:
         """Changes with the settings that pixels depend on; what a catalogue adds later does not change it."""
-        shaping = {"collections", "gap_days", "max_cloud_cover", "masked_classes"}
-        return digest([CODE_VERSION, self._config.model_dump(mode="json", include=shaping)])
+        return revision_of(self._config)
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of a grid.

@@ -16,8 +16,8 @@ from minemap_assets.imagery.basemaps.clarity import Clarity, clarity_of_pixels, 
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
 from minemap_assets.imagery.basemaps.quads import QuadGrid
 from minemap_assets.imagery.seasons import SeasonRule
+from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.source import SimulatedSource
-from minemap_assets.simulation.world import load_world
 from planet_world import haze
 
 GROUNDS = {

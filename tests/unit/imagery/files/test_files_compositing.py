@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from minemap_assets.imagery.files.compositing import combine, median, mosaic
+from minemap_assets.imagery.files.compositing import median, mosaic
 
 STACKS = st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 5), st.integers(1, 4)).flatmap(
     lambda shape: arrays(np.uint16, shape, elements=st.one_of(st.just(0), st.integers(0, 65535)))
@@ -44,28 +44,17 @@ def test_a_pixel_that_lacks_a_band_is_filled_from_the_next_tile() -> None:
     np.testing.assert_array_equal(mosaic([broken, layer([20, 0])])[:, 0], [[20, 10], [21, 11]])
 
 
-@pytest.mark.parametrize(
-    ("how", "expected"),
-    [("median", [20, 25, 30, 0]), ("recent", [30, 30, 30, 0]), ("clearest", [30, 30, 30, 0])],
-)
-def test_dates_are_combined_as_asked(how: str, expected: list[int]) -> None:
-    dates = [layer([10, 0, 0, 0]), layer([20, 20, 0, 0]), layer([30, 30, 30, 0])]
-    result = combine(dates, how)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(result.pixels[0, 0], expected)
+def test_the_dates_that_saw_a_pixel_are_counted() -> None:
+    result = median([layer([10, 0, 0, 0]), layer([20, 20, 0, 0]), layer([30, 30, 30, 0])])
+    np.testing.assert_array_equal(result.pixels[0, 0], [20, 25, 30, 0])
     np.testing.assert_array_equal(result.clear_count[0], [3, 2, 1, 0])
-
-
-def test_clearest_prefers_coverage_and_then_the_newer_date() -> None:
-    dates = [layer([10, 10, 10]), layer([20, 20, 20]), layer([0, 30, 30])]
-    np.testing.assert_array_equal(combine(dates, "clearest").pixels[0, 0], [20, 20, 20])
-    np.testing.assert_array_equal(combine(dates, "recent").pixels[0, 0], [20, 30, 30])
 
 
 def test_inputs_are_left_as_they_were() -> None:
     dates = [layer([10, 0]), layer([20, 20])]
     before = [d.copy() for d in dates]
-    combine(dates, "median")
-    combine(dates, "clearest")
+    median(dates)
+    mosaic(dates)
     for now, then in zip(dates, before, strict=True):
         np.testing.assert_array_equal(now, then)
 

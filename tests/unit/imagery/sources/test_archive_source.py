@@ -13,7 +13,6 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import BadInputError, NotCoveredError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid
-from minemap_assets.imagery.files.compositing import Combine
 from minemap_assets.imagery.files.images import read_index
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import Composite
@@ -27,18 +26,14 @@ AROUND = Affine(10, 0, 499_480, 0, -10, 8_900_520)
 RULES = ArchiveRules(bands=BANDS4, date="2021-07-01")
 
 
-def source(
-    root: Path, rules: ArchiveRules = RULES, how: Combine = "median", stack_bytes: int = STACK_BYTES
-) -> ArchiveSource:
+def source(root: Path, rules: ArchiveRules = RULES, stack_bytes: int = STACK_BYTES) -> ArchiveSource:
     report = index_archive(str(root), name="test", product="planet-nicfi", rules=rules)
     assert report.refused == ()
-    return ArchiveSource(
-        "planet-nicfi", [read_index("test", str(root), report.features)], how=how, stack_bytes=stack_bytes
-    )
+    return ArchiveSource("planet-nicfi", [read_index("test", str(root), report.features)], stack_bytes=stack_bytes)
 
 
-def read(root: Path, rules: ArchiveRules = RULES, how: Combine = "median", grid: GeoBox = GRID) -> Composite:
-    return source(root, rules, how).read(grid, SEASON, BANDS4)
+def read(root: Path, rules: ArchiveRules = RULES, grid: GeoBox = GRID) -> Composite:
+    return source(root, rules).read(grid, SEASON, BANDS4)
 
 
 def test_aligned_pixels_come_through_unchanged(tmp_path: Path) -> None:
@@ -221,17 +216,14 @@ def test_tiles_of_one_day_are_one_observation(tmp_path: Path) -> None:
     assert composite.provenance.acquisitions == ("20210701_a", "20210701_b")
 
 
-@pytest.mark.parametrize(
-    ("how", "expected"), [("median", [2500, 5500]), ("recent", [3000, 2000]), ("clearest", [9000, 9000])]
-)
-def test_days_are_combined_and_counted(tmp_path: Path, how: Combine, expected: list[int]) -> None:
+def test_days_are_combined_and_counted(tmp_path: Path) -> None:
     tile(tmp_path, "2021-06-01", slice(0, 104), 9000)
     tile(tmp_path, "20210801", slice(0, 52), 2000)
     tile(tmp_path, "20210901", slice(0, 50), 1000)
     tile(tmp_path, "2021-11", slice(0, 48), 3000)
     tile(tmp_path, "20211201", slice(0, 104), 50)
-    composite = read(tmp_path, ArchiveRules(bands=BANDS4), how)
-    np.testing.assert_array_equal(composite.pixels[0, 0, [0, 31]], expected)
+    composite = read(tmp_path, ArchiveRules(bands=BANDS4))
+    np.testing.assert_array_equal(composite.pixels[0, 0, [0, 31]], [2500, 5500])
     np.testing.assert_array_equal(composite.clear_count[0, [0, 29, 31, 40]], [4, 3, 2, 1])
     assert (composite.provenance.first_date, composite.provenance.last_date) == ("2021-06-01", "2021-11-30")
 

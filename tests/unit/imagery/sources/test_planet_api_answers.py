@@ -1,12 +1,11 @@
 """What the service's answers mean, what is kept out of addresses, and settings."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+from dagster_project.registry import Registry
 from minemap_assets.errors import AuthenticationError, BadInputError, MinemapError, NotEntitledError, QuotaError
 from minemap_assets.imagery.sources.planet.api_answers import (
     KEY_VARIABLE,
@@ -24,7 +23,6 @@ from minemap_assets.imagery.sources.planet.credentials import (
     SECRET_VARIABLE,
     PlanetAuth,
 )
-from minemap_assets.imagery.sources.planet.quad_cache import Once
 from minemap_assets.project.settings import parse_settings
 
 FULL = "https://api.planet.com/basemaps/v1/mosaics/m/quads/1-2/full"
@@ -117,32 +115,10 @@ def test_the_key_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_settings() -> None:
-    settings = parse_settings('[sources.planet_basemaps]\nseries = ["Mine"]\nclarity = "auto"\nrate = 2')
-    assert settings.sources.planet_basemaps == PlanetConfig(series=("Mine",), clarity="auto", rate=2)
+    sections = Registry().parts().sections
+    settings = parse_settings('[sources.planet_basemaps]\nseries = ["Mine"]\nclarity = "auto"\nrate = 2', sections)
+    assert settings.section(PlanetConfig) == PlanetConfig(series=("Mine",), clarity="auto", rate=2)
     assert PlanetConfig(base_url="http://127.0.0.1:1/v1/").base_url == "http://127.0.0.1:1/v1"
     for wrong in ('clarity = "best"', "rate = 0", 'base_url = "api.planet.com"', 'api_key = "x"'):
         with pytest.raises(BadInputError, match="planet_basemaps"):
-            parse_settings(f"[sources.planet_basemaps]\n{wrong}")
-
-
-def test_once_for_many_threads_and_failures_are_not_kept() -> None:
-    once: Once[str, int] = Once()
-    made: list[int] = []
-    barrier = threading.Barrier(4)
-
-    def make() -> int:
-        made.append(1)
-        if len(made) == 1:
-            raise QuotaError("not now")
-        return 7
-
-    with pytest.raises(QuotaError):
-        once.get("a", make)
-
-    def ask_together(_: int) -> int:
-        barrier.wait(5)
-        return once.get("a", make)
-
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(ask_together, range(4))) == [7] * 4
-    assert len(made) == 2
+            parse_settings(f"[sources.planet_basemaps]\n{wrong}", sections)

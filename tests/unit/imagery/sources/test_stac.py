@@ -18,7 +18,8 @@ from odc.geo.geobox import GeoBox
 from minemap_assets.errors import BadInputError, RetryableError
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.imagery.files import compositing
-from minemap_assets.imagery.files.cog_layout import TooShortError, parse_layout
+from minemap_assets.imagery.files.cog_layout import parse_layout
+from minemap_assets.imagery.files.tiff_directories import TooShortError
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.stac import pixels as stac_pixels
 from minemap_assets.imagery.sources.stac.config import Collection, StacConfig

@@ -1,0 +1,63 @@
+"""What a project is put together from: every room, in the order in which data flows, and every source of imagery.
+
+A new room is a folder and a line here, and so is a new source.
+"""
+
+from dataclasses import dataclass
+
+from minemap_assets.chips import assets as chips
+from minemap_assets.graph.statement import Room
+from minemap_assets.imagery import assets as imagery
+from minemap_assets.imagery.source_kind import SourceKind
+from minemap_assets.imagery.sources.archive.kind import ARCHIVE
+from minemap_assets.imagery.sources.earth_engine.kind import EARTH_ENGINE
+from minemap_assets.imagery.sources.planet.kind import PLANET_BASEMAPS
+from minemap_assets.imagery.sources.stac.kind import STAC
+from minemap_assets.polygons import assets as polygons
+from minemap_assets.project.project import Parts
+from minemap_assets.project.settings import Section
+from minemap_assets.reference import assets as reference
+from minemap_assets.segmentation import assets as segmentation
+from minemap_assets.simulation.kind import SIMULATED
+from minemap_assets.sites import assets as sites
+from minemap_assets.tables import assets as tables
+from minemap_assets.validation import assets as validation
+
+ROOMS: tuple[Room, ...] = tuple(
+    room.ROOM
+    for room in (
+        reference,
+        sites,
+        imagery,
+        chips,
+        segmentation,
+        polygons,
+        tables,
+        validation,
+    )
+)
+
+SOURCES: tuple[SourceKind, ...] = (
+    ARCHIVE,
+    EARTH_ENGINE,
+    PLANET_BASEMAPS,
+    SIMULATED,
+    STAC,
+)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Rooms and sources; tests add their own."""
+
+    rooms: tuple[Room, ...] = ROOMS
+    sources: tuple[SourceKind, ...] = SOURCES
+
+    def parts(self) -> Parts:
+        """What a project needs to know of them: settings sections, rules over settings, and the sources themselves."""
+        sections = [section for room in self.rooms for section in room.sections]
+        sections += [
+            Section(f"sources.{kind.section}", kind.config) for kind in self.sources if kind.config is not None
+        ]
+        rules = tuple(rule for room in self.rooms for rule in room.rules)
+        return Parts(tuple(sections), rules, self.sources)

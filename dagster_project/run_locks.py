@@ -1,0 +1,57 @@
+"""Dagster runs that a killed process left behind as if they still went on: telling them apart, and closing them.
+
+A process that runs partitions holds a lock file, which the system gives back however the process ends; its runs carry
+the file's path as a tag.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from minemap_assets.lake.locks import LOCK, hold, is_held
+from minemap_assets.lake.workspaces import clear
+
+PROCESS = "minemap/process"
+"""Tag of a run: the lock file that its process holds."""
+
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+REASON = "The process that ran this was killed; the next run goes on from what it had published."
+
+
+def _folder(instance: DagsterInstance) -> Path:
+    return Path(instance.root_directory) / "processes"
+
+
+@contextmanager
+def running(instance: DagsterInstance) -> Iterator[dict[str, str]]:
+    """Tags for the runs of this process, which count as alive until the end of the context."""
+    folder = _folder(instance)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / f"{os.getpid()}-{secrets.token_hex(4)}{LOCK}"
+    with hold(lock):
+        yield {PROCESS: str(lock)}
+
+
+def close_orphans(instance: DagsterInstance) -> int:
+    """Report runs of dead processes of this machine as failed, and give back what they held; returns their number."""
+    folder, count = _folder(instance), 0
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        lock = Path(run.tags.get(PROCESS, ""))
+        if lock.parent == folder and not is_held(lock):
+            instance.report_run_failed(run, REASON)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            count += 1
+    if folder.is_dir():
+        clear(folder)
+    return count

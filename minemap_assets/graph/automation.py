@@ -1,0 +1,53 @@
+"""When an asset is asked for without anybody asking: one condition, made from what its statement says of its inputs.
+
+The running year's partition is open, and exists before any of its imagery does. So:
+yearly assets leave the latest window out; optional inputs that do not exist hold nothing up; and inputs that do not
+trigger (a model's promotion, a changed list of sites) ask for nothing: those are decisions. A partition that was kept,
+or made again with the same content, asks for nothing either: data versions are compared, not dates.
+
+A partition whose blocking check fails is not recorded as materialised, so nothing follows from it.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.partitions import YEAR
+from minemap_assets.graph.statement import Asset
+
+Condition = dg.AutomationCondition[Any]
+
+
+def condition(asset: Asset, graph: Graph) -> Condition:
+    """The asset's automation condition."""
+    terms = dg.AutomationCondition
+    eager = terms.eager()
+    found: Condition = eager.without(terms.in_latest_time_window()) if YEAR in asset.partitions.names else eager
+    missing = terms.any_deps_missing().ignore(_selection(asset, graph, lambda dep: dep.optional))
+    return found.replace("any_deps_updated", _updated(asset, graph)).replace("any_deps_missing", missing)
+
+
+def _updated(asset: Asset, graph: Graph) -> Condition:
+    """An input's content is new.
+
+    Dagster leaves out updates by a run that made this asset as well. That is right for the same partition, but the
+    neighbours across a window of years were not part of that run: there every new content counts.
+    """
+    terms = dg.AutomationCondition
+    new = terms.data_version_changed()
+    elsewhere = (new & ~terms.executed_with_root_target()) | terms.will_be_requested()
+    near = terms.any_deps_match(elsewhere).ignore(_selection(asset, graph, lambda dep: not dep.triggers))
+    around = [a for dep, a in graph.upstream(asset) if dep.mapping.reach is not None and dep.triggers]
+    if not around:
+        return near.with_label("any_deps_updated")
+    wide = terms.any_deps_match(new).allow(_keys(around))
+    return (near | wide).with_label("any_deps_updated")
+
+
+def _selection(asset: Asset, graph: Graph, which: Any) -> dg.AssetSelection:
+    return _keys([upstream for dep, upstream in graph.upstream(asset) if which(dep)])
+
+
+def _keys(assets: list[Asset]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(dg.AssetKey([a.room, a.name]) for a in assets))

@@ -1,0 +1,74 @@
+"""What a build function and a check work with: the project, the keys, the partitions that are read. Plain Python."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from minemap_assets.errors import NotFoundError
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.project.project import Project
+
+Keys = tuple[str, ...]
+"""A partition's keys in the lake, dimensions in alphabetical order; empty for an asset without partitions."""
+
+
+class Upstream(Protocol):
+    """An asset, or a family of them, as builds name what they read."""
+
+    def holds(self, ref: PartitionRef) -> bool:
+        """True for its own partitions."""
+
+
+@dataclass(frozen=True)
+class InputContext:
+    """A partition's project, keys and existing inputs."""
+
+    project: Project
+    ref: PartitionRef
+    inputs: Mapping[PartitionRef, Partition]
+
+    @property
+    def keys(self) -> Keys:
+        """The partition's keys."""
+        return self.ref.keys
+
+    def inputs_of(self, upstream: Upstream) -> dict[PartitionRef, Partition]:
+        """The partitions of one upstream asset or family that exist, in order."""
+        return {ref: partition for ref, partition in sorted(self.inputs.items()) if upstream.holds(ref)}
+
+    def input(self, upstream: Upstream) -> Partition:
+        """The only partition of an upstream asset. Raises `NotFoundError` for an optional one that does not exist."""
+        found = list(self.inputs_of(upstream).values())
+        if len(found) != 1:
+            raise NotFoundError(f"{self.ref} reads {len(found)} partitions of {upstream} and not one")
+        return found[0]
+
+
+@dataclass(frozen=True)
+class BuildContext(InputContext):
+    """What a build function works with besides: where it writes, and whom it tells how far it is."""
+
+    writer: PartitionWriter
+
+    def progress(self, done: int, total: int) -> None:
+        """Report work done on this partition."""
+        self.project.listener.progress(self.ref, done, total)
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What a check found: whether it passed, one sentence, and the facts behind it."""
+
+    passed: bool
+    sentence: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A blocking check of a partition before it is published."""
+
+    name: str
+    description: str
+    evaluate: Callable[[Partition, InputContext], CheckOutcome]

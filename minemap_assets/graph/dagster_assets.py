@@ -1,0 +1,123 @@
+"""How the statements become Dagster's: asset definitions with dependencies, checks, metadata and automation; jobs."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.graph.automation import condition
+from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.metadata import made_metadata, static_metadata
+from minemap_assets.graph.partition_states import Made, PartitionStates
+from minemap_assets.graph.partitions import lake_keys
+from minemap_assets.graph.statement import Asset, Room
+from minemap_assets.project.project import Project, ProjectHome
+
+OWNERS = ["team:mapping"]
+
+
+def asset_key(asset: Asset) -> dg.AssetKey:
+    """Room and name."""
+    return dg.AssetKey([asset.room, asset.name])
+
+
+def asset_definitions(graph: Graph, project: Project) -> list[dg.AssetsDefinition]:
+    """Every asset of the graph for Dagster. The resource `home` says where the project lies."""
+    return [_definition(asset, graph, project) for asset in graph.assets]
+
+
+def job_definitions(graph: Graph) -> list[Any]:
+    """The named jobs."""
+    return [
+        dg.define_asset_job(
+            job.name, dg.AssetSelection.assets(*(asset_key(a) for a in assets)), description=job.description
+        )
+        for job, assets in graph.jobs().items()
+    ]
+
+
+def _definition(asset: Asset, graph: Graph, project: Project) -> dg.AssetsDefinition:
+    rooms, partitions = graph.rooms, asset.partitions.definition(project)
+
+    @dg.asset(
+        name=asset.name,
+        key_prefix=[asset.room],
+        group_name=asset.room,
+        description=asset.description,
+        deps=_deps(asset, graph, project),
+        partitions_def=partitions,
+        kinds=set(asset.kinds),
+        owners=OWNERS,
+        code_version=asset.code_version,
+        check_specs=_check_specs(asset, partitions),
+        pool=asset.pool,
+        op_tags=dict(asset.op_tags),
+        automation_condition=condition(asset, graph) if asset.automated else None,
+        metadata=static_metadata(asset, graph),
+    )
+    def _asset(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[ProjectHome]
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
+        yield from _materialize(context, asset, rooms, home.open())
+
+    return _asset
+
+
+def _deps(asset: Asset, graph: Graph, project: Project) -> list[dg.AssetDep]:
+    return [
+        dg.AssetDep(
+            asset_key(upstream),
+            partition_mapping=dep.mapping.dagster(project, upstream.partitions, asset.partitions),
+        )
+        for dep, upstream in graph.upstream(asset)
+    ]
+
+
+def _check_specs(asset: Asset, partitions: dg.PartitionsDefinition[Any] | None) -> list[dg.AssetCheckSpec]:
+    """All checks block what lies downstream."""
+    with warnings.catch_warnings():
+        # Results by partition are marked as a preview; the pinned version was tried with them.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(
+                c.name, asset=asset_key(asset), description=c.description, blocking=True, partitions_def=partitions
+            )
+            for c in asset.checks
+        ]
+
+
+def _materialize(
+    context: dg.AssetExecutionContext, asset: Asset, rooms: Sequence[Room], project: Project
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
+    """Make (or keep) the partition the context names and report it.
+
+    The partition stays in the lake when a check fails, for people to look at, but its manifest says so and it is not
+    recorded as materialised: so nothing downstream starts, in this run, a later one or by automation.
+    """
+    keys = lake_keys(context.partition_key if context.has_partition_key else None)
+    ref = asset.ref(keys)
+    try:
+        made = PartitionStates(Graph(rooms, project), project).make(asset, keys)
+    except BaseException as error:
+        project.listener.failed(ref, error)
+        if isinstance(error, MinemapError):
+            raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
+        raise
+    context.log.info("%s: %s", ref, "made" if made.now else "kept, nothing it depends on has changed")
+    yield from _check_results(made)
+    facts = made_metadata(project, asset, made.manifest, made=made.now)
+    failed = [f"check {f.name} failed: {f.sentence}" for f in made.findings if not f.passed]
+    if failed:
+        project.listener.failed(ref, BadInputError("; ".join(failed)))
+        raise dg.Failure("; ".join(failed), metadata=facts)
+    project.listener.finished(ref, made.now)
+    yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
+
+
+def _check_results(made: Made) -> list[dg.AssetCheckResult]:
+    return [
+        dg.AssetCheckResult(passed=f.passed, check_name=f.name, description=f.sentence, metadata=dict(f.facts))
+        for f in made.findings
+    ]

@@ -1,0 +1,135 @@
+"""An asset, stated once: what Dagster is told of it, what it is made from, and the function that makes it.
+
+A room's `assets.py` holds one `Asset` for each thing it makes and one `Room` that lists them. Everything else follows
+from these: Dagster's assets, jobs and automation (`dagster_assets.py`), the order in which the command line walks
+(`graph.py`), and whether a partition is current (`partition_states.py`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from minemap_assets.graph.context import BuildContext, Check, Keys
+from minemap_assets.graph.partitions import PartitionMapping, Partitions, along_shared_dimensions, unpartitioned
+from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.project.project import Project
+from minemap_assets.project.settings import Section
+
+
+def _nothing(_: Project, __: Keys) -> Any:
+    return {}
+
+
+def _yes(_: Project) -> bool:
+    return True
+
+
+def _intact(_: Project, __: Keys) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Job:
+    """A named job that a schedule, a sensor or a person starts; assets say which one they belong to."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Dep:
+    """An upstream asset or family, and which of its partitions are read.
+
+    An `optional` partition is used where it exists and holds nothing up. `triggers` is False where its update asks for
+    nothing by itself.
+    """
+
+    upstream: "Asset | AssetFamily"
+    mapping: PartitionMapping = along_shared_dimensions
+    optional: bool = False
+    triggers: bool = True
+
+
+@dataclass(frozen=True)
+class ColumnOrigin:
+    """An upstream column: the name of a direct dependency (or of the asset itself) and the column there."""
+
+    asset: str
+    column: str
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What is known of a table before it exists: columns' descriptions beside the shared ones, and their origins."""
+
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, tuple[ColumnOrigin, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asset:
+    """One asset. Room, key prefix, group and folder of the lake are one word.
+
+    `settings` gives what of the settings and other files of the project the result depends on, as JSON values, and only
+    that: with the contents of what is read and `code_version` it makes the fingerprint. `automated` assets are asked
+    for by automation when inputs change; others belong to a `job`. `by_decision`: once made, it stays until somebody
+    asks for another one by name. `applies` is False where a project has nothing to make it from. `intact` is False where
+    something kept outside the lake is gone.
+    """
+
+    room: str
+    name: str
+    description: str
+    build: Callable[[BuildContext], Outcome]
+    partitions: Partitions = unpartitioned
+    deps: tuple[Dep, ...] = ()
+    settings: Callable[[Project, Keys], Any] = _nothing
+    code_version: str = "1"
+    checks: tuple[Check, ...] = ()
+    kinds: frozenset[str] = frozenset({"parquet"})
+    pool: str | None = None
+    op_tags: Mapping[str, Any] = field(default_factory=dict)
+    automated: bool = False
+    job: Job | None = None
+    by_decision: bool = False
+    columns: ColumnFacts = ColumnFacts()
+    applies: Callable[[Project], bool] = _yes
+    intact: Callable[[Project, Keys], bool] = _intact
+
+    def __str__(self) -> str:
+        return f"{self.room}/{self.name}"
+
+    def ref(self, keys: Keys = ()) -> PartitionRef:
+        """The partition these keys name."""
+        return PartitionRef(self.room, self.name, keys)
+
+    def holds(self, ref: PartitionRef) -> bool:
+        """True for its own partitions."""
+        return (ref.room, ref.asset) == (self.room, self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class AssetFamily:
+    """Assets of one kind, as many as the project names. `member` states one; `others` are the room's other assets."""
+
+    room: str
+    names: Callable[[Project], tuple[str, ...]]
+    member: Callable[[str], Asset]
+    others: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.room}/*"
+
+    def holds(self, ref: PartitionRef) -> bool:
+        """True for partitions of its members."""
+        return ref.room == self.room and ref.asset not in self.others
+
+
+@dataclass(frozen=True)
+class Room:
+    """One stage: its assets in the order in which data flows, its settings, and rules over a project's settings."""
+
+    name: str
+    assets: tuple[Asset | AssetFamily, ...]
+    sections: tuple[Section, ...] = ()
+    rules: tuple[Callable[[Project], None], ...] = ()

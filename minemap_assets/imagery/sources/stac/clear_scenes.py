@@ -1,0 +1,32 @@
+"""How many clear views of a place a season should hold, by the open catalogues alone."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.imagery.seasons import Season, months
+from minemap_assets.imagery.sources.stac.config import StacConfig
+from minemap_assets.imagery.sources.stac.search import Catalogues
+from minemap_assets.imagery.sources.stac.services import Services
+
+
+def clear_scenes(config: StacConfig, outlines: Sequence[BaseGeometry], season: Season) -> dict[date, float]:
+    """Overpasses by month, each counted as the share of it without cloud; the mean over places (EPSG:4326)."""
+    services = Services(config)
+    clients = {c.endpoint: services.catalogue(c.endpoint) for c in config.collections}
+    catalogues = Catalogues(config.collections, clients, config.gap_days)
+    counts = dict.fromkeys((month.start for month in months(season)), 0.0)
+    try:
+        for outline in outlines:
+            overpasses: dict[tuple[str, str], float] = {}
+            for scene in catalogues.select(outline, season).scenes:
+                if scene.cloud_cover <= config.max_cloud_cover:
+                    clear = 1.0 - scene.cloud_cover / 100.0
+                    overpasses[scene.overpass] = max(clear, overpasses.get(scene.overpass, 0.0))
+            for (day, _), clear in overpasses.items():
+                month = max(start for start in counts if start <= date.fromisoformat(day))
+                counts[month] += clear / len(outlines)
+    finally:
+        services.close()
+    return counts

@@ -1,0 +1,16 @@
+"""Telling whoever started work how it goes on: progress inside a partition, and how each partition came out."""
+
+from minemap_assets.lake.manifests import PartitionRef
+
+
+class Listener:
+    """Hears everything and tells nobody; the command line listens with one of its own."""
+
+    def progress(self, ref: PartitionRef, done: int, total: int) -> None:
+        """Items of a partition that are done, and all of them."""
+
+    def finished(self, ref: PartitionRef, made: bool) -> None:
+        """A partition is whole: made now, or found current."""
+
+    def failed(self, ref: PartitionRef, error: BaseException) -> None:
+        """A partition could not be made."""

@@ -1,0 +1,30 @@
+"""What simulated pixels need: only disk and time."""
+
+from dataclasses import dataclass
+
+from odc.geo.geobox import GeoBox
+
+from minemap_assets.imagery.costs import KNOWN, Cost, Job, stored_bytes
+from minemap_assets.imagery.seasons import Season
+from minemap_assets.simulation.config import NAME
+
+_SECONDS_PER_SITE = 1.0
+"""Assumed time for a site and season."""
+
+
+@dataclass(frozen=True)
+class SimulatedCosts:
+    """Pixels by formula."""
+
+    name: str = NAME
+
+    def serves(self, grid: GeoBox, season: Season) -> bool:  # noqa: ARG002
+        """True everywhere."""
+        return True
+
+    def cost(self, job: Job) -> Cost:
+        """Only disk and time."""
+        seconds = len(job.grids) * _SECONDS_PER_SITE
+        return Cost(
+            site_years=len(job.grids), stored_bytes=stored_bytes(job), seconds=seconds, basis=frozenset({KNOWN})
+        )

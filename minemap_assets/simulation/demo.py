@@ -1,0 +1,88 @@
+"""The demo's inputs, written as a person would write them: settings, regions, reference files of a simulated world."""
+
+import tempfile
+from pathlib import Path
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.project.project import Project
+from minemap_assets.project.regions import REGIONS_PATH, region_from_file, write_regions
+from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.reference.catalogue import CATALOGUE_PATH, register
+from minemap_assets.reference.registered import PROMOTED_SITES_PATH
+from minemap_assets.simulation.config import SimulatedConfig
+from minemap_assets.simulation.world import World
+
+LICENCE = "CC0-1.0 (simulated)"
+
+INPUTS = (SETTINGS_PATH, REGIONS_PATH, CATALOGUE_PATH, PROMOTED_SITES_PATH)
+"""What the demo writes, and never over what another project has."""
+
+MARK = "# Settings of the demo"
+
+SETTINGS = """\
+{mark}: a simulated world, Planet until 2024 and Sentinel-2 from 2025.
+
+[imagery]
+products = [
+  {{ product = "planet-nicfi", until = 2024 }},
+  {{ product = "sentinel-2-l2a", from = 2025 }},
+]
+reference_year = {reference_year}
+
+[imagery.sources]
+planet-nicfi = ["simulated"]
+sentinel-2-l2a = ["simulated"]
+sentinel-2-l1c = ["simulated"]
+
+[sources.simulated]
+world = "{world}"
+{more}"""
+
+SMALL_MODEL = """
+# A model small enough for a world of four mines.
+[segmentation]
+hidden_sizes = [8, 16, 16, 32]
+heads = [1, 2, 2, 4]
+decoder_width = 16
+steps = 60
+crop = 96
+batch_size = 4
+validate_every = 30
+"""
+MORE = {"tiny": SMALL_MODEL}
+
+
+def prepare(project: Project, world: World) -> None:
+    """Write the demo's inputs into an empty lake; a demo's own lake is left as it is.
+
+    Raises `BadInputError` where the lake belongs to another project, or to the demo of another world.
+    """
+    store = project.lake.store
+    more = MORE.get(world.name, "")
+    settings = SETTINGS.format(mark=MARK, world=world.name, reference_year=world.reference_year, more=more)
+    if store.size(SETTINGS_PATH) is not None and store.read_bytes(SETTINGS_PATH).startswith(MARK.encode()):
+        held = project.section(SimulatedConfig).world
+        if held != world.name:
+            raise BadInputError(
+                f"{store.root} holds the demo of the world {held!r}; use --world {held}, or set MINEMAP_HOME and "
+                "MINEMAP_STATE to empty folders"
+            )
+        if store.size(REGIONS_PATH) is not None:
+            return
+    elif found := [path for path in INPUTS if store.size(path) is not None]:
+        raise BadInputError(
+            f"{store.root} holds another project ({found[0]}); set MINEMAP_HOME and MINEMAP_STATE to empty folders for "
+            "the demo"
+        )
+    from minemap_assets.simulation.export import write_inputs
+
+    store.write_bytes(SETTINGS_PATH, settings.encode())
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs = write_inputs(world, Path(scratch))
+        register(store, inputs.broad, name="simulated_broad", kind="polygons", licence=LICENCE, role="outlines")
+        register(store, inputs.precise, name="simulated_precise", kind="polygons", licence=LICENCE, role="labels")
+        register(store, inputs.boundaries, name="country_boundaries", kind="boundaries", licence=LICENCE)
+        register(store, inputs.points, name="validation_points", kind="points", licence=LICENCE)
+        regions = [region_from_file(path, slug) for slug, path in sorted(inputs.regions.items())]
+        store.write_bytes(PROMOTED_SITES_PATH, inputs.promoted.read_bytes())
+        store.write_bytes(REGIONS_PATH, write_regions(regions))  # last: says that the others are there
