@@ -1,6 +1,6 @@
 """The process environment, read once, where the code location is assembled.
 
-What belongs here: environment variables and their defaults. What does not: a project's settings (`minemap.toml`).
+A project's own settings lie in the lake (`inputs/minemap.toml`, read by `minemap_assets/project/settings.py`).
 """
 
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""How steps are run.
-
-What belongs here: choosing the executor of the code location. What does not: which asset wants which machine.
-"""
+"""How steps are run."""
 
 import dagster as dg
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dagster_project.definitions import build_definitions
+from dagster_project.definitions import build_definitions, home_of
 from dagster_project.environment import read_environment
-from dagster_project.resources import project_from
+from dagster_project.registry import Registry
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.lake.manifests import PartitionRef
@@ -24,7 +24,7 @@ from minemap_assets.project.project import Project
 mpl.use("Agg")
 
 PICTURES = Path(__file__).parent / "pictures"
-ROOMS = ("reference", "sites", "imagery", "chips", "segmentation", "polygons", "tables", "validation")
+ROOMS = tuple(room.name for room in Registry().rooms)
 COLOURS = ("#6b7280", "#0f766e", "#2563eb", "#7c3aed", "#b91c1c", "#c2410c", "#15803d", "#a16207")
 OUTLINE = "#ffd400"
 
@@ -123,9 +123,10 @@ def main() -> None:
     """Draw both pictures."""
     warnings.simplefilter("ignore")
     environment = read_environment()
-    project = project_from(environment)
+    home = home_of(environment)
+    project = home.open()
     PICTURES.mkdir(exist_ok=True)
-    draw_graph(build_definitions(environment, project), PICTURES / "graph.png")
+    draw_graph(build_definitions(environment, home), PICTURES / "graph.png")
     draw_years(project, PICTURES / "years.png")
 
 

@@ -1,1 +1,1 @@
-"""The rooms of minemap, in the order data flows; each room's door is its `assets.py`."""
+"""The rooms of minemap and what they stand on; what a room makes is stated in its `assets.py`."""

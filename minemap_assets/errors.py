@@ -1,7 +1,4 @@
-"""The one error hierarchy of the project.
-
-What belongs here: exception classes that say what a caller may do about a failure. What does not: messages or
-handling of a particular service; those live with the code that talks to it.
+"""The one error hierarchy of the project: each class says what a caller may do about a failure.
 
 Falling through to the next source of the same product is right for `NotFoundError` and its children only;
 `RetryableError`, `QuotaError` and `AuthenticationError` fail the site, which then waits for a rerun.

@@ -1,8 +1,4 @@
-"""What is wrong with a setting, in words for the person who wrote it.
-
-What belongs here: one sentence for what pydantic found, and the name that was probably meant. What does not: the rules
-themselves (every room's `config.py`).
-"""
+"""What is wrong with a setting, in words for the person who wrote it."""
 
 import typing
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,8 +1,4 @@
-"""`minemap reference fetch`: published data sets by their address.
-
-What belongs here: options, the download's client and what a person is told. What does not: which data sets there are
-(`reference/datasets.py`) and checking them (`reference/fetching.py`).
-"""
+"""`minemap reference fetch`: published data sets by their address."""
 
 import shutil
 from pathlib import Path

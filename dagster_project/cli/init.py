@@ -1,5 +1,4 @@
-"""`minemap init`: a settings file to begin with.
-"""
+"""`minemap init`: a settings file to begin with."""
 
 from dagster_project.cli.advice import say_next_steps
 from dagster_project.cli.context import console, open_session

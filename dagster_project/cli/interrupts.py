@@ -1,7 +1,5 @@
 """Interruption: Ctrl-C and SIGTERM end a command within seconds, whatever it is doing.
 
-What belongs here: noticing the signals and seeing to the end. What does not: what a command says when it ends.
-
 Python runs a signal's handler between two instructions of the main thread, so a long call into C delays it, and Dagster
 puts handlers of its own in place while a step runs. So a second thread listens as well: it remembers that a stop was
 asked for, and ends the process where the main thread does not come to it in time. Nothing is lost by that: what is

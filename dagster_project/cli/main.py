@@ -1,7 +1,4 @@
-"""The command `minemap`: its sub-commands, and how an error becomes one sentence and an exit code.
-
-What belongs here: putting commands together. What does not: what any of them does.
-"""
+"""The command `minemap`: its sub-commands, and how an error becomes one sentence and an exit code."""
 
 import os
 import signal

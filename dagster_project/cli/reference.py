@@ -1,7 +1,4 @@
-"""`minemap reference`: polygon sets, boundaries and validation points from local files.
-
-What belongs here: options and what a person is told. What does not: reading and checking files (`reference/`).
-"""
+"""`minemap reference`: polygon sets, boundaries and validation points from local files."""
 
 import tempfile
 from pathlib import Path

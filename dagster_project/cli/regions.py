@@ -1,7 +1,4 @@
-"""`minemap regions`: the areas a project maps.
-
-What belongs here: options and what a person is told. What does not: what makes a region good (`reference/regions.py`).
-"""
+"""`minemap regions`: the areas a project maps."""
 
 import re
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""`minemap sites`: sites that a person adds.
-
-What belongs here: options and what a person is told. What does not: what a site is (`minemap_assets/sites/`).
-"""
+"""`minemap sites`: sites that a person adds."""
 
 from pathlib import Path
 from typing import Annotated

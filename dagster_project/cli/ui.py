@@ -1,7 +1,4 @@
-"""`minemap ui`: the Dagster UI on this project's instance.
-
-What belongs here: starting the server. What does not: anything it shows.
-"""
+"""`minemap ui`: the Dagster UI on this project's instance."""
 
 import errno
 import os

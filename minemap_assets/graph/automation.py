@@ -1,9 +1,9 @@
-"""When an asset is asked for without anybody asking: one condition, made from what its statement says of its inputs.
+"""When an asset is made without anybody starting it: one condition, made from what its statement says of its inputs.
 
-The running year's partition is open, and exists before any of its imagery does. So:
-yearly assets leave the latest window out; optional inputs that do not exist hold nothing up; and inputs that do not
-trigger (a model's promotion, a changed list of sites) ask for nothing: those are decisions. A partition that was kept,
-or made again with the same content, asks for nothing either: data versions are compared, not dates.
+The running year's partition is open, and exists before any of its imagery does. So: yearly assets leave the latest
+window out; optional inputs that do not exist hold nothing up; and inputs that do not trigger (a model's promotion, a
+changed list of sites) ask for nothing: those are decisions. A partition that was kept, or made again with the same
+content, asks for nothing either: data versions are compared, not dates.
 
 A partition whose blocking check fails is not recorded as materialised, so nothing follows from it.
 """

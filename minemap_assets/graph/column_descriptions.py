@@ -1,7 +1,4 @@
-"""What each column of the project's tables means, said once.
-
-What belongs here: one sentence a column, with units. What does not: which table has which columns (each room).
-"""
+"""What each column of the project's tables means, said once."""
 
 from types import MappingProxyType
 

@@ -73,8 +73,8 @@ class Asset:
     `settings` gives what of the settings and other files of the project the result depends on, as JSON values, and only
     that: with the contents of what is read and `code_version` it makes the fingerprint. `automated` assets are asked
     for by automation when inputs change; others belong to a `job`. `by_decision`: once made, it stays until somebody
-    asks for another one by name. `applies` is False where a project has nothing to make it from. `intact` is False where
-    something kept outside the lake is gone.
+    asks for another one by name. `applies` is False where a project has nothing to make it from. `intact` is False
+    where something kept outside the lake is gone.
     """
 
     room: str

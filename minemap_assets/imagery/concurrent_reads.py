@@ -1,8 +1,5 @@
 """Reading many sites, several at a time, and handing each over as soon as it is there.
 
-What belongs here: threads, their bound, and ending them. What does not: what is done with a composite (`build.py`) and
-how fast a service may be asked (`transport_rules.py`).
-
 However many sites are asked for, at most `workers` are being read, and beside them one composite waits and one is
 being stored. Whatever ends the reading before its time (Ctrl-C, Dagster cancelling the run, a full disk) stops the
 sources at once: what has not begun does not begin, and what has begun sends no further request.

@@ -1,7 +1,4 @@
-"""The heap of a process whose threads take and give back large arrays.
-
-What belongs here: settings of the C library's allocator. What does not: how large arrays may be (a source's settings).
-"""
+"""The C library's memory arenas in a process whose threads take and give back large arrays."""
 
 import ctypes
 

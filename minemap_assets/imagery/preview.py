@@ -1,7 +1,4 @@
-"""The small picture of a partition: a strip of its sites, for the eye of whoever opens the asset.
-
-What belongs here: thumbnails of composites. What does not: arranging them (`geo/pictures.py`), and full-size pictures.
-"""
+"""The small picture of a partition: a strip of its sites, for the eye of whoever opens the asset."""
 
 from collections.abc import Sequence
 

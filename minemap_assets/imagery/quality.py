@@ -1,7 +1,6 @@
 """How good one composite is: how much of it was seen, how often, and its largest gaps in space and in time.
 
-What belongs here: measures of one composite, with their definitions. What does not: sums over sites and years (the
-table `imagery_clarity`), and what is good enough (`checks.py`).
+What is good enough is decided in `checks.py`.
 """
 
 from collections.abc import Sequence

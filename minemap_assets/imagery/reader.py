@@ -1,8 +1,4 @@
-"""Reading a published imagery partition.
-
-What belongs here: the index and the pixels of one region and season, as the rooms after this one see them. What does
-not: making them (`build.py`).
-"""
+"""Reading a published imagery partition: its index and its pixels, as the rooms after this one see them."""
 
 from dataclasses import dataclass
 

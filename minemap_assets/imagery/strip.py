@@ -1,6 +1,6 @@
 """A strip of years: the same ground year after year, for the eye.
 
-What belongs here: arranging composites of several years in one picture. What does not: reading them (`reader.py`).
+The small picture of one partition is made in `preview.py`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -70,9 +70,9 @@ class PartitionWriter:
     def add(self, name: str, *, content_key: str | None = None) -> None:
         """Take over the staged file or folder `name`.
 
-        With `content_key`, the fingerprint of this one file, it is published at once under a name that carries it, and a later
-        run may `reuse` it. Folders are published under the partition's fingerprint. Other files wait for the commit, so
-        that until then the old partition stays as its manifest describes it.
+        With `content_key`, the fingerprint of this one file, it is published at once under a name that carries it, and
+        a later run may `reuse` it. Folders are published under the partition's fingerprint. Other files wait for the
+        commit, so that until then the old partition stays as its manifest describes it.
         """
         staged = self._staging / name
         if staged.is_dir():

@@ -5,8 +5,8 @@ import geopandas as gpd
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import Check, CheckOutcome, InputContext
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.polygons.quality import Finding, countries_known, positive_areas, valid_geometries
+from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 
 
 def _polygons(partition: Partition) -> gpd.GeoDataFrame:

@@ -1,6 +1,7 @@
 """Settings of the polygons room and its two presets."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,7 +22,7 @@ class PolygonsConfig(PresetModel):
     What lies outside every country goes to the nearest one within `border_tolerance_km` (coast lines are generalised).
     """
 
-    PARITY = {"window": 1, "holes": "all", "min_area_km2": 0.0}
+    PARITY: ClassVar[Mapping[str, Any]] = {"window": 1, "holes": "all", "min_area_km2": 0.0}
     """Paper, postprocessing: one year on each side, every hole filled, nothing too small."""
 
     rule: Literal["intersect"] = "intersect"

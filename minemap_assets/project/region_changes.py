@@ -1,7 +1,6 @@
 """Editing the list of regions: every change is a new mapping and a sentence on what follows from it.
 
-What belongs here: add, replace, retire, restore, rename, split. What does not: storing the list (`regions.py` and the
-lake). Nothing is ever deleted: partitions of a region outlive it.
+Nothing is ever deleted: partitions of a region outlive it.
 """
 
 import math

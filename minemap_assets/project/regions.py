@@ -1,7 +1,6 @@
 """Regions: named areas of interest, and the versioned GeoJSON file that holds them.
 
-What belongs here: the value, its checks, reading and writing. What does not: editing the list (`region_changes.py`),
-and what products and seasons mean (the imagery room).
+The list is edited in `region_changes.py`.
 """
 
 import json

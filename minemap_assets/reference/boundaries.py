@@ -1,8 +1,4 @@
-"""Country boundaries: one valid geometry for each ISO code.
-
-What belongs here: reading codes and names as publishers spell them. What does not: deciding which country a polygon
-lies in (the polygons room).
-"""
+"""Country boundaries: one valid geometry for each ISO code."""
 
 import re
 from collections.abc import Sequence

@@ -1,8 +1,5 @@
 """The catalogue of reference files: what was registered, from where, under which licence, and its checksum.
 
-What belongs here: copying files into the lake and describing them. What does not: turning them into tables
-(`polygon_sets.py`, `boundaries.py`, `points.py`).
-
 Files are kept byte for byte as they were given, under `inputs/reference/<name>/<start of checksum>/`, so that a file
 that replaces another never overwrites it while somebody reads. A Shapefile, which is several files, is kept as one
 uncompressed zip archive with fixed dates (`<stem>.shp.zip`), the same bytes for the same parts.

@@ -1,8 +1,5 @@
 """Fetching a published data set: downloaded, compared with its checksum of before, counted and registered.
 
-What belongs here: what is fetched from where, and the record of it. What does not: how a file is downloaded (whoever
-calls brings that), and what registering means (`catalogue.py`).
-
 `inputs/reference/fetched.json` keeps, for every address, the checksum of what it gave the first time.
 """
 

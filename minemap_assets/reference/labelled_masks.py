@@ -1,6 +1,6 @@
 """Raster masks as polygons: labels that people drew on images become a polygon set like any other.
 
-What belongs here: outlines on pixel edges, and which mask belongs to which group. What does not: the images' pixels.
+Whether a mask lies on its image is checked in `imagery/sources/archive/label_pairs.py`.
 """
 
 import re

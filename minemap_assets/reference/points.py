@@ -1,6 +1,6 @@
 """Validation points: places labelled mine or not mine, year by year.
 
-What belongs here: reading labels as people write them. What does not: statistics (the validation room).
+Maps are compared with them in `validation/points.py`.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Polygon sets: published or own mining polygons as one table of valid single polygons.
 
-What belongs here: repair, ids and groups of one registered set. What does not: uniting sets (the sites room).
+One registered set at a time: sets are united in `sites/ground_truth.py`.
 """
 
 import hashlib

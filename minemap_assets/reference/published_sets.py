@@ -1,7 +1,5 @@
 """Published reference data sets: where they are to be had, under which licence, and what they hold.
 
-What belongs here: facts, as their publishers state them. What does not: fetching (`fetching.py`).
-
 No checksum is stated here: the first file that is fetched has its checksum written down, and later ones are compared
 with it. Counts are those of the publications.
 """

@@ -1,6 +1,7 @@
 """Settings of the sites room."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,7 +20,7 @@ class SitesConfig(PresetModel):
     region for a pilot: a larger sample holds a smaller one.
     """
 
-    PARITY = {"large": "squeeze"}
+    PARITY: ClassVar[Mapping[str, Any]] = {"large": "squeeze"}
 
     min_pixels: int = Field(512, ge=2)
     window_factor: float = Field(2.0, ge=1.0)

@@ -18,9 +18,7 @@ from minemap_assets.reference.registered import PROMOTED_SITES_PATH
 DIGITS = 8
 
 
-def promote(
-    store: Store, source: Path, note: str, *, layer: str | None = None, crs: str | None = None
-) -> int:
+def promote(store: Store, source: Path, note: str, *, layer: str | None = None, crs: str | None = None) -> int:
     """Add the outlines of a vector file to the promoted ones; returns how many are new.
 
     An outline that is there already is left as it is. Raises `BadInputError` for a file without polygons.

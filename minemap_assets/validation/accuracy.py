@@ -1,7 +1,5 @@
 """Accuracy measures of a binary map against labelled points.
 
-What belongs here: counts and ratios. What does not: which points and which map (`points.py`).
-
 Names are the field's: user's accuracy is precision, producer's accuracy is recall. These are plain, unweighted
 estimates, as in the seed paper (section Validation); they describe the points, and only a design-based estimate
 describes the ground.

@@ -1,7 +1,5 @@
 """Source continuity: the reference year as two products show it, on the same pixels.
 
-What belongs here: comparing masks of one site between products. What does not: making masks (`segmentation/`).
-
 A series that changes its product is only as good as their agreement: the area ratio says by how much mapped areas jump
 at the swap for no reason on the ground, IoU whether the same ground is meant.
 """

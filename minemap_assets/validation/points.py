@@ -1,7 +1,5 @@
 """Reference validation: yearly maps and reference outlines against labelled points.
 
-What belongs here: which points are compared with which polygons. What does not: the measures (`accuracy.py`).
-
 A point outside every polygon counts as not mapped, also where no site is near: the map says that there is no mine.
 """
 

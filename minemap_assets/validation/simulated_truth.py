@@ -30,9 +30,7 @@ class Agreement:
 
 def compare(project: Project, world: World, years: tuple[int, ...]) -> list[Agreement]:
     """Agreement of the yearly tables with the truth, by year and country."""
-    countries = read_geoparquet(
-        project.lake.open(COUNTRY_BOUNDARIES.ref()).file("boundaries.parquet")
-    )
+    countries = read_geoparquet(project.lake.open(COUNTRY_BOUNDARIES.ref()).file("boundaries.parquet"))
     rows: list[Agreement] = []
     for year in years:
         partition = project.lake.open(POLYGON_TABLE.ref((str(year),)))

@@ -30,9 +30,10 @@ from cloudy_scenes import (
     within,
     write,
 )
+from dagster_project.registry import Registry
 from minemap_assets.errors import NotCoveredError, NotFoundError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns, utm_epsg
-from minemap_assets.graph.materialization import CheckOutcome
+from minemap_assets.graph.context import CheckOutcome, InputContext
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
 from minemap_assets.imagery.files.images import read_index
@@ -40,13 +41,12 @@ from minemap_assets.imagery.products import product
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import Composite
-from minemap_assets.imagery.sources.archive.catalogue import open_archive
 from minemap_assets.imagery.sources.archive.index import ArchiveRules, IndexReport, index_archive
 from minemap_assets.imagery.sources.archive.source import ArchiveSource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Outcome, PartitionRef
 from minemap_assets.lake.partitions import Partition, PartitionWriter
-from minemap_assets.project.project import Project
+from minemap_assets.project.project import ProjectHome
 from same_pixels import Picture, Plane, through_stac
 from stac_service import World
 from stac_world import write_cog
@@ -165,7 +165,8 @@ def build(lake: Lake, grids: dict[str, GeoBox], sources: list[ArchiveSource], se
 def checked(lake: Lake, partition: Partition) -> CheckOutcome:
     """The partition's check, under the default settings."""
     (check,) = COVERAGE_CHECKS
-    return check.evaluate(partition, Project(lake, {"archive": lambda r: open_archive(r.product, r.lake.store)}))
+    project = ProjectHome(lake, Registry().parts()).open()
+    return check.evaluate(partition, InputContext(project, REF, {}))
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from commands import DEMO, Command, Ended
-from dagster_project.graph import stages
 from dagster_project.instance import open_instance
-from dagster_project.orphans import UNFINISHED
+from dagster_project.run_locks import UNFINISHED
+from minemap_assets.graph.graph import Graph
 from tiny import YEARS, Chain, at_work
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -40,7 +40,7 @@ def kind_of(room: str, asset: str) -> str:
 
 def kinds(chain: Chain) -> set[str]:
     """Kinds of all assets of the graph."""
-    return {kind_of(recipe.room, recipe.asset) for stage in stages(chain.project) for recipe in stage.recipes}
+    return {kind_of(asset.room, asset.name) for asset in Graph(chain.registry.rooms, chain.project).assets}
 
 
 def kills(chain: Chain) -> Iterator[tuple[str, Ended]]:

@@ -12,8 +12,7 @@ from dagster_project.runner import State
 from gaps import Gaps, Place, place
 from minemap_assets.errors import RetryableError
 from minemap_assets.geo.raster import read_raster
-from minemap_assets.project.project import REGIONS_PATH
-from minemap_assets.project.regions import Region, write_regions
+from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.reference.catalogue import register
 from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from minemap_assets.sites.windows import iter_sites
@@ -65,7 +64,7 @@ def removed(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """One site of the first region has no image in the middle year."""
     gone, where = next(iter(sites(finished, ALDER).items()))
     gaps = Gaps(uncovered={where})
-    chain = finished.copied(tmp_path_factory.mktemp("removed") / "copy", gaps.factories())
+    chain = finished.copied(tmp_path_factory.mktemp("removed") / "copy", gaps.registry())
     forget(chain, ALDER, YEAR)
     report = chain.run()
     assert not report.failures
@@ -115,7 +114,7 @@ def test_summaries_cover_less_and_add_up(finished: Chain, removed: tuple[Chain, 
 
 def test_a_year_that_nobody_saw_has_no_areas_at_all(finished: Chain, tmp_path: Path) -> None:
     gaps = Gaps(uncovered={at(p, LAST) for region in (ALDER, BIRCH) for p in sites(finished, region).values()})
-    chain = finished.copied(tmp_path / "copy", gaps.factories())
+    chain = finished.copied(tmp_path / "copy", gaps.registry())
     for region in (ALDER, BIRCH):
         forget(chain, region, LAST)
     report = chain.run(years=(LAST,))
@@ -137,7 +136,7 @@ def test_a_year_that_nobody_saw_has_no_areas_at_all(finished: Chain, tmp_path: P
 def test_masks_keep_what_was_not_observed_apart_from_what_is_no_mine(finished: Chain, tmp_path: Path) -> None:
     half, where = next(iter(sites(finished, ALDER).items()))
     gaps = Gaps(unseen={where: slice(0, 40)})
-    chain = finished.copied(tmp_path / "copy", gaps.factories())
+    chain = finished.copied(tmp_path / "copy", gaps.registry())
     forget(chain, ALDER, YEAR)
     assert not chain.run(years=(YEAR,)).failures
     stored = read_raster(chain.open("segmentation", "raw_masks", ALDER, str(YEAR)).file(f"{half}.tif")).pixels[0]
@@ -155,7 +154,7 @@ def test_masks_keep_what_was_not_observed_apart_from_what_is_no_mine(finished: C
 def test_a_failed_site_is_named_and_alone_asked_for_again(finished: Chain, tmp_path: Path) -> None:
     late, where = next(iter(sites(finished, ALDER).items()))
     gaps = Gaps(failing={where: RetryableError("the service is overloaded")})
-    chain = finished.copied(tmp_path / "copy", gaps.factories())
+    chain = finished.copied(tmp_path / "copy", gaps.registry())
     forget(chain, ALDER, YEAR)
     report = chain.run()
     assert [str(f.ref) for f in report.failures] == [f"imagery[{ALDER}|{YEAR}]"]
@@ -183,7 +182,7 @@ def test_a_failed_site_is_named_and_alone_asked_for_again(finished: Chain, tmp_p
 def test_a_cloudy_partition_waits_for_a_person_and_not_for_a_second_run(finished: Chain, tmp_path: Path) -> None:
     cloudy, where = next(iter(sites(finished, ALDER).items()))
     gaps = Gaps(unseen={where: slice(0, 60)})
-    chain = finished.copied(tmp_path / "copy", gaps.factories())
+    chain = finished.copied(tmp_path / "copy", gaps.registry())
     forget(chain, ALDER, YEAR)
     for _ in range(2):
         report = chain.run(years=(YEAR,))

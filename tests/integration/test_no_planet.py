@@ -17,22 +17,23 @@ import stac_world
 from commands import Ended, command
 from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.imagery.cost_models import without_deadline
 from minemap_assets.imagery.costs import ASSUMED
-from minemap_assets.imagery.recipes import IMAGERY
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.stac import forecast as stac_forecast
 from minemap_assets.imagery.sources.stac.blocks import FIRST_BYTES
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.planning.estimates import Wanted, estimate
-from minemap_assets.project.project import PROMOTED_SITES_PATH, REGIONS_PATH, Project
-from minemap_assets.project.regions import region_from_file, write_regions
+from minemap_assets.project.project import ProjectHome
+from minemap_assets.project.regions import REGIONS_PATH, region_from_file, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.simulation.source import SimulatedSource
+from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 from minemap_assets.sites.promotion import promote
-from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
 from minemap_assets.sites.windows import site_grid
 from planet_world import Running, monthly, served, write_mosaics
+from projects import make
 from stac_service import World
 from stac_world import Shot
 from tiny import WORLD, Chain
@@ -223,15 +224,15 @@ def layout(request: pytest.FixtureRequest) -> Layout:
     return found
 
 
-def with_sites(project: Project, layout: Layout, folder: Path) -> None:
+def with_sites(home: ProjectHome, layout: Layout, folder: Path) -> None:
     """A region of the tile's ground, and its sites."""
-    store = project.lake.store
+    store = home.lake.store
     gpd.GeoDataFrame(geometry=[footprint(layout.tile)], crs="EPSG:32722").to_file(folder / "region.geojson")
     layout.outlines().to_file(folder / "mines.geojson")
     store.write_bytes(REGIONS_PATH, write_regions([region_from_file(folder / "region.geojson", REGION)]))
-    promote(store, PROMOTED_SITES_PATH, folder / "mines.geojson", "drawn for a test")
-    for recipe in (GROUND_TRUTH, SITES):
-        recipe.make(project, (REGION,))
+    promote(store, folder / "mines.geojson", "drawn for a test")
+    for asset in (GROUND_TRUTH, SITES):
+        make(home.open(), asset, REGION)
 
 
 @pytest.fixture
@@ -246,7 +247,7 @@ def team(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         world.fill(layout.shots(), ground=layout.ground())
         team = Team(Chain(tmp_path / "project"), world, stack.enter_context(served(tmp_path / "planet")))
         team.settle()
-        with_sites(team.chain.project, layout, tmp_path)
+        with_sites(team.chain.project_home, layout, tmp_path)
         yield team
 
 
@@ -279,12 +280,11 @@ def test_a_year_without_planet_takes_what_its_plan_said(team: Team) -> None:
 @pytest.mark.parametrize("layout", [SCATTERED], indirect=True, ids=["scattered"])
 def test_a_run_that_needs_more_than_was_estimated_stops_at_its_limit(team: Team) -> None:
     """The storage fails every other time, so that twice as many requests are sent."""
-    project = team.chain.project
     wanted = [Wanted(REGION, 2025, "sentinel-2-l2a")]
-    limit = estimate(project, wanted, query=without_deadline).total.requests + 5
+    limit = estimate(team.chain.project, wanted, query=without_deadline).total.requests + 5
     team.settle(f"\n[imagery.budget]\nrequests = {limit}\n")
     team.world.server.set(share=0.5, kinds=["500"], only="/files")
-    IMAGERY.make(project, (REGION, "2025"))
+    make(team.chain.project, COMPOSITES, REGION, "2025")
     manifest = team.imagery.manifest
     assert 0 < manifest.summary["observed"] < manifest.summary["sites"]
     assert all("used up requests under [imagery.budget]" in missing.reason for missing in manifest.missing)
@@ -293,26 +293,24 @@ def test_a_run_that_needs_more_than_was_estimated_stops_at_its_limit(team: Team)
 
     team.world.server.set(share=0.0)
     team.settle()
-    IMAGERY.make(project, (REGION, "2025"))
+    make(team.chain.project, COMPOSITES, REGION, "2025")
     assert not team.imagery.manifest.missing
     assert len(team.world.asked("/files")) < limit, "what was done is kept"
 
 
 def test_heads_of_one_scene_tell_the_rest_and_other_tiles(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stac_forecast, "MOST_HEADS", len(BANDS) + 1)
-    project = team.chain.project
-    total = estimate(project, [Wanted(REGION, 2025, "sentinel-2-l2a")], query=without_deadline).total
+    total = estimate(team.chain.project, [Wanted(REGION, 2025, "sentinel-2-l2a")], query=without_deadline).total
     assert len(team.world.asked("/files")) == len(BANDS) + 1
     team.forget()
-    IMAGERY.make(project, (REGION, "2025"))
+    make(team.chain.project, COMPOSITES, REGION, "2025")
     assert len(team.world.asked()) == pytest.approx(total.requests, rel=0.2)
     assert team.world.server.sent() == pytest.approx(total.bytes_read, rel=0.2)
 
 
 def test_a_catalogue_that_does_not_answer_leaves_assumed_figures(team: Team) -> None:
     team.world.server.set(share=1.0, kinds=["503"], only="/earth-search")
-    project = team.chain.project
-    found = estimate(project, [Wanted(REGION, 2025, "sentinel-2-l2a")], query=without_deadline)
+    found = estimate(team.chain.project, [Wanted(REGION, 2025, "sentinel-2-l2a")], query=without_deadline)
     (line,) = found.lines
     assert line.cost.basis == {ASSUMED}
     assert "stac was not asked, so its figures are assumed" in " ".join(found.gaps)

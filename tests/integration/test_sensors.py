@@ -12,14 +12,15 @@ import dagster as dg
 import pytest
 
 from dagster_project.instance import open_instance, sync_regions
-from dagster_project.sensors import ended_seasons, look_everywhere, missing_imagery, new_imagery, region_sync
+from dagster_project.sensors import ended_seasons, missing_imagery, new_imagery, poll_everywhere, region_sync
 from gaps import Gaps, place
 from minemap_assets.errors import RetryableError
-from minemap_assets.imagery.recipes import IMAGERY
-from minemap_assets.project.project import REGIONS_PATH
-from minemap_assets.project.regions import write_regions
+from minemap_assets.imagery.assets import COMPOSITES
+from minemap_assets.imagery.rules import product_of
+from minemap_assets.project.regions import REGIONS_PATH, write_regions
 from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from minemap_assets.sites.windows import iter_sites
+from projects import is_current, make
 from tiny import YEARS, Chain
 
 pytestmark = pytest.mark.integration
@@ -38,7 +39,7 @@ class Sensors:
 
     def tick(self, sensor: dg.SensorDefinition = new_imagery) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(
-            self.instance, cursor=self.cursor, resources={"project": self.chain.project}, sensor_name=sensor.name
+            self.instance, cursor=self.cursor, resources={"home": self.chain.project_home}, sensor_name=sensor.name
         )
         result = sensor(context)
         assert isinstance(result, dg.SensorResult)
@@ -46,13 +47,13 @@ class Sensors:
         return list(result.run_requests or [])
 
     def current(self, region: str, year: int) -> bool:
-        return IMAGERY.is_current(self.chain.project, (region, str(year)))
+        return is_current(self.chain.project, COMPOSITES, region, str(year))
 
 
 @pytest.fixture
 def sensors(finished: Chain, tmp_path: Path) -> Iterator[Sensors]:
     gaps = Gaps()
-    chain = finished.copied(tmp_path / "copy", gaps.factories())
+    chain = finished.copied(tmp_path / "copy", gaps.registry())
     with open_instance(chain.environment.dagster_home) as instance:
         sync_regions(instance, chain.project)
         yield Sensors(chain, gaps, instance)
@@ -79,7 +80,7 @@ def test_corrected_images_are_fetched_again_and_no_others(sensors: Sensors) -> N
     assert all(sensors.current(region, other) for region in REGIONS for other in others)
     assert sensors.tick() == []
 
-    IMAGERY.make(sensors.chain.project, (REGIONS[0], str(year)))
+    make(sensors.chain.project, COMPOSITES, REGIONS[0], str(year))
     assert {asked_year for _, asked_year in sensors.gaps.asked} == {year}
     assert sensors.current(REGIONS[0], year)
 
@@ -87,7 +88,7 @@ def test_corrected_images_are_fetched_again_and_no_others(sensors: Sensors) -> N
 def test_a_running_season_is_left_alone(sensors: Sensors) -> None:
     project = sensors.chain.project
     regions = project.active_regions()
-    found = look_everywhere(project, date(YEARS[-1], 12, 1))
+    found = poll_everywhere(project, date(YEARS[-1], 12, 1))
     running, over = (
         {year for _, _, year in ended_seasons(project, regions, found, day)}
         for day in (date(YEARS[-1], 11, 30), date(YEARS[-1], 12, 1))
@@ -105,19 +106,20 @@ def test_a_failed_site_is_asked_for_once_a_day_until_it_is_there(sensors: Sensor
     sensors.gaps.failing[where] = RetryableError("the service is overloaded")
     sensors.gaps.corrected.add(year)
     sensors.tick()
-    IMAGERY.make(chain.project, (region, str(year)))
+    make(chain.project, COMPOSITES, region, str(year))
 
     asked = sensors.tick(missing_imagery)
     assert keys(asked) == {f"{region}|{year}"}
     assert [r.run_key for r in sensors.tick(missing_imagery)] == [r.run_key for r in asked]
 
     sensors.gaps.failing.clear()
-    IMAGERY.make(chain.project, (region, str(year)))
+    make(chain.project, COMPOSITES, region, str(year))
     assert sensors.tick(missing_imagery) == []
 
 
 def test_a_source_that_fails_hides_no_other_and_is_asked_again(sensors: Sensors) -> None:
-    product = sensors.chain.project.product_for(sensors.chain.project.region(REGIONS[0]), YEARS[0])
+    project = sensors.chain.project
+    product = product_of(project, project.region(REGIONS[0]), YEARS[0])
     sensors.gaps.silent.add(product)
     first = keys(sensors.tick())
     sensors.gaps.silent.clear()
@@ -131,7 +133,7 @@ def test_new_regions_get_their_partitions(sensors: Sensors) -> None:
     project = sensors.chain.project
     new = replace(project.region(REGIONS[0]), slug="cedar")
     project.lake.store.write_bytes(REGIONS_PATH, write_regions([*project.regions.values(), new]))
-    result = region_sync(dg.build_sensor_context(sensors.instance, resources={"project": project}))
+    result = region_sync(dg.build_sensor_context(sensors.instance, resources={"home": sensors.chain.project_home}))
     assert isinstance(result, dg.SensorResult)
     requests = list(result.dynamic_partitions_requests or [])
     assert [list(request.partition_keys) for request in requests] == [["cedar"]]

@@ -1,17 +1,20 @@
 """The whole chain on the `tiny` world: complete, repeatable, and redone exactly where something changed."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
 
-from dagster_project.demo import compare, totals
-from dagster_project.graph import stages
 from dagster_project.instance import open_instance, restore
 from dagster_project.runner import Report, State
+from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.segmentation.assets import PROMOTED_MODEL
 from minemap_assets.simulation.built_in_worlds import ALDER
+from minemap_assets.validation.simulated_truth import compare, totals
 from tiny import WORLD, Chain, assets
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -28,8 +31,7 @@ def copy(finished: Chain, tmp_path: Path) -> Chain:
 
 
 def test_every_asset_of_every_partition_is_made(finished: Chain) -> None:
-    recipes = [r for stage in stages(finished.project) for r in stage.recipes]
-    counts = {r.asset: len(list(finished.project.lake.manifests(r.room, r.asset))) for r in recipes}
+    counts = Counter(manifest.asset for manifest in finished.manifests())
     regions, years = len(finished.project.active_regions()), len(WORLD.years)
     assert counts["mining_polygons"] == counts["imagery"] == counts["raw_masks"] == regions * years
     assert counts["training_chips"] == regions * 2
@@ -62,20 +64,55 @@ def test_a_second_run_makes_nothing(copy: Chain) -> None:
     assert made(copy.run()) == set()
 
 
-def test_a_changed_polygon_setting_redoes_polygons_and_what_follows(copy: Chain) -> None:
-    copy.change("[segmentation]", "[polygons]\nmin_area_km2 = 0.004\n\n[segmentation]")
+AFTER_POLYGONS = {
+    "polygons",
+    "site_panel",
+    "country_summary",
+    "region_summary",
+    "database",
+    "reference_validation",
+}
+
+
+@pytest.mark.parametrize("setting", ["min_area_km2 = 0.004", "window = 1"])
+def test_a_changed_rule_redoes_mining_polygons_and_what_follows(copy: Chain, setting: str) -> None:
+    copy.change("[segmentation]", f"[polygons]\n{setting}\n\n[segmentation]")
     redone = made(copy.run())
     assert {"mining_polygons", "polygons", "site_panel", "country_summary", "database"} <= redone
+    assert redone <= {"mining_polygons"} | AFTER_POLYGONS
+
+
+def test_another_threshold_draws_the_outlines_again(copy: Chain) -> None:
+    threshold = 'operating_point = "custom"\nthreshold = 0.6'
+    copy.change("[segmentation]", f"[polygons]\n{threshold}\n\n[segmentation]")
+    redone = made(copy.run())
+    assert {"raw_polygons", "mining_polygons"} <= redone <= {"raw_polygons", "mining_polygons"} | AFTER_POLYGONS
+
+
+def test_another_split_redoes_training_chips_and_what_learns_from_them(copy: Chain) -> None:
+    copy.change("[segmentation]", "[chips]\nseed = 7\n\n[segmentation]")
+    redone = made(copy.run())
+    assert "training_chips" in redone
     assert redone <= {
-        "raw_polygons",
-        "mining_polygons",
-        "polygons",
-        "site_panel",
-        "country_summary",
-        "region_summary",
-        "database",
-        "reference_validation",
+        "training_chips",
+        "segmentation_model",
+        "model_evaluation",
+        "reference_masks",
+        "source_continuity",
     }
+
+
+def test_a_project_that_begins_later_does_not_wait_for_years_before(copy: Chain) -> None:
+    """Its first year is provisional only because the years after it are missing, and the last one as well."""
+    first, _, last = WORLD.years
+    copy.change("[segmentation]", "[polygons]\nwindow = 1\n\n[segmentation]")
+    copy.run()
+    assert set(copy.table("polygons", first)["status"]) == {"provisional"}
+    copy.change("# Settings of the demo", f"first_year = {first}\n# Settings of the demo")
+    redone = made(copy.run())
+    assert {"mining_polygons"} <= redone <= {"mining_polygons"} | AFTER_POLYGONS
+    assert set(copy.table("polygons", first)["status"]) == {"final"}
+    assert set(copy.table("polygons", last)["status"]) == {"provisional"}
 
 
 def test_a_swap_of_the_last_year_leaves_the_years_before_untouched(copy: Chain) -> None:
@@ -111,6 +148,8 @@ def test_a_retrained_model_changes_nothing_until_it_is_promoted(copy: Chain) -> 
     copy.change("steps = 60", "steps = 30")
     assert made(copy.run()) == {"segmentation_model", "model_evaluation"}
     assert made(copy.run()) == set()
+    assert made(copy.run("promoted_model", asked=frozenset({PROMOTED_MODEL}))) == {"promoted_model"}
+    assert "raw_masks" in made(copy.run())
 
 
 def test_a_lost_instance_is_told_what_the_lake_holds(copy: Chain) -> None:
@@ -118,9 +157,8 @@ def test_a_lost_instance_is_told_what_the_lake_holds(copy: Chain) -> None:
     before = copy.contents()
     project = copy.project
     with open_instance(copy.environment.dagster_home) as instance:
-        for stage in stages(project):
-            for recipe in stage.recipes:
-                restore(instance, project, [m.ref for m in project.lake.manifests(recipe.room, recipe.asset)])
+        graph = Graph(copy.registry.rooms, project)
+        restore(instance, graph, PartitionStates(graph, project), [m.ref for m in copy.manifests()])
         keys = instance.get_materialized_partitions(dg.AssetKey(["polygons", "mining_polygons"]))
         assert len(keys) == len(project.active_regions()) * len(WORLD.years)
     assert copy.contents() == before

@@ -14,14 +14,14 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 
 import stac_world
-from dagster_project.resources import SOURCES
 from minemap_assets.geo.grid import utm_epsg
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.sources.stac.blocks import FIRST_BYTES
 from minemap_assets.imagery.strip import LABEL
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.project.project import Project, open_project
+from minemap_assets.project.project import Project
 from minemap_assets.project.settings import SETTINGS_PATH
+from projects import project_at
 from stac_service import World
 from stac_world import SIZE, Shot
 
@@ -68,7 +68,7 @@ def run(project: Project, *words: str) -> str:
 
 def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path: Path) -> None:
     assert utm_epsg(125.1, 1.5833) == 32651
-    project = open_project(str(tmp_path / "home" / "lake"), tmp_path / "home" / "state", SOURCES)
+    project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
     project.lake.store.write_bytes(SETTINGS_PATH, settings(world).encode())
     script = str(EXAMPLE / "run.sh")
     assert "0 failed" in run(project, script, "2021-2023")
@@ -100,7 +100,7 @@ def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path:
 
 
 def test_a_plan_counts_clear_scenes_by_month_before_anything_is_fetched(world: World, tmp_path: Path) -> None:
-    project = open_project(str(tmp_path / "home" / "lake"), tmp_path / "home" / "state", SOURCES)
+    project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
     project.lake.store.write_bytes(SETTINGS_PATH, settings(world).encode())
     run(project, "minemap", "regions", "add", "toka-tindung", str(EXAMPLE / "region.geojson"))
     run(project, "minemap", "sites", "promote", str(EXAMPLE / "site.geojson"))

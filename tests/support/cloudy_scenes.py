@@ -1,7 +1,6 @@
 """Real Sentinel-2 series with published cloud masks, laid out as a team's folder, and what must come of them.
 
-What belongs here: reading the published files, writing folders, and arithmetic on the published masks alone. What does
-not: anything of the imagery room.
+What must come of them is computed from the published masks alone, by none of the imagery room's code.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

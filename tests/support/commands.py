@@ -1,7 +1,5 @@
 """The command line in processes of their own, which tests may watch, stop and kill.
 
-What belongs here: starting commands and taking down how they end. What does not: what they are expected to do.
-
 The processes are forked from one that has imported everything, because a test that kills a run twenty times would spend
 most of its time importing.
 """

@@ -1,8 +1,4 @@
-"""Simulated Sentinel-2 scenes with clouds, and what their composite must be by hand.
-
-What belongs here: scenes, their truth, and a server that holds them. What does not: accounts (`earth_engine_world.py`)
-and what tests expect of errors.
-"""
+"""Simulated Sentinel-2 scenes with clouds, and what their composite must be by hand."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,4 @@
-"""Catalogues of the Earth Engine stand-in made from local files, its accounts, and the running server.
-
-What belongs here: what several tests need. What does not: serving (`servers/earth_engine.py`).
-"""
+"""Catalogues of the Earth Engine stand-in made from local files, its accounts, and the running server."""
 
 import json
 import os

@@ -1,7 +1,4 @@
-"""Sources with gaps: the tiny world seen through a source that lacks some of it.
-
-What belongs here: what is left out, and counting what is asked for. What does not: what follows from it (`test_*.py`).
-"""
+"""Sources with gaps: the tiny world seen through a source that lacks some of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,4 @@
-"""The project's files as the house rules see them.
-
-What belongs here: finding and parsing sources, dependencies and the lock file. What does not: the rules (`test_*.py`).
-"""
+"""The project's files as the house rules see them."""
 
 import ast
 import re

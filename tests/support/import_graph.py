@@ -1,7 +1,4 @@
-"""Which file of the packages imports which: the whole graph, as Python would resolve it.
-
-What belongs here: reading and resolving import statements, walking the graph. What does not: the rules (`test_*.py`).
-"""
+"""Which file of the packages imports which: the whole graph, as Python would resolve it."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping

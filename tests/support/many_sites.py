@@ -1,7 +1,4 @@
-"""Many small sites side by side, their partition, and a project of them on Earth Engine's stand-in.
-
-What belongs here: what tests of whole partitions share. What does not: any one service (`servers/`).
-"""
+"""Many small sites side by side, their partition, and a project of them on Earth Engine's stand-in."""
 
 import math
 import time

@@ -1,6 +1,6 @@
 """What the tests of `planet-basemaps` try it on: sites, mosaics, and a source with little patience.
 
-What belongs here: what more than one test file needs. What does not: rendering and serving (`planet_world.py`).
+Quads are rendered and served in `planet_world.py`.
 """
 
 import json

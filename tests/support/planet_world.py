@@ -1,7 +1,6 @@
 """Simulated NICFI quads, and the stand-in service that hands them out.
 
-What belongs here: rendering quads into the folder that `servers/planet_basemaps.py` serves, and running that server.
-What does not: what tests expect.
+Quads are rendered into the folder that `servers/planet_basemaps.py` serves.
 """
 
 import json

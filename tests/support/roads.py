@@ -1,7 +1,5 @@
 """One place that every service of a kind of image has: two sites, and a project whose pixels come from stand-ins.
 
-What belongs here: the place, the services over it, and a project to run. What does not: what tests expect.
-
 `near` lies where every service has images; of `far` only the open catalogues and the team's own archive have any.
 Planet's quads are of 2019, Sentinel-2 of 2021. Each source shows the place in its own brightness, so that pixels
 tell where they come from.

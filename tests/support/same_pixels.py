@@ -1,8 +1,4 @@
-"""One set of pictures laid out for several sources, and a table of how far their composites are apart.
-
-What belongs here: files and catalogues for `archive`, `stac` and `earth-engine`, and comparing. What does not: which
-pictures and how far apart is too far (`test_same_pixels.py`).
-"""
+"""One set of pictures laid out for `archive`, `stac` and `earth-engine`, and how far their composites are apart."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence

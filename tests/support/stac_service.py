@@ -1,7 +1,4 @@
-"""The open catalogues on one loopback server: `rustac serve` behind a server that misbehaves when told to.
-
-What belongs here: starting it all, and sources that talk to it. What does not: making scenes (`stac_world.py`).
-"""
+"""The open catalogues on one loopback server: `rustac serve` behind a server that misbehaves when told to."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""Sentinel-2 scenes made from known truth: COGs as the open catalogues hold them, and the STAC items that name them.
-
-What belongs here: files and items. What does not: serving them (`servers/processes.py`).
-"""
+"""Sentinel-2 scenes made from known truth: COGs as the open catalogues hold them, and the STAC items that name them."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The command line in this process, as a person in a folder uses it.
-
-What belongs here: calling `main` and catching what it says. What does not: any one command's tests.
-"""
+"""The command line in this process, as a person in a folder uses it."""
 
 import os
 import sys

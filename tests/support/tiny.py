@@ -1,8 +1,4 @@
-"""The tiny world in tests: a project on it, driven in this process.
-
-What belongs here: running the chain and looking at what it made. What does not: the command line (`commands.py`), and
-what must be true of it all (`test_*.py`).
-"""
+"""The tiny world in tests: a project on it, driven in this process."""
 
 import shutil
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The intersect rule: a polygon that no neighbouring year confirms is noise (paper, postprocessing).
 
-Which year is the neighbour is told in `window.py`.
+Which year is the neighbour is told in `window_rule.py`.
 """
 
 import geopandas as gpd

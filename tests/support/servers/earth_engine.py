@@ -1,8 +1,7 @@
 """A stand-in for Earth Engine's REST interface on loopback, run as a process of its own.
 
-What belongs here: routes, tokens, limits and failures on demand. What does not: evaluating expressions
-(`earth_engine_expressions.py`). Run it as `python -m servers.earth_engine ROOT` with `tests/support` on the path; it
-prints its port. The documents that describe the interface come from the client's own package.
+Run it as `python -m servers.earth_engine ROOT` with `tests/support` on the path; it prints its port. The documents that
+describe the interface come from the client's own package.
 
 `ROOT/catalogue.json` holds `{"public_key": PEM, "collections": {asset: {"restricted": bool, "images": [{"index",
 "start", "end", "footprint" (WKT), "properties", "bands": {name: {"files": [...], "number": n}}}]}}}`. Besides the

@@ -1,7 +1,4 @@
-"""Kinds of accounts of the Earth Engine stand-in.
-
-What belongs here: names that the server and the tests share. What does not: serving (`earth_engine.py`).
-"""
+"""Kinds of accounts of the Earth Engine stand-in, by the names that the server and the tests share."""
 
 from enum import StrEnum
 

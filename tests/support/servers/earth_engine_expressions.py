@@ -1,7 +1,6 @@
-"""Expressions of the Earth Engine stand-in: the functions that our recipes use, evaluated as the service defines them.
+"""Expressions of the Earth Engine stand-in: the functions that our requests use, evaluated as the service defines them.
 
-What belongs here: the graph of an expression and the meaning of its functions. What does not: pixels
-(`earth_engine_images.py`). A function that is not listed is refused, as an unknown one is by the service.
+A function that is not listed is refused, as an unknown one is by the service.
 """
 
 from collections.abc import Callable, Mapping, Sequence

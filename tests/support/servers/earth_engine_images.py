@@ -1,8 +1,5 @@
 """Images of the Earth Engine stand-in: pixels of local files on any grid, computed when they are asked for.
 
-What belongs here: reading files onto grids and arithmetic with masks. What does not: expressions
-(`earth_engine_expressions.py`) and HTTP (`earth_engine.py`).
-
 As in Earth Engine, a source image is brought onto the grid that is asked for before anything else happens: by nearest
 neighbour, or bilinearly between four pixels where its `resample` was called. A band that lies in several files is one
 picture before it is resampled.

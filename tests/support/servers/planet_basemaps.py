@@ -1,9 +1,7 @@
 """A stand-in for Planet's basemaps service on loopback, run as a process of its own.
 
-What belongs here: the routes that a client of quads needs, with keys, paging, signed download addresses that expire,
-ranges, entity tags, and failures on demand. What does not: what all requests share (`planet_service.py`), kinds of
-accounts and failures (`planet_faults.py`), and making quads (`planet_world.py`). Run it as
-`python -m servers.planet_basemaps` with `tests/support` on the path.
+It has the routes that a client of quads needs, with keys, paging, signed download addresses that expire, ranges, entity
+tags, and failures on demand. Run it as `python -m servers.planet_basemaps` with `tests/support` on the path.
 
 `--root` holds `mosaics.json` (a list of records: id, name, first_acquired, last_acquired, bbox, quad_pixels, and
 optionally series, interval, datatype, coordinate_system, quad_download), the quads as `<mosaic id>/<x-y>.tif`, and

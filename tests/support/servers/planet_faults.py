@@ -1,7 +1,4 @@
-"""Kinds of accounts and failures of the stand-in for Planet's basemaps service.
-
-What belongs here: names that the server and the tests share. What does not: serving (`planet_basemaps.py`).
-"""
+"""Kinds of accounts and failures of the Planet stand-in, by the names that the server and the tests share."""
 
 from enum import StrEnum
 

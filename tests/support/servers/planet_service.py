@@ -1,6 +1,6 @@
 """What all requests to the stand-in for Planet's service share: options, failures by the seed, counts and signatures.
 
-What belongs here: state. What does not: answering (`planet_basemaps.py`).
+Requests are answered in `planet_basemaps.py`.
 """
 
 import hashlib

@@ -1,7 +1,4 @@
-"""Access tokens of the stand-in for Planet's service: one service account, and tokens that end when they are told to.
-
-What belongs here: giving out and knowing tokens. What does not: serving (`planet_basemaps.py`).
-"""
+"""Access tokens of the Planet stand-in: one service account, and tokens that end when they are told to."""
 
 import threading
 from dataclasses import dataclass, field

@@ -66,7 +66,8 @@ def test_wrong_words(minemap: Terminal, words: tuple[str, ...], sentence: str) -
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
-        ("--years", "2015", "there is no imagery of 2015; years run from 2016 to"),
+        ("--years", "2014", "there is no imagery of 2014; years run from 2016 to"),
+        ("--years", "2015", "the project begins in 2016 (`first_year` in its settings); years run from 2016 to"),
         ("--years", "2999", "2999 has not begun"),
         ("--years", "2024-2016", "runs backwards; write the earlier year first"),
         ("--years", "abc", "'abc' is not a year or a range; write 2019 or 2016-2024"),

@@ -7,21 +7,24 @@ import shapely
 from typer.testing import CliRunner
 
 from dagster_project.cli.main import app
-from dagster_project.resources import SOURCES
-from minemap_assets.project.project import Project, open_project
+from minemap_assets.imagery.rules import product_of
+from minemap_assets.imagery.source_kind import open_sources
+from minemap_assets.project.project import ProjectHome
 from minemap_assets.project.settings import SETTINGS_PATH
-from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
+from minemap_assets.reference.registered import polygon_sets
+from minemap_assets.sites.assets import GROUND_TRUTH, SITES
+from projects import home_at, make
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "toka-tindung"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectHome:
     monkeypatch.setenv("MINEMAP_HOME", str(tmp_path / "lake"))
     monkeypatch.setenv("MINEMAP_STATE", str(tmp_path / "state"))
-    project = open_project(str(tmp_path / "lake"), tmp_path / "state", SOURCES)
-    project.lake.store.write_bytes(SETTINGS_PATH, (EXAMPLE / "minemap.toml").read_bytes())
-    return project
+    home = home_at(tmp_path / "lake", tmp_path / "state")
+    home.lake.store.write_bytes(SETTINGS_PATH, (EXAMPLE / "minemap.toml").read_bytes())
+    return home
 
 
 def say(*words: str) -> str:
@@ -30,19 +33,21 @@ def say(*words: str) -> str:
     return done.output
 
 
-def test_sentinel_2_from_open_catalogues_serves_every_year(project: Project) -> None:
+def test_sentinel_2_from_open_catalogues_serves_every_year(home: ProjectHome) -> None:
     say("regions", "add", "toka-tindung", str(EXAMPLE / "region.geojson"))
+    project = home.open()
     region = project.region("toka-tindung")
-    assert {project.product_for(region, year) for year in range(2016, 2027)} == {"sentinel-2-l2a"}
-    assert [source.name for source in project.sources("sentinel-2-l2a")] == ["stac"]
+    assert {product_of(project, region, year) for year in range(2016, 2027)} == {"sentinel-2-l2a"}
+    assert [source.name for source in open_sources(project, "sentinel-2-l2a")] == ["stac"]
 
 
-def test_one_box_drawn_by_hand_is_one_site_without_reference_polygons(project: Project) -> None:
+def test_one_box_drawn_by_hand_is_one_site_without_reference_polygons(home: ProjectHome) -> None:
     say("regions", "add", "toka-tindung", str(EXAMPLE / "region.geojson"))
     assert "1 new outline;" in say("sites", "promote", str(EXAMPLE / "site.geojson"))
-    assert project.polygon_sets() == ()
-    GROUND_TRUTH.make(project, ("toka-tindung",))
-    manifest, _ = SITES.make(project, ("toka-tindung",))
+    project = home.open()
+    assert polygon_sets(project) == ()
+    make(project, GROUND_TRUTH, "toka-tindung")
+    manifest = make(project, SITES, "toka-tindung").manifest
     assert manifest.summary["sites"] == manifest.summary["promoted"] == 1
     mine = shapely.Point(125.1, 1.5833)
     assert project.region("toka-tindung").geometry.contains(mine)

@@ -10,12 +10,13 @@ import shapely
 from typer.testing import CliRunner, Result
 
 from dagster_project.cli.main import app
-from dagster_project.resources import SOURCES
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.lake.manifests import file_sha256
-from minemap_assets.project.project import Project, open_project
-from minemap_assets.reference.published_sets import DATASETS
+from minemap_assets.project.project import Project
+from minemap_assets.reference.catalogue import read_catalogue
 from minemap_assets.reference.fetching import FETCHED_PATH, fetch_dataset
+from minemap_assets.reference.published_sets import DATASETS
+from projects import project_at
 from servers.processes import Unreliable, unreliable
 
 pytestmark = pytest.mark.integration
@@ -38,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[Unreliable]:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("MINEMAP_HOME", str(tmp_path / "lake"))
     monkeypatch.setenv("MINEMAP_STATE", str(tmp_path / "state"))
-    return open_project(str(tmp_path / "lake"), tmp_path / "state", SOURCES)
+    return project_at(tmp_path / "lake", tmp_path / "state")
 
 
 def fetch(*words: str) -> Result:
@@ -66,7 +67,7 @@ def test_the_first_fetch_shows_licence_and_checksum_and_the_next_verifies(
     assert first.exception is None, first.exception
     assert "Licence: public domain" in first.output
     assert f"SHA-256 {file_sha256(path)} (seen for the first time)" in first.output
-    (entry,) = project.catalogue.entries
+    (entry,) = read_catalogue(project.lake.store).entries
     assert (entry.features, entry.licence, entry.sha256) == (2, "public domain", file_sha256(path))
     assert "(as before)" in fetch("country_boundaries", "--from", address).output
     assert not (tmp_path / "state" / "downloads" / "country_boundaries").exists()
@@ -78,13 +79,13 @@ def test_another_file_at_the_same_address_is_refused_until_accepted(
     path = publish(tmp_path, "countries.geojson")
     address = f"{server.url}/files/countries.geojson"
     assert fetch("country_boundaries", "--from", address).exception is None
-    before = project.catalogue.entries
+    before = read_catalogue(project.lake.store).entries
     path.unlink()
     publish(tmp_path, "countries.geojson", COUNTRIES.iloc[:1])
     assert "another file than the first time" in refused("country_boundaries", "--from", address)
-    assert project.catalogue.entries == before
+    assert read_catalogue(project.lake.store).entries == before
     assert fetch("country_boundaries", "--from", address, "--accept-change").exception is None
-    assert project.catalogue.entries[0].features == 1
+    assert read_catalogue(project.lake.store).entries[0].features == 1
 
 
 def test_a_file_with_too_few_polygons_is_not_registered(server: Unreliable, project: Project, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_file_with_too_few_polygons_is_not_registered(server: Unreliable, proj
     said = refused("maus_2022", "--from", f"{server.url}/files/mines.gpkg")
     assert "2 features" in said
     assert "44,929" in said
-    assert not project.catalogue.entries
+    assert not read_catalogue(project.lake.store).entries
 
 
 def test_a_local_file_is_the_alternative(project: Project, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_local_file_is_the_alternative(project: Project, tmp_path: Path) -> No
     path = publish(tmp_path, "countries.gpkg")
     assert fetch("country_boundaries", "--from", str(path)).exception is None
     assert path.is_file()
-    assert project.catalogue.entries[0].source == str(path)
+    assert read_catalogue(project.lake.store).entries[0].source == str(path)
     assert project.lake.store.size(FETCHED_PATH) is None
     assert "is no file" in refused("country_boundaries", "--from", str(tmp_path / "none.gpkg"))
 
@@ -109,7 +110,7 @@ def test_the_parts_of_a_shapefile_come_together(server: Unreliable, project: Pro
     publish(tmp_path, "countries.shp")
     (tmp_path / "files" / "countries.cpg").unlink()
     assert fetch("country_boundaries", "--from", f"{server.url}/files/countries.shp").exception is None
-    assert project.catalogue.entries[0].features == 2
+    assert read_catalogue(project.lake.store).entries[0].features == 2
     assert len(json.loads(project.lake.store.read_bytes(FETCHED_PATH))) == 4
     (tmp_path / "files" / "countries.shx").unlink()
     assert isinstance(
@@ -124,7 +125,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(
     server.set(share=0.4, kinds=["truncated body", "reset"], seed=3, only="/files")
     done = fetch("country_boundaries", "--from", f"{server.url}/files/countries.gpkg")
     assert done.exception is None, done.exception
-    assert project.catalogue.entries[0].sha256 == file_sha256(path)
+    assert read_catalogue(project.lake.store).entries[0].sha256 == file_sha256(path)
 
 
 def test_data_sets_are_downloaded_from_their_own_addresses(project: Project, tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_data_sets_are_downloaded_from_their_own_addresses(project: Project, tmp
         )
     assert asked == list(DATASETS["tang_werner_2023"].files.values())
     assert all(address.startswith("https://") for address in asked)
-    assert not project.catalogue.entries
+    assert not read_catalogue(project.lake.store).entries
     assert project.lake.store.size(FETCHED_PATH) is None
 
 

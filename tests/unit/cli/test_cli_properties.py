@@ -23,8 +23,9 @@ from minemap_assets.project.regions import (
     validate_slug,
     write_regions,
 )
-from minemap_assets.project.settings import Settings, parse_settings
+from minemap_assets.project.settings import file_model
 from minemap_assets.project.settings_template import _toml
+from projects import SECTIONS, project_at, settings_of
 
 in_a_folder = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 some = settings(max_examples=150)
@@ -47,7 +48,7 @@ values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=5,
 )
 sections = {
-    name: tuple(getattr(Settings(), name).model_dump(by_alias=True))
+    name: tuple(getattr(file_model(SECTIONS)(), name).model_dump(by_alias=True))
     for name in ("sites", "imagery", "chips", "training", "segmentation", "polygons", "sources")
 }
 
@@ -135,16 +136,21 @@ def test_settings_are_read_or_refused_in_plain_words(entries: dict[tuple[str, st
         raw.setdefault(section, {})[name] = value
     text = "\n".join(f"{name} = {_toml(section)}" for name, section in raw.items())
     assert tomllib.loads(text) == raw
-    parsed = taken(lambda: parse_settings(text))
-    assert parsed is None or Settings.model_validate(parsed.model_dump(by_alias=True)) == parsed
+    parsed = taken(lambda: settings_of(text))
+    if parsed is not None:
+        again = {
+            model: model.model_validate(value.model_dump(by_alias=True)) for model, value in parsed.sections.items()
+        }
+        assert again == parsed.sections
 
 
 @some
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_a_settings_file_of_anything_is_read_or_refused(data: bytes) -> None:
-    taken(lambda: parse_settings(data))
+    taken(lambda: settings_of(data))
 
 
+PROJECT = project_at(Path("nowhere/lake"), Path("nowhere/state"))
 words = st.text(string.digits + "-, x–" + string.ascii_letters[:3], max_size=14)
 
 
@@ -153,5 +159,5 @@ words = st.text(string.digits + "-, x–" + string.ascii_letters[:3], max_size=1
 def test_options_are_read_or_refused(text: str) -> None:
     taken(lambda: parse_season(text))
     taken(lambda: parse_periods([text]))
-    years = taken(lambda: parse_years(text))
+    years = taken(lambda: parse_years(text, PROJECT))
     assert years is None or (years and years == tuple(sorted(set(years))))

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.messages import suggestion
-from minemap_assets.project.settings import PARITY, Settings, parse_settings
+from minemap_assets.polygons.config import PolygonsConfig
+from minemap_assets.project.settings import file_model
 from minemap_assets.project.settings_template import settings_template
+from minemap_assets.sites.config import SitesConfig
+from projects import SECTIONS, settings_of
 from terminal import Terminal
 
 FILE = "minemap-data/lake/inputs/minemap.toml"
@@ -22,7 +26,7 @@ def test_init_writes_the_defaults_and_says_what_comes_next(minemap: Terminal) ->
     answer = minemap("init")
     assert answer.code == 0
     text = (minemap.folder / FILE).read_text()
-    assert parse_settings(text) == Settings()
+    assert settings_of(text) == settings_of()
     for step in ("1. Say what to map", "2. Register known mines and country borders", "3. Add your images"):
         assert step in answer.out
     for name in ("maus_2022", "tang_werner_2023", "country_boundaries"):
@@ -43,11 +47,11 @@ def test_init_in_a_project_says_only_what_is_left(project: Terminal) -> None:
 
 
 def test_every_default_in_the_template_is_the_default() -> None:
-    text = uncommented(settings_template())
-    assert parse_settings(text) == Settings()
-    assert parse_settings(settings_template()) == Settings()
-    given = tomllib.loads(text)
-    lacking = [path for path, value in leaves(Settings().model_dump(by_alias=True)) if not holds(given, path, value)]
+    template = settings_template(SECTIONS)
+    text = uncommented(template)
+    assert settings_of(text) == settings_of(template) == settings_of()
+    given, every = tomllib.loads(text), file_model(SECTIONS)().model_dump(by_alias=True)
+    lacking = [path for path, value in leaves(every) if not holds(given, path, value)]
     assert not lacking
 
 
@@ -68,8 +72,8 @@ def holds(given: Any, path: tuple[str, ...], value: Any) -> bool:
 
 
 def test_a_product_that_is_not_named_keeps_its_default() -> None:
-    imagery = parse_settings('[imagery.sources]\nplanet-nicfi = ["simulated"]\n[imagery.bands]\n').imagery
-    default = Settings().imagery
+    settings = settings_of('[imagery.sources]\nplanet-nicfi = ["simulated"]\n[imagery.bands]\n')
+    imagery, default = settings.section(ImageryConfig), settings_of().section(ImageryConfig)
     assert imagery.sources == default.sources | {"planet-nicfi": ("simulated",)}
     assert imagery.bands == default.bands
 
@@ -77,7 +81,7 @@ def test_a_product_that_is_not_named_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[imagry]", "the file has no setting 'imagry' (did you mean 'imagery'?); it has chips, imagery, "),
+        ("[imagry]", "the file has no setting 'imagry' (did you mean 'imagery'?); it has chips, first_year, imagery, "),
         (
             "[imagery]\nreferense_year = 2019",
             "[imagery] has no setting 'referense_year' (did you mean 'reference_year'?)",
@@ -124,7 +128,7 @@ def test_a_product_that_is_not_named_keeps_its_default() -> None:
 )
 def test_a_mistake_is_named_with_its_place_and_what_is_valid(text: str | bytes, sentence: str) -> None:
     with pytest.raises(BadInputError) as raised:
-        parse_settings(text)
+        settings_of(text)
     told = str(raised.value)
     assert told.startswith("inputs/minemap.toml")
     assert sentence in told
@@ -151,12 +155,25 @@ def test_a_mistake_stops_every_command_before_it_starts(
 
 
 def test_a_file_from_a_windows_editor_is_read() -> None:
-    assert parse_settings(b"\xef\xbb\xbf[sites]\r\nmin_pixels = 256\r\n").sites.min_pixels == 256
+    read = settings_of(b"\xef\xbb\xbf[sites]\r\nmin_pixels = 256\r\n")
+    assert read.section(SitesConfig).min_pixels == 256
 
 
 def test_the_preset_is_only_a_start() -> None:
-    assert parse_settings('preset = "parity"').sites.large == PARITY["sites"]["large"]
-    assert parse_settings('preset = "parity"\n[sites]\nlarge = "tile"').sites.large == "tile"
+    parity = settings_of('preset = "parity"')
+    assert parity.section(SitesConfig).large == "squeeze"
+    rule = parity.section(PolygonsConfig)
+    assert (rule.window, rule.holes, rule.min_area_km2) == (1, "all", 0.0)
+    assert rule == settings_of('[polygons]\npreset = "parity"').section(PolygonsConfig)
+    assert settings_of('preset = "parity"\n[sites]\nlarge = "tile"').section(SitesConfig).large == "tile"
+    assert settings_of('preset = "parity"\n[polygons]\nwindow = 2').section(PolygonsConfig).holes == "all"
+
+
+def test_the_first_year_is_the_projects() -> None:
+    assert settings_of().general.first_year == 2016
+    assert settings_of("first_year = 2021").general.first_year == 2021
+    with pytest.raises(BadInputError, match="first_year is 1999; it has to be at least 2015"):
+        settings_of("first_year = 1999")
 
 
 def test_suggestions_are_similar_words_only() -> None:

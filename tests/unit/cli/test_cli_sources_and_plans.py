@@ -8,24 +8,20 @@ from typer.testing import CliRunner, Result
 
 from dagster_project.cli.deadline import within
 from dagster_project.cli.main import app
-from dagster_project.demo import prepare
-from dagster_project.resources import SOURCES
-from dagster_project.selection import Selection
-from dagster_project.spending import Scope, estimate_scope, wanted_imagery
 from minemap_assets.errors import BadInputError, PermanentError, RetryableError
-from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.imagery.recipes import IMAGERY as IMAGERY_RECIPE
+from minemap_assets.graph.graph import Graph, Scope
+from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.imagery.assets import COMPOSITES
+from minemap_assets.imagery.source_kind import SourceKind
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.planning.estimates import Rate, Wanted, estimate
-from minemap_assets.planning.source_reports import PROBES
-from minemap_assets.project.project import Project, open_project
-from minemap_assets.project.settings import SETTINGS_PATH
-from minemap_assets.reference.recipes import polygon_set
-from minemap_assets.simulation.built_in_worlds import load_world
-from minemap_assets.sites.recipes import GROUND_TRUTH, SITES
+from minemap_assets.planning.source_reports import SourceReport
+from minemap_assets.planning.spending import estimate_steps, wanted_imagery
+from planned import WITH_COSTS, WITHOUT_COSTS, made_sites, registry_with, sites_in
+from tiny import WORLD, Chain
 
 SECRET = "PLtop-secret-0123456789"
-IMAGERY = Selection(frozenset({"imagery/imagery"}))
+NOBODY = '[sources.planet_basemaps]\nbase_url = "http://127.0.0.1:9"\n'
+"""Where nobody answers as Planet."""
 
 
 def ask(*words: str) -> Result:
@@ -33,53 +29,28 @@ def ask(*words: str) -> Result:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chain:
     """The tiny world's inputs, nothing made; no credentials in sight."""
     monkeypatch.setenv("MINEMAP_HOME", str(tmp_path / "lake"))
     monkeypatch.setenv("MINEMAP_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
     for variable in ("PL_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(variable, raising=False)
-    project = open_project(str(tmp_path / "lake"), tmp_path / "state", SOURCES)
-    prepare(project, load_world("tiny"))
-    return project
+    return Chain(tmp_path).prepared()
 
 
 @pytest.fixture
-def with_sites(project: Project) -> Project:
-    for name in project.polygon_sets():
-        polygon_set(name).make(project, ())
-    for region in project.active_regions():
-        GROUND_TRUTH.make(project, (region,))
-        SITES.make(project, (region,))
-    return project
+def with_sites(chain: Chain) -> Chain:
+    return made_sites(chain)
 
 
-def settle(project: Project, old: str, new: str) -> None:
-    text = project.lake.store.read_bytes(SETTINGS_PATH).decode()
-    assert old in text
-    project.lake.store.write_bytes(SETTINGS_PATH, text.replace(old, new).encode())
-
-
-def sites_in(project: Project, region: str) -> int:
-    return len(read_geoparquet(project.lake.open(PartitionRef("sites", "sites", (region,))).file("sites.parquet")))
-
-
-def test_every_source_can_be_asked() -> None:
-    assert set(PROBES) == set(SOURCES)
-
-
-def test_a_line_for_each_source_says_what_to_set_and_on_what_terms(project: Project) -> None:
-    settle(
-        project,
-        "[sources.simulated]",
-        '[sources.planet_basemaps]\nbase_url = "http://127.0.0.1:9"\n\n[sources.simulated]',
-    )
+def test_a_line_for_each_source_says_what_to_set_and_on_what_terms(chain: Chain) -> None:
+    chain.change("[sources.simulated]", f"{NOBODY}\n[sources.simulated]")
     lines = ask("sources", "simulated", "planet-basemaps", "earth-engine", "archive").output.splitlines()
     by_name = {line.split()[0]: line for line in lines}
     assert len(lines) == len(by_name) == 4
     assert "simulated works" in by_name["simulated"]
-    years = load_world("tiny").years
+    years = WORLD.years
     assert f"{min(years)} to {max(years)}" in by_name["simulated"]
     assert "PL_API_KEY is not set" in by_name["planet-basemaps"]
     assert "non-commercial" in by_name["planet-basemaps"]
@@ -88,12 +59,8 @@ def test_a_line_for_each_source_says_what_to_set_and_on_what_terms(project: Proj
     assert "minemap archive index FOLDER" in by_name["archive"]
 
 
-def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    settle(
-        project,
-        "[sources.simulated]",
-        '[sources.planet_basemaps]\nbase_url = "http://127.0.0.1:9"\n\n[sources.simulated]',
-    )
+def test_a_key_is_never_shown(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain.change("[sources.simulated]", f"{NOBODY}\n[sources.simulated]")
     monkeypatch.setenv("PL_API_KEY", SECRET)
     said = ask("sources", "planet-basemaps").output
     assert "PL_API_KEY is set" in said
@@ -102,11 +69,35 @@ def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch)
     assert SECRET not in said
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("chain")
 def test_an_unknown_source_is_named() -> None:
     failed = ask("sources", "planet").exception
     assert isinstance(failed, BadInputError)
     assert "planet-basemaps" in str(failed)
+
+
+@pytest.mark.usefixtures("chain")
+def test_every_registered_source_is_listed_also_one_that_somebody_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reported(kind: SourceKind, *_: object) -> SourceReport:
+        return SourceReport(kind.name, (), "none needed", True, "asked", "everything", "none", ())
+
+    monkeypatch.setattr("dagster_project.definitions.Registry", lambda: registry_with(WITHOUT_COSTS))
+    monkeypatch.setattr("dagster_project.cli.sources.report_source", reported)
+    lines = ask("sources").output.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "added", "archive", "earth-engine", "planet-basemaps", "simulated", "stac"
+    ]  # fmt: skip
+
+
+def test_a_source_that_somebody_adds_is_planned_with(with_sites: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_sites.change('planet-nicfi = ["simulated"]', 'planet-nicfi = ["added"]')
+    monkeypatch.setattr("dagster_project.definitions.Registry", lambda: registry_with(WITH_COSTS))
+    assert "added works, serves planet-nicfi" in ask("sources", "added").output
+    assert "added: hours at an assumed rate" in ask("plan", "--years", "2019").output
+    monkeypatch.setattr("dagster_project.definitions.Registry", lambda: registry_with(WITHOUT_COSTS))
+    failed = ask("plan", "--years", "2019").exception
+    assert isinstance(failed, BadInputError)
+    assert "the source added states no cost" in str(failed)
 
 
 def test_what_does_not_answer_is_left_alone() -> None:
@@ -123,18 +114,21 @@ def test_what_does_not_answer_is_left_alone() -> None:
         within(1.0, refuse)
 
 
-def test_a_plan_counts_sites_times_years_and_leaves_out_what_is_made(with_sites: Project) -> None:
-    regions = tuple(with_sites.active_regions())
-    scope = Scope(regions, (2018, 2019), IMAGERY)
-    estimated = estimate_scope(with_sites, scope)
-    sites = sum(sites_in(with_sites, region) for region in regions)
+def test_a_plan_counts_sites_times_years_and_leaves_out_what_is_made(with_sites: Chain) -> None:
+    project = with_sites.project
+    graph = Graph(with_sites.registry.rooms, project)
+    states = PartitionStates(graph, project)
+    regions = tuple(project.active_regions())
+    steps = graph.steps(Scope(frozenset({COMPOSITES}), regions, (2018, 2019)))
+    estimated = estimate_steps(project, steps, states)
+    sites = sum(sites_in(project, region) for region in regions)
     assert estimated.total.site_years == 2 * sites
     assert estimated.chips >= 2 * sites
     assert estimated.total.requests == 0
-    assert len(list(wanted_imagery(with_sites, scope))) == 4
+    assert len(list(wanted_imagery(project, steps, states))) == 4
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("chain")
 def test_a_plan_says_which_regions_it_leaves_out() -> None:
     said = ask("plan", "--years", "2019", "--no-ask").output
     assert "Estimate" not in said
@@ -142,28 +136,18 @@ def test_a_plan_says_which_regions_it_leaves_out() -> None:
     assert "minemap run --select +sites" in said
 
 
-def test_a_plan_shows_figures_and_months(with_sites: Project) -> None:
+def test_a_plan_shows_figures_and_months(with_sites: Chain) -> None:
     said = ask("plan", "--years", "2019").output
     assert "site-years" in said
     assert "at an assumed rate" in said
     assert "Jun" in said
     assert "Nov" in said
-    assert not list(with_sites.lake.manifests("imagery", "imagery"))
+    assert not list(with_sites.project.lake.manifests("imagery", "imagery"))
 
 
-def test_measured_rates_take_the_place_of_assumed_ones(with_sites: Project) -> None:
-    wanted = [Wanted("alder-basin", 2019, "planet-nicfi")]
-    sites = sites_in(with_sites, "alder-basin")
-    rates = {"simulated": Rate(10, 5_000, 0, seconds=7200.0, timed_site_years=4)}
-    (line,) = estimate(with_sites, wanted, rates).lines
-    assert line.timed == 4
-    assert line.hours == pytest.approx(0.5 * sites)
-    assert line.cost.stored_bytes == 500 * sites
-
-
-def test_a_run_above_its_budget_fetches_nothing(with_sites: Project) -> None:
-    settle(with_sites, 'planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
-    settle(with_sites, "[sources.simulated]", "[imagery.budget]\nplanet_downloads = 0\n\n[sources.simulated]")
+def test_a_run_above_its_budget_fetches_nothing(with_sites: Chain) -> None:
+    with_sites.change('planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
+    with_sites.change("[sources.simulated]", "[imagery.budget]\nplanet_downloads = 0\n\n[sources.simulated]")
     failed = ask("run", "--years", "2019", "--select", "imagery/imagery").exception
     assert isinstance(failed, BadInputError)
     assert "planet_downloads allows 0" in str(failed)
@@ -171,18 +155,21 @@ def test_a_run_above_its_budget_fetches_nothing(with_sites: Project) -> None:
     assert "above the budget" in ask("plan", "--years", "2019", "--no-ask").output
 
 
-def test_a_budget_holds_for_a_partition_made_from_the_ui(with_sites: Project) -> None:
-    settle(with_sites, 'planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
-    settle(with_sites, "[sources.simulated]", "[imagery.budget]\nplanet_downloads = 0\n\n[sources.simulated]")
+def test_a_budget_holds_for_a_partition_made_from_the_ui(with_sites: Chain) -> None:
+    with_sites.change('planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
+    with_sites.change("[sources.simulated]", "[imagery.budget]\nplanet_downloads = 0\n\n[sources.simulated]")
+    project = with_sites.project
+    states = PartitionStates(Graph(with_sites.registry.rooms, project), project)
     with pytest.raises(BadInputError, match=r"imagery of alder-basin in 2019 would need .* planet_downloads allows 0"):
-        IMAGERY_RECIPE.make(with_sites, ("alder-basin", "2019"))
+        states.make(COMPOSITES, ("alder-basin", "2019"))
 
 
-def test_a_budget_stops_a_run_whose_sites_it_has_just_made(project: Project) -> None:
-    settle(project, 'planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
-    settle(project, "[sources.simulated]", "[imagery.budget]\nrequests = 0\n\n[sources.simulated]")
+def test_a_budget_stops_a_run_whose_sites_it_has_just_made(chain: Chain) -> None:
+    chain.change('planet-nicfi = ["simulated"]', 'planet-nicfi = ["planet-basemaps"]')
+    chain.change("[sources.simulated]", "[imagery.budget]\nrequests = 0\n\n[sources.simulated]")
     failed = ask("run", "--years", "2019", "--select", "+imagery/imagery").exception
     assert isinstance(failed, BadInputError)
     assert "requests allows 0" in str(failed)
-    assert project.lake.manifest(PartitionRef("sites", "sites", ("alder-basin",))) is not None
-    assert not list(project.lake.manifests("imagery", "imagery"))
+    lake = chain.project.lake
+    assert lake.manifest(PartitionRef("sites", "sites", ("alder-basin",))) is not None
+    assert not list(lake.manifests("imagery", "imagery"))

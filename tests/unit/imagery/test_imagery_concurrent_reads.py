@@ -11,7 +11,7 @@ from gradient import BANDS, REF, SEASON, GradientSource, build, sites_frame, wes
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import MinemapError, NotCoveredError, RetryableError
-from minemap_assets.imagery.assets import imagery_assets
+from minemap_assets.imagery.assets import COMPOSITES, REFERENCE_COMPOSITES
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite
@@ -105,4 +105,4 @@ def test_an_interruption_while_a_site_is_stored_stops_the_sources_too(lake: Lake
 
 
 def test_one_imagery_partition_is_fetched_at_a_time_by_all_processes() -> None:
-    assert {asset.op.pool for asset in imagery_assets()} == {"imagery"}
+    assert {asset.pool for asset in (COMPOSITES, REFERENCE_COMPOSITES)} == {"imagery"}

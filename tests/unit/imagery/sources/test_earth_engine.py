@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dagster_project.registry import Registry
 from minemap_assets.errors import (
     AuthenticationError,
     BadInputError,
@@ -239,7 +240,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_settings_are_read_from_the_project_file() -> None:
-    project = parse_settings('[sources.earth_engine]\nproject = "mine"\nclear_score = 0.5\n')
-    assert project.sources.earth_engine.project == "mine"
-    assert project.sources.earth_engine.clear_score == 0.5
-    assert project.sources.earth_engine.cloud_score_band == "cs_cdf"
+    text = '[sources.earth_engine]\nproject = "mine"\nclear_score = 0.5\n'
+    config = parse_settings(text, Registry().parts().sections).section(EarthEngineConfig)
+    assert config == EarthEngineConfig(project="mine", clear_score=0.5)
+    assert config.cloud_score_band == "cs_cdf"

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.instance import open_instance
-from dagster_project.orphans import PROCESS, close_orphans, presence
+from dagster_project.run_locks import PROCESS, close_orphans, running
 
 
 @dg.op
@@ -34,7 +34,7 @@ def test_only_runs_without_a_process_are_closed(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
         dead = begin(instance, {PROCESS: str(tmp_path / "processes" / "1-dead.lock")})
         foreign = begin(instance, {})
-        with presence(instance) as tags:
+        with running(instance) as tags:
             alive = begin(instance, tags)
             assert close_orphans(instance) == 1
             assert status(instance, dead) is dg.DagsterRunStatus.FAILURE
