@@ -85,4 +85,5 @@ bench: setup ## Measure speed and accuracy as ratios against the alternatives
 
 docs: setup ## Build the documentation into build/docs
 	@$(QUIET_PIP) install --constraint requirements.lock --editable ".[docs]"
+	.venv/bin/python -m dagster_project.reference_page docs/reference.md
 	.venv/bin/mkdocs build --strict

@@ -11,10 +11,10 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster_project.definitions import build_definitions, home_of
+from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
 from dagster_project.instance import open_instance, sync_regions
-from dagster_project.registry import ROOMS
+from dagster_project.registry import ROOMS, home_of
 from dagster_project.runner import Recorder, Runner
 from minemap_assets.graph.graph import Graph, Scope, Step
 from minemap_assets.graph.partition_states import PartitionStates

@@ -8,9 +8,10 @@ because then the simulated world would be too easy to measure a learned model by
 
 import sys
 
+from support.difficulty import threshold_table
+
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.simulation.built_in_worlds import load_world
-from minemap_assets.simulation.difficulty import threshold_table
 
 LIMIT = 0.6
 

@@ -4,18 +4,12 @@ import dagster as dg
 
 from dagster_project.environment import Environment, read_environment
 from dagster_project.executors import executor_for
-from dagster_project.registry import Registry
+from dagster_project.registry import Registry, home_of
 from dagster_project.schedules import SCHEDULES
 from dagster_project.sensors import SENSORS
 from minemap_assets.graph.dagster_assets import asset_definitions, job_definitions
 from minemap_assets.graph.graph import Graph
 from minemap_assets.project.project import ProjectHome
-
-
-def home_of(environment: Environment, registry: Registry | None = None) -> ProjectHome:
-    """The project that the environment names."""
-    parts = (registry or Registry()).parts()
-    return ProjectHome.at(environment.home, environment.state, parts, environment.sample)
 
 
 def build_definitions(

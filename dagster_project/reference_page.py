@@ -5,20 +5,36 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dagster_project.registry import Registry
 from minemap_assets.graph.graph import Graph
-from minemap_assets.graph.statement import Asset, Dep
+from minemap_assets.graph.statement import Asset, Dep, Room
 from minemap_assets.imagery.source_kind import SourceKind
 from minemap_assets.project.project import ProjectHome
 
 INTRODUCTION = """\
 # Reference
 
-Every asset and every source of imagery, as they state it themselves (`assets.py` of each room, `kind.py` of each
-source). This page is written by `make docs`; a test compares it with the code.
+Every asset and every source of imagery, as they state it themselves: in `assets.py` of each room, and in `kind.py` of
+each source. `make docs` writes this page, and a test compares it with the code.
+
+Of what an asset is made from,
+
+- *years around* are also the same region's partitions of the years before and after,
+- *where it exists* is used as far as it was made, and holds nothing up,
+- *waits to be asked* starts nothing when it changes; the next run takes it in.
+
+## Assets
+
+A project without files of its own has these; each polygon set that it registers is one more asset of `reference`.
+"""
+
+SOURCES = """\
+## Sources
+
+The settings name each product's sources under `[imagery.sources]`, in the order in which they stand in for each other.
 """
 
 
@@ -27,53 +43,65 @@ def reference_page(registry: Registry) -> str:
     with tempfile.TemporaryDirectory() as folder:
         project = ProjectHome.at(folder, Path(folder), registry.parts()).open()
         graph = Graph(registry.rooms, project)
-        lines = [INTRODUCTION, "## Assets", ""]
-        for room in registry.rooms:
-            lines += [f"### {room.name}", ""]
-            for asset in (a for a in graph.assets if a.room == room.name):
-                lines += [*_asset(asset, graph), ""]
-        lines += [
-            "## Sources",
-            "",
-            "| source | products | settings | years | area | limits |",
-            "|---|---|---|---|---|---|",
-        ]
-        lines += [_source(kind) for kind in registry.sources]
-    return "\n".join(lines) + "\n"
+        rooms = [line for room in registry.rooms for line in _room(room, graph)]
+    sources = [line for kind in registry.sources for line in _source(kind)]
+    return "\n".join([INTRODUCTION, *rooms, SOURCES, *sources]).rstrip() + "\n"
 
 
-def _asset(asset: Asset, graph: Graph) -> Iterator[str]:
-    partitions = " and ".join(asset.partitions.names) or "none"
-    yield f"**`{asset}`**: {asset.description}"
-    yield ""
-    yield f"- partitions: {partitions}; code version {asset.code_version}"
-    inputs = [_input(dep, upstream) for dep, upstream in graph.upstream(asset)]
-    yield f"- made from: {'; '.join(inputs) or 'files that people registered'}"
-    if asset.checks:
-        yield "- checks: " + " ".join(f"`{check.name}`: {check.description}" for check in asset.checks)
-    yield f"- asked for by: {_asked_by(asset)}" + (f"; pool `{asset.pool}`" if asset.pool else "")
-    for column, description in asset.columns.descriptions.items():
-        yield f"    - `{column}`: {description}"
+def _room(room: Room, graph: Graph) -> Iterator[str]:
+    yield from (f"### {room.name}", "")
+    if room.sections:
+        yield from (f"Settings: {_code(f'[{section.name}]' for section in room.sections)}.", "")
+    for asset in (a for a in graph.assets if a.room == room.name):
+        yield from (f"#### {asset}", "", asset.description, "")
+        yield from (*_facts(asset, graph), "")
+
+
+def _facts(asset: Asset, graph: Graph) -> Iterator[str]:
+    yield f"- partitions: {' and '.join(asset.partitions.names) or 'none'}"
+    yield from _listed("made from", [_input(dep, upstream) for dep, upstream in graph.upstream(asset)])
+    yield f"- made by: {_maker(asset)}" + (f", in the pool `{asset.pool}`" if asset.pool else "")
+    yield from _listed("checks", [f"`{check.name}`: {check.description}" for check in asset.checks])
+    yield from _listed("columns", [f"`{name}`: {text}" for name, text in asset.columns.descriptions.items()])
+    yield f"- code version: {asset.code_version}"
+
+
+def _listed(title: str, entries: list[str]) -> Iterator[str]:
+    """A point with a point below it for each entry; nothing where there are none."""
+    if entries:
+        yield f"- {title}:"
+        yield from (f"    - {entry}" for entry in entries)
 
 
 def _input(dep: Dep, upstream: Asset) -> str:
     notes = [
         *(["years around"] if dep.mapping.reach is not None else []),
         *(["where it exists"] if dep.optional else []),
-        *([] if dep.triggers else ["asks for nothing by itself"]),
+        *([] if dep.triggers else ["waits to be asked"]),
     ]
-    return f"`{upstream}`" + (f" ({', '.join(notes)})" if notes else "")
+    return f"`{upstream}`" + (f" (*{', '.join(notes)}*)" if notes else "")
 
 
-def _asked_by(asset: Asset) -> str:
-    asking = [*(["automation"] if asset.automated else []), *([f"job `{asset.job.name}`"] if asset.job else [])]
-    return " and ".join(asking) or "`minemap run`"
+def _maker(asset: Asset) -> str:
+    automation = ["automation, when what it is made from changes"] if asset.automated else []
+    job = [f"the job `{asset.job.name}`"] if asset.job else []
+    return "; ".join([*automation, *job, "`minemap run`"])
 
 
-def _source(kind: SourceKind) -> str:
+def _source(kind: SourceKind) -> Iterator[str]:
     facts = kind.facts
-    section = f"`[sources.{kind.section}]`" if kind.config is not None else "none"
-    return f"| `{kind.name}` | {', '.join(kind.products)} | {section} | {facts.years} | {facts.area} | {facts.limits} |"
+    yield from (f"### {kind.name}", "")
+    yield f"- products: {_code(kind.products)}"
+    yield f"- years: {facts.years}"
+    yield f"- area: {facts.area}"
+    yield f"- limits: {facts.limits}"
+    if kind.config is not None:
+        yield f"- settings: `[sources.{kind.section}]`"
+    yield ""
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ A new room is a folder and a line here, and so is a new source.
 
 from dataclasses import dataclass
 
+from dagster_project.environment import Environment
 from minemap_assets.chips import assets as chips
 from minemap_assets.graph.statement import Room
 from minemap_assets.imagery import assets as imagery
@@ -14,7 +15,7 @@ from minemap_assets.imagery.sources.earth_engine.kind import EARTH_ENGINE
 from minemap_assets.imagery.sources.planet.kind import PLANET_BASEMAPS
 from minemap_assets.imagery.sources.stac.kind import STAC
 from minemap_assets.polygons import assets as polygons
-from minemap_assets.project.project import Parts
+from minemap_assets.project.project import Parts, ProjectHome
 from minemap_assets.project.settings import Section
 from minemap_assets.reference import assets as reference
 from minemap_assets.segmentation import assets as segmentation
@@ -61,3 +62,9 @@ class Registry:
         ]
         rules = tuple(rule for room in self.rooms for rule in room.rules)
         return Parts(tuple(sections), rules, self.sources)
+
+
+def home_of(environment: Environment, registry: Registry | None = None) -> ProjectHome:
+    """The project that the environment names."""
+    parts = (registry or Registry()).parts()
+    return ProjectHome.at(environment.home, environment.state, parts, environment.sample)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dagster_project.definitions import build_definitions, home_of
+from dagster_project.definitions import build_definitions
 from dagster_project.environment import read_environment
-from dagster_project.registry import Registry
+from dagster_project.registry import Registry, home_of
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.lake.manifests import PartitionRef

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dagster_project.environment import Environment, read_environment
+from dagster_project.registry import Registry, home_of
 from dagster_project.selection import parse_selection
 from minemap_assets.errors import BadInputError
 from minemap_assets.graph.graph import Graph, Scope
@@ -36,6 +37,7 @@ class Session:
     """An opened project: one snapshot of it, and what follows from that, each made once for a command."""
 
     environment: Environment
+    registry: Registry
     home: ProjectHome
 
     @cached_property
@@ -46,9 +48,7 @@ class Session:
     @cached_property
     def graph(self) -> Graph:
         """The project's assets."""
-        from dagster_project.registry import ROOMS
-
-        return Graph(ROOMS, self.project)
+        return Graph(self.registry.rooms, self.project)
 
     @cached_property
     def states(self) -> PartitionStates:
@@ -57,7 +57,7 @@ class Session:
 
     def reopened(self) -> "Session":
         """The same project after its inputs were written."""
-        return Session(self.environment, self.home)
+        return Session(self.environment, self.registry, self.home)
 
     def instance(self) -> DagsterInstance:
         """The Dagster instance of this machine, with a partition for every region."""
@@ -76,15 +76,13 @@ class Session:
 
 def open_session(sample: int | None = None) -> Session:
     """The project that the environment names."""
-    from dagster_project.definitions import home_of
-
-    environment = read_environment()
+    environment, registry = read_environment(), Registry()
     if sample is not None:
         environment = environment.model_copy(update={"sample": sample})
         os.environ["MINEMAP_SAMPLE"] = str(sample)
-    home = home_of(environment)
+    home = home_of(environment, registry)
     home.lake.check()
-    return Session(environment, home)
+    return Session(environment, registry, home)
 
 
 def parse_years(text: str | None, project: Project) -> tuple[int, ...]:

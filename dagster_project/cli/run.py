@@ -33,7 +33,10 @@ Select = Annotated[
     ),
 ]
 Regions = Annotated[str | None, typer.Option(help="Regions, such as north,south. Default: every active region.")]
-Years = Annotated[str | None, typer.Option(help="Years, such as 2019 or 2016-2024,2026. Default: 2016 to last year.")]
+Years = Annotated[
+    str | None,
+    typer.Option(help="Years, such as 2019 or 2016-2024,2026. Default: the first year of the project to last year."),
+]
 Sample = Annotated[int | None, typer.Option(min=1, help="A pilot: only so many sites of each region.")]
 
 

@@ -34,10 +34,8 @@ def static_metadata(asset: Asset, graph: Graph) -> dict[str, Any]:
         column: [dg.TableColumnDep(dg.AssetKey([known[o.asset].room, o.asset]), o.column) for o in origins]
         for column, origins in asset.columns.origins.items()
     }
-    return {
-        "dagster/column_lineage": dg.TableColumnLineage(by_column),
-        "dagster/table_name": f"minemap.main.{asset.name}",
-    }
+    table = {"dagster/table_name": f"minemap.main.{asset.name}"} if asset.columns.in_database else {}
+    return {"dagster/column_lineage": dg.TableColumnLineage(by_column), **table}
 
 
 def made_metadata(project: Project, asset: Asset, manifest: Manifest, *, made: bool) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class ColumnFacts:
 
     descriptions: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, tuple[ColumnOrigin, ...]] = field(default_factory=dict)
+    in_database: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

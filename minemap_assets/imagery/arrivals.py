@@ -83,10 +83,6 @@ class Arrivals(BaseModel):
                 years[year] = Arrival(revision=revision, corrections=before.corrections + 1)
         return Arrivals(channels=channels)
 
-    def with_look(self, poll: PollResult, complete: Iterable[tuple[Channel, int]]) -> "Arrivals":
-        """Former name of `with_poll`."""
-        return self.with_poll(poll, complete)
-
 
 def season_name(rule: SeasonRule) -> str:
     """A rule of seasons as people write it: `6-11`."""
@@ -162,7 +158,3 @@ def write_arrivals(store: Store, arrivals: Arrivals) -> None:
         kept = None
     if data != kept:
         store.write_bytes(ARRIVALS_PATH, data)
-
-
-Look, look, together = PollResult, poll_sources, merge_polls
-"""Former names, until `dagster_project/sensors.py` no longer says them."""

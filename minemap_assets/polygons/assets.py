@@ -7,11 +7,13 @@ import geopandas as gpd
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
 from minemap_assets.graph.partitions import by_region_and_year, years_around
-from minemap_assets.graph.statement import Asset, Dep, Room
+from minemap_assets.graph.statement import Asset, ColumnFacts, ColumnOrigin, Dep, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome
+from minemap_assets.polygons import schemas
 from minemap_assets.polygons.checks import POLYGON_CHECKS, RAW_CHECKS
 from minemap_assets.polygons.config import PolygonsConfig
+from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
@@ -73,6 +75,14 @@ def _build_mining(context: BuildContext) -> Outcome:
     )
 
 
+def column_facts(spec: TableSpec) -> ColumnFacts:
+    """What a table's schema says of its columns, in the words of a statement."""
+    return ColumnFacts(
+        {column.name: column.description for column in spec.columns},
+        {c.name: tuple(ColumnOrigin(o.asset, o.column) for o in c.lineage) for c in spec.columns if c.lineage},
+    )
+
+
 RAW_POLYGONS = Asset(
     room="polygons",
     name="raw_polygons",
@@ -82,6 +92,7 @@ RAW_POLYGONS = Asset(
     settings=_outline_settings,
     code_version="2",
     checks=RAW_CHECKS,
+    columns=column_facts(schemas.RAW_POLYGONS),
     automated=True,
     build=_build_raw,
 )
@@ -101,6 +112,7 @@ MINING_POLYGONS = Asset(
     settings=_rule_settings,
     code_version="2",
     checks=POLYGON_CHECKS,
+    columns=column_facts(schemas.MINING_POLYGONS),
     automated=True,
     build=_build_mining,
 )

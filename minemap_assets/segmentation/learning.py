@@ -111,7 +111,7 @@ def rate(step: int, config: SegmentationConfig) -> float:
 
 
 def _groups(network: MineSegformer, config: SegmentationConfig) -> list[dict[str, object]]:
-    """Weight decay for matrices and kernels only, as in the SegFormer recipe: none for norms and biases."""
+    """Weight decay for matrices and kernels only, as SegFormer is trained: none for norms and biases."""
     matrices = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     return [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,11 @@ import geopandas as gpd
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
 from minemap_assets.graph.partitions import by_year
-from minemap_assets.graph.statement import Asset, ColumnFacts, ColumnOrigin, Dep, Room
+from minemap_assets.graph.statement import Asset, Dep, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.polygons.assets import MINING_POLYGONS
+from minemap_assets.polygons.assets import MINING_POLYGONS, column_facts
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
@@ -130,13 +131,6 @@ _OF_REGIONS = (Dep(MINING_POLYGONS, optional=True), Dep(SITES, optional=True, tr
 """A region whose polygons or sites were not made holds no other up: its rows say that it was not observed."""
 
 
-def _columns(spec: TableSpec) -> ColumnFacts:
-    return ColumnFacts(
-        {column.name: column.description for column in spec.columns},
-        {c.name: tuple(ColumnOrigin(o.asset, o.column) for o in c.lineage) for c in spec.columns if c.lineage},
-    )
-
-
 def _table(spec: TableSpec, description: str, build: Callable[[BuildContext], Outcome], **more: Any) -> Asset:
     """What all yearly tables have in common."""
     return Asset(
@@ -145,7 +139,7 @@ def _table(spec: TableSpec, description: str, build: Callable[[BuildContext], Ou
         description=description,
         partitions=by_year,
         kinds=frozenset({"parquet", "table"}),
-        columns=_columns(spec),
+        columns=replace(column_facts(spec), in_database=True),
         automated=True,
         build=build,
         **more,

@@ -11,9 +11,9 @@ from pathlib import Path
 import dagster as dg
 import shapely
 
-from dagster_project.definitions import build_definitions, home_of
+from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
-from dagster_project.registry import Registry
+from dagster_project.registry import Registry, home_of
 from minemap_assets.graph.graph import Graph
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions

@@ -8,10 +8,10 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from dagster_project.definitions import build_definitions, home_of
+from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
 from dagster_project.instance import open_instance, sync_regions
-from dagster_project.registry import Registry
+from dagster_project.registry import Registry, home_of
 from dagster_project.runner import Recorder, Report, Runner, State
 from dagster_project.selection import parse_selection
 from minemap_assets.geo.vector import read_geoparquet

@@ -1,1 +1,1 @@
-"""One module a source; each fulfils `minemap_assets.imagery.source.ImagerySource`."""
+"""One package a source; each states itself as one `SourceKind` in its `kind.py`."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from support.difficulty import best_threshold, features, scene, threshold_table
 
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.simulation.built_in_worlds import load_world
-from minemap_assets.simulation.difficulty import best_threshold, features, scene, threshold_table
 
 
 def test_best_threshold_finds_a_perfect_split_to_either_side() -> None:

@@ -5,6 +5,7 @@ import pytest
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from support.difficulty import true_mask, window_of
 
 from minemap_assets.errors import BadInputError, NotCoveredError
 from minemap_assets.geo.grid import at_resolution, square_grid
@@ -12,7 +13,6 @@ from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import Composite, ImagerySource
 from minemap_assets.simulation.built_in_worlds import load_world
-from minemap_assets.simulation.difficulty import true_mask, window_of
 from minemap_assets.simulation.source import SimulatedSource
 from minemap_assets.simulation.world import FRAME, World, reproject, transformer
 

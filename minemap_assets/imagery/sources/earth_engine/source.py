@@ -32,7 +32,7 @@ from minemap_assets.imagery.source import (
     days_text,
     latest_until,
 )
-from minemap_assets.imagery.sources.earth_engine import expressions as recipes
+from minemap_assets.imagery.sources.earth_engine import expressions
 from minemap_assets.imagery.sources.earth_engine.config import NAME, EarthEngineConfig, revision_of
 from minemap_assets.imagery.sources.earth_engine.images import (
     Collection,
@@ -121,7 +121,7 @@ class EarthEngineSource(ImagerySource):
         outline = footprint_wgs84(grid)
         collection = self._collection(outline)
         names = dict(zip(bands, wanted_bands(collection, bands), strict=True))
-        where = recipes.Where(collection, outline, *collection.span(season))
+        where = expressions.Where(collection, outline, *collection.span(season))
         listed = self._list(where, season)
         if not listed.images:
             raise NotCoveredError(self._nothing(listed, collection, season))
@@ -145,7 +145,7 @@ class EarthEngineSource(ImagerySource):
         """Images that a composite would be made from. Raises as `read` does."""
         outline = footprint_wgs84(grid)
         collection = self._collection(outline)
-        return len(self._list(recipes.Where(collection, outline, *collection.span(season)), season).images)
+        return len(self._list(expressions.Where(collection, outline, *collection.span(season)), season).images)
 
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """Images of the season that touch an area (EPSG:4326), and the share of it in their footprints.
@@ -154,13 +154,13 @@ class EarthEngineSource(ImagerySource):
         """
         outline = shapely.box(*area.bounds)
         collection = self._collection(outline)
-        where = recipes.Where(collection, outline, *collection.span(season))
+        where = expressions.Where(collection, outline, *collection.span(season))
         listed = self._list(where, season)
         if not listed.images:
             return Availability(0, 0.0)
         if collection.is_basemap:
             return Availability(len(listed.images), 1.0)
-        found = self._ask(collection.asset, lambda ee: recipes.outlines(ee, where, self._config).getInfo())
+        found = self._ask(collection.asset, lambda ee: expressions.outlines(ee, where, self._config).getInfo())
         covered = shapely.union_all([_polygon(one) for one in found]).intersection(area)
         share = float(covered.area / area.area) if area.area > 0 else 0.0
         return Availability(len(listed.images), min(1.0, share))
@@ -175,7 +175,7 @@ class EarthEngineSource(ImagerySource):
         today = self._clock.now().date()
         span = RECENT * 12 if self.product == "planet-nicfi" else RECENT
         after = today + timedelta(days=1)
-        found = self._ask(asset, lambda ee: recipes.newest(ee, asset, after - span, after).getInfo())
+        found = self._ask(asset, lambda ee: expressions.newest(ee, asset, after - span, after).getInfo())
         if found is None:
             return Latest()
         return latest_until(datetime.fromtimestamp(float(found) / 1000.0, UTC), rule, FIRST_YEAR)
@@ -190,7 +190,7 @@ class EarthEngineSource(ImagerySource):
     def _probe(self, asset: str) -> Access:
         first = date(FIRST_YEAR, 1, 1)
         try:
-            self._session.ask(asset, lambda ee: recipes.newest(ee, asset, first, first + timedelta(days=366)).getInfo())
+            self._session.ask(asset, lambda ee: expressions.newest(ee, asset, first, first + timedelta(days=366)).getInfo())
         except NotEntitledError as error:
             return Access(asset, False, str(error))
         return Access(asset, True)
@@ -219,21 +219,21 @@ class EarthEngineSource(ImagerySource):
                 self._refused[asset] = str(error)
             raise
 
-    def _list(self, where: recipes.Where, season: Season) -> Listing:
+    def _list(self, where: expressions.Where, season: Season) -> Listing:
         asset = where.collection.asset
-        answer = self._ask(asset, lambda ee: recipes.listing(ee, where, self._config).getInfo())
+        answer = self._ask(asset, lambda ee: expressions.listing(ee, where, self._config).getInfo())
         return parse_listing(answer, where.collection, season)
 
     def _parts(self, grid: GeoBox, bands: int) -> list[GeoBox]:
         pixel_bytes = (bands + 1) * np.dtype(np.uint16).itemsize
         return list(parts(grid, pixel_bytes, self._config.max_request_bytes))
 
-    def _pixels(self, grid: GeoBox, where: recipes.Where, listed: Listing, names: dict[str, str]) -> "_Block":
+    def _pixels(self, grid: GeoBox, where: expressions.Where, listed: Listing, names: dict[str, str]) -> "_Block":
         """Pixels of a part of the grid, in ever smaller pieces where the service says it is too much."""
 
         def compute(ee: Any) -> Any:
-            image = recipes.composite(ee, where, self._config, listed.pictures, names)
-            return ee.data.computePixels(recipes.request(image, grid))
+            image = expressions.composite(ee, where, self._config, listed.pictures, names)
+            return ee.data.computePixels(expressions.request(image, grid))
 
         try:
             answer = self._ask(where.collection.asset, compute)
@@ -242,7 +242,7 @@ class EarthEngineSource(ImagerySource):
                 raise PermanentError(f"{error}; take fewer bands or a shorter season") from None
             pieces = [self._pixels(half, where, listed, names) for half in halves(grid)]
             return _Block(grid, _assemble(grid, pieces))
-        order = (*names, recipes.COUNT)
+        order = (*names, expressions.COUNT)
         if answer.shape != tuple(grid.shape) or tuple(answer.dtype.names or ()) != order:
             raise PermanentError(f"Earth Engine sent other pixels of {where.collection.asset} than it was asked for")
         return _Block(grid, np.stack([answer[name] for name in order]).astype(np.uint16))

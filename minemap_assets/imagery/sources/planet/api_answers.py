@@ -25,7 +25,7 @@ _QUOTA_WORDS = ("quota", "allowance")
 
 
 @dataclass(frozen=True)
-class Held:
+class Credential:
     """What a request is made with: how it is called, and how to get another one."""
 
     name: str
@@ -37,11 +37,11 @@ class Held:
         return AuthenticationError(f"Planet refuses {self.name}{how}, it is wrong or has expired; {self.renew}")
 
 
-HELD, PASSES = "planet.held", "planet.passes"
-"""Extensions of a request: the `Held` it is made with, and the statuses that whoever asked deals with himself."""
+CREDENTIAL, PASSES = "planet.credential", "planet.passes"
+"""Extensions of a request: the `Credential` it is made with, and the statuses that whoever asked deals with himself."""
 
 
-class PlanetDialect(httpx.BaseTransport):
+class PlanetTransport(httpx.BaseTransport):
     """Sends requests and turns refusals of the account into this project's errors.
 
     A redirect of a quad's download is not followed but handed on in the header `LEADS_TO`: whoever follows it asks
@@ -61,8 +61,8 @@ class PlanetDialect(httpx.BaseTransport):
             return answer
         if answer.status_code in (401, 402, 403, 429):
             text = _body(answer).lower()
-            held = request.extensions.get(HELD, Held("the credentials", "check them"))
-            error = _refusal(answer.status_code, any(word in text for word in _QUOTA_WORDS), held)
+            credential = request.extensions.get(CREDENTIAL, Credential("the credentials", "check them"))
+            error = _refusal(answer.status_code, any(word in text for word in _QUOTA_WORDS), credential)
             if error is not None:
                 raise error
             return httpx.Response(answer.status_code, headers=answer.headers, request=request)
@@ -81,7 +81,7 @@ class Checksum:
     certain: bool
 
 
-class StorageDialect(httpx.BaseTransport):
+class StorageTransport(httpx.BaseTransport):
     """Sends requests to storage and remembers what it says of each file, and which signed addresses it refused.
 
     A refusal means that the signature has expired: it is reported as a failure that may be repeated, after which
@@ -153,14 +153,14 @@ def _body(answer: httpx.Response) -> str:
         answer.close()
 
 
-def _refusal(status: int, quota: bool, held: Held) -> MinemapError | None:
+def _refusal(status: int, quota: bool, credential: Credential) -> MinemapError | None:
     if quota or status == 402:
         return QuotaError(
             f"the download quota of the Planet account is used up (HTTP {status}); wait until it is renewed or raise "
             "it, then run again: quads that were fetched are kept"
         )
     if status == 401:
-        return held.refused(status)
+        return credential.refused(status)
     if status == 403:
         return NotEntitledError(
             "the plan of the Planet account does not include this (HTTP 403); ask Planet for access, or name another "

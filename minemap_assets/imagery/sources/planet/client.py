@@ -18,8 +18,8 @@ from minemap_assets.imagery.basemaps.mosaics import Mosaic, parse_mosaic
 from minemap_assets.imagery.basemaps.quads import QuadId, parse_quad
 from minemap_assets.imagery.sources.planet.api_answers import (
     LEADS_TO,
-    PlanetDialect,
-    StorageDialect,
+    PlanetTransport,
+    StorageTransport,
     without_key,
 )
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
@@ -37,7 +37,7 @@ _IDS_AT_ONCE = 250
 
 
 class PlanetClient:
-    """Asks the service. Safe to use from several threads. All methods raise as `imagery.transport.Client` does, and
+    """Asks the service. Safe to use from several threads. All methods raise as `net.client.Client` does, and
     `NotEntitledError` where the account's plan does not include what is asked for.
     """
 
@@ -55,10 +55,10 @@ class PlanetClient:
         )
         self._stop = StopSignal()
         self._api = Client(
-            "Planet basemaps", rules, auth=PlanetAuth(config), transport=PlanetDialect(), stop=self._stop
+            "Planet basemaps", rules, auth=PlanetAuth(config), transport=PlanetTransport(), stop=self._stop
         )
-        self._dialect = StorageDialect()
-        self._storage = Client("Planet storage", rules, sign=self._signed, transport=self._dialect, stop=self._stop)
+        self._storage_transport = StorageTransport()
+        self._storage = Client("Planet storage", rules, sign=self._signed, transport=self._storage_transport, stop=self._stop)
         self._lock = threading.Lock()
         self._mosaics_api: MosaicsAPI | None = None
         self._addresses: dict[str, str] = {}
@@ -168,7 +168,7 @@ class PlanetClient:
 
         with self._lock:
             known = self._addresses.get(url)
-        if known is not None and not self._dialect.refused(known):
+        if known is not None and not self._storage_transport.refused(known):
             return known
         leads_to = self._api.request("GET", url).headers.get(LEADS_TO)
         if leads_to is None:
@@ -183,7 +183,7 @@ class PlanetClient:
         A tag that only looks like a checksum is believed until a file arrived twice alike and contradicts it.
         """
         with self._lock:
-            stated = self._dialect.checksum(self._addresses[url])
+            stated = self._storage_transport.checksum(self._addresses[url])
         if stated is None or not (stated.certain or self._tags_are_sums):
             return
         with arrived.open("rb") as handle:

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from minemap_assets.errors import AuthenticationError, PermanentError
-from minemap_assets.imagery.sources.planet.api_answers import HELD, KEY_VARIABLE, PASSES, Held
+from minemap_assets.imagery.sources.planet.api_answers import CREDENTIAL, KEY_VARIABLE, PASSES, Credential
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
 
 CLIENT_VARIABLE = "PL_AUTH_CLIENT_ID"
@@ -38,12 +38,12 @@ _REFUSALS = (401, 402, 403, 429)
 _EARLY = 60.0
 """Seconds before its end from which a token is not used any more."""
 
-_KEY = Held(f"the API key in {KEY_VARIABLE}", "copy the API key from your Planet account settings again")
-_CLIENT = Held(
+_KEY = Credential(f"the API key in {KEY_VARIABLE}", "copy the API key from your Planet account settings again")
+_CLIENT = Credential(
     f"the service account in {CLIENT_VARIABLE}",
     f"check {CLIENT_VARIABLE} and {SECRET_VARIABLE}, or make a new secret in your Planet account settings",
 )
-_SESSION = Held("the session of `planet auth login`", "run `planet auth login` again")
+_SESSION = Credential("the session of `planet auth login`", "run `planet auth login` again")
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
@@ -138,9 +138,9 @@ class _Tokens:
         return endpoint
 
 
-def _marked(request: httpx.Request, header: str, held: Held, *, passes: tuple[int, ...] = ()) -> httpx.Request:
+def _marked(request: httpx.Request, header: str, credential: Credential, *, passes: tuple[int, ...] = ()) -> httpx.Request:
     request.headers["Authorization"] = header
-    request.extensions = {**request.extensions, HELD: held, PASSES: passes}
+    request.extensions = {**request.extensions, CREDENTIAL: credential, PASSES: passes}
     return request
 
 

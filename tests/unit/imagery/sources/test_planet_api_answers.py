@@ -11,8 +11,8 @@ from minemap_assets.imagery.sources.planet.api_answers import (
     KEY_VARIABLE,
     LEADS_TO,
     Checksum,
-    PlanetDialect,
-    StorageDialect,
+    PlanetTransport,
+    StorageTransport,
     stated_checksum,
     without_key,
 )
@@ -29,7 +29,7 @@ FULL = "https://api.planet.com/basemaps/v1/mosaics/m/quads/1-2/full"
 
 
 def ask(answer: httpx.Response, url: str = FULL) -> httpx.Response:
-    with httpx.Client(transport=PlanetDialect(httpx.MockTransport(lambda _: answer))) as client:
+    with httpx.Client(transport=PlanetTransport(httpx.MockTransport(lambda _: answer))) as client:
         return client.get(url)
 
 
@@ -62,15 +62,15 @@ def test_a_download_is_not_followed() -> None:
 
 def test_storage_remembers_what_it_refused() -> None:
     answers = [httpx.Response(403), httpx.Response(200, headers={"ETag": f'"{"0" * 32}"'})]
-    dialect = StorageDialect(httpx.MockTransport(lambda _: answers.pop(0)))
-    with httpx.Client(transport=dialect) as client:
+    transport = StorageTransport(httpx.MockTransport(lambda _: answers.pop(0)))
+    with httpx.Client(transport=transport) as client:
         with pytest.raises(httpx.RemoteProtocolError, match="may have expired"):
             client.get("https://storage/old")
         client.get("https://storage/new")
-    assert dialect.refused("https://storage/old")
-    assert not dialect.refused("https://storage/new")
-    assert dialect.checksum("https://storage/new") == Checksum("0" * 32, certain=False)
-    assert dialect.checksum("https://storage/old") is None
+    assert transport.refused("https://storage/old")
+    assert not transport.refused("https://storage/new")
+    assert transport.checksum("https://storage/new") == Checksum("0" * 32, certain=False)
+    assert transport.checksum("https://storage/old") is None
 
 
 @pytest.mark.parametrize(
