@@ -6,7 +6,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from minemap_assets.graph.metadata import MADE_NOW
-from minemap_assets.graph.partitions import lake_keys
+from minemap_assets.graph.partitioning import lake_keys
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import PartitionRef
 

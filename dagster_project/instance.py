@@ -16,7 +16,7 @@ from minemap_assets.graph.dagster_assets import asset_key
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.metadata import made_metadata
 from minemap_assets.graph.partition_states import PartitionStates
-from minemap_assets.graph.partitions import REGION, partition_key
+from minemap_assets.graph.partitioning import REGION, partition_key
 from minemap_assets.lake.disk_errors import storage_errors
 from minemap_assets.lake.locks import LockedError, hold
 from minemap_assets.lake.manifests import PartitionRef

@@ -14,7 +14,7 @@ from minemap_assets.errors import MinemapError, StorageError
 from minemap_assets.graph.dagster_assets import asset_key
 from minemap_assets.graph.graph import Graph, Step
 from minemap_assets.graph.partition_states import PartitionState, PartitionStates
-from minemap_assets.graph.partitions import partition_key
+from minemap_assets.graph.partitioning import partition_key
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.disk_errors import storage_errors
 from minemap_assets.lake.manifests import PartitionRef
@@ -64,7 +64,7 @@ Progress = Callable[[PartitionRef, int, int], None]
 class Recorder(Listener):
     """Remembers how the partitions of a step came out, with the errors themselves, and passes progress on."""
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, progress: Progress = lambda _, __, ___: None) -> None:
         self._progress = progress
         self.made: dict[PartitionRef, bool] = {}
         self.errors: dict[PartitionRef, BaseException] = {}
@@ -76,8 +76,7 @@ class Recorder(Listener):
 
     def progress(self, ref: PartitionRef, done: int, total: int) -> None:
         """Pass it on."""
-        if self._progress is not None:
-            self._progress(ref, done, total)
+        self._progress(ref, done, total)
 
     def finished(self, ref: PartitionRef, made: bool) -> None:
         """Remember it."""

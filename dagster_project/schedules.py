@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from dagster_project.sensors import imagery_request
 from minemap_assets.imagery.assets import IMAGERY_UPDATE
 from minemap_assets.project.project import ProjectHome
 
@@ -15,9 +16,7 @@ def annual_update(
     """On 15 January, ask for last year's imagery of every active region; automation does the rest."""
     year = context.scheduled_execution_time.year - 1
     for slug in home.open().active_regions():
-        yield dg.RunRequest(
-            run_key=f"{slug}-{year}", partition_key=dg.MultiPartitionKey({"region": slug, "year": str(year)})
-        )
+        yield imagery_request(slug, year)
 
 
 SCHEDULES = [annual_update]

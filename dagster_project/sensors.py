@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from minemap_assets.graph.partitions import REGION, REGION_KEYS
+from minemap_assets.graph.partitioning import REGION, REGION_KEYS
 from minemap_assets.imagery.arrivals import (
     Channel,
     PollResult,
@@ -54,7 +54,7 @@ def new_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[Proj
     complete = sorted({(channel, year) for channel, _, year in ended_seasons(project, regions, found, today)})
     write_arrivals(project.lake.store, read_arrivals(project.lake.store).with_poll(found, complete))
     requests = [
-        _request(slug, year, f"{channel.source}-{found.revisions[channel][year]}")
+        imagery_request(slug, year, f"{channel.source}-{found.revisions[channel][year]}")
         for channel, slug, year in ended_seasons(project, regions, found, today)
         if before.get(channel.key, {}).get(str(year)) != found.revisions[channel][year]
     ]
@@ -71,7 +71,7 @@ def missing_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[
     known = set(context.instance.get_dynamic_partitions(REGION)) & set(project.active_regions())
     today = datetime.now(UTC).date().isoformat()
     requests = [
-        _request(manifest.ref.keys[0], int(manifest.ref.keys[1]), f"again-{today}")
+        imagery_request(manifest.ref.keys[0], int(manifest.ref.keys[1]), f"again-{today}")
         for manifest in project.lake.manifests(COMPOSITES.room, COMPOSITES.name)
         if manifest.ref.keys[0] in known and any(m.retry for m in manifest.missing)
     ]
@@ -104,11 +104,10 @@ def ended_seasons(
                     yield channel, slug, year
 
 
-def _request(slug: str, year: int, revision: str) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=f"{slug}-{year}-{revision}",
-        partition_key=dg.MultiPartitionKey({"region": slug, "year": str(year)}),
-    )
+def imagery_request(slug: str, year: int, *why: str) -> dg.RunRequest:
+    """Ask for a region and year, once for each reason."""
+    key = dg.MultiPartitionKey({"region": slug, "year": str(year)})
+    return dg.RunRequest(run_key="-".join((slug, str(year), *why)), partition_key=key)
 
 
 automation = dg.AutomationConditionSensorDefinition(

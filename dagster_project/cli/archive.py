@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.table import Column, Table
 
-from dagster_project.cli.context import complain, console, counted, note, open_session
+from dagster_project.cli.context import complain, console, counted, note, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
 from minemap_assets.project.project import Project
 
@@ -74,7 +74,7 @@ def index(
         bands=tuple(b.strip() for b in bands.split(",")) if bands else None,
         date=date,
         year=year,
-        date_overrides=_dates(date_of or []),
+        date_overrides=parse_pairs("--date-of", date_of, "file-or-folder=2016-12-09"),
         scale=scale,
         offset=offset,
         terms=terms,
@@ -226,11 +226,3 @@ def _listed(files: Path) -> list[str]:
         if URL_MARK in line:
             _check_no_secret(line)
     return listed
-
-
-def _dates(texts: list[str]) -> dict[str, str] | None:
-    pairs = [text.split("=", 1) for text in texts]
-    for text, pair in zip(texts, pairs, strict=True):
-        if len(pair) != 2 or not all(pair):
-            raise BadInputError(f"--date-of: {text!r} is not understood; write file-or-folder=2016-12-09")
-    return dict(pairs) or None

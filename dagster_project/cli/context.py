@@ -1,6 +1,7 @@
 """What every command starts from: the project, its graph, the instance, and options that several commands share."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -101,17 +102,13 @@ def parse_years(text: str | None, project: Project) -> tuple[int, ...]:
         years |= set(range(int(ends[0]), int(ends[-1]) + 1))
     for year in sorted(years):
         if not first <= year <= current:
-            why = f"{year} has not begun" if year > current else _too_early(year, first)
+            early = f"the project begins in {first} (`first_year` in its settings)"
+            early = f"there is no imagery of {year}" if year < EARLIEST_YEAR else early
+            why = f"{year} has not begun" if year > current else early
             raise BadInputError(f"--years: {why}; years run from {first} to {current}")
     if not years:
         raise BadInputError(f"--years: {text!r} names no year; write 2019 or 2016-2024")
     return tuple(sorted(years))
-
-
-def _too_early(year: int, first: int) -> str:
-    if year < EARLIEST_YEAR:
-        return f"there is no imagery of {year}"
-    return f"the project begins in {first} (`first_year` in its settings)"
 
 
 def parse_regions(text: str | None, project: Project) -> tuple[str, ...]:
@@ -133,6 +130,15 @@ def parse_regions(text: str | None, project: Project) -> tuple[str, ...]:
         if project.region(slug).retired:
             raise BadInputError(f"region {slug!r} is retired; bring it back with `minemap regions restore {slug}`")
     return slugs
+
+
+def parse_pairs(option: str, texts: Sequence[str] | None, form: str) -> dict[str, str]:
+    """Names and values from `name=value`, of an option that may be repeated. Raises `BadInputError`."""
+    pairs = [text.split("=", 1) for text in texts or ()]
+    for pair in pairs:
+        if len(pair) != 2 or not all(pair):
+            raise BadInputError(f"{option}: {'='.join(pair)!r} is not understood; write {form}")
+    return dict(pairs)
 
 
 def counted(number: int, noun: str) -> str:

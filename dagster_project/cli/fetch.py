@@ -1,7 +1,6 @@
 """`minemap reference fetch`: published data sets by their address."""
 
 import shutil
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,15 +38,11 @@ def fetch(
     _announce(dataset, place, licence)
     folder = session.project.lake.state / "downloads" / name
     with Client(f"the publisher of {name}", ClientPolicy(attempts=6, timeout=60.0, deadline=3600.0)) as client:
-
-        def download(address: str, path: Path) -> None:
-            client.download(address, path)
-
         done = fetch_dataset(
             session.project.lake.store,
             dataset,
             folder=folder,
-            download=download,
+            download=client.download,
             place=place,
             licence=licence,
             accept_change=accept_change,

@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dagster_project.cli import spending
 from dagster_project.cli.context import Session, console, note, open_session
 from dagster_project.cli.deadline import within
 from dagster_project.cli.run import Regions, Sample, Years
+from dagster_project.durations import seconds_by_partition
 from minemap_assets.errors import MinemapError
 from minemap_assets.graph.graph import Scope
+from minemap_assets.imagery.assets import COMPOSITES, REFERENCE_COMPOSITES
 from minemap_assets.imagery.budget import GIGABYTE, excesses
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.costs import ASKED, ASSUMED
 from minemap_assets.imagery.sources.stac.forecast import MOST_HEADS
 from minemap_assets.planning.estimates import Estimate, Line
 from minemap_assets.planning.observations import observations
+from minemap_assets.planning.spending import estimate_steps
 
 IMAGERY_ONLY = "imagery/imagery,imagery/reference_imagery"
 OBSERVED = "Clear observations of a site, by month"
@@ -42,7 +44,10 @@ def plan(
     """Say what imagery of some regions and years would need; nothing is fetched, and what is current costs nothing."""
     session = open_session(sample)
     scope = session.scope(select or IMAGERY_ONLY, regions, years)
-    estimate = spending.estimate(session, session.graph.steps(scope), partial(within, deadline) if ask else None)
+    with session.instance() as instance:
+        seconds = seconds_by_partition(instance, COMPOSITES, REFERENCE_COMPOSITES)
+    query = partial(within, deadline) if ask else None
+    estimate = estimate_steps(session.project, session.graph.steps(scope), session.states, seconds, query)
     show_estimate(estimate)
     for sentence in estimate.gaps:
         note(sentence)

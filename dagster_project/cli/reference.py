@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dagster_project.cli.context import Session, complain, console, open_session
+from dagster_project.cli.context import Session, complain, console, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
 from minemap_assets.reference.assets import ROOM as REFERENCE
 from minemap_assets.reference.catalogue import Kind, Role, register, withdraw
@@ -57,7 +57,7 @@ def add(
         reference_year=reference_year,
         layer=layer,
         crs=crs,
-        columns=_columns(column or []),
+        columns=parse_pairs("--column", column, "ours=theirs, such as iso3=ADM0_A3"),
         reserved=_reserved(session),
     )
     console.print(f"{registration.sentence}.", soft_wrap=True)
@@ -117,15 +117,19 @@ def add_masks(
 def list_entries() -> None:
     """Show what is registered."""
     session = open_session()
-    if not catalogue(session.project).entries:
+    entries = catalogue(session.project).entries
+    if not entries:
         console.print("No reference file yet; `minemap reference add NAME FILE --licence LICENCE` registers one.")
         return
     table = Table("name", "kind", "role", "features", "year", "licence", "checksum", "citation")
-    for e in catalogue(session.project).entries:
+    names = {e.name for e in entries}
+    for e in entries:
         year = str(e.reference_year or "")
         table.add_row(e.name, e.kind, e.role, f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
     console.print(table)
-    _say_what_is_missing(session)
+    missing = [n for n in (*polygon_sets(session.project), "country_boundaries") if n not in names]
+    if missing:
+        console.print(f"Not registered yet: {', '.join(missing)}.")
 
 
 @reference_app.command()
@@ -141,13 +145,6 @@ def _reserved(session: Session) -> frozenset[str]:
     return frozenset(asset.name for asset in session.graph.assets if asset.room != REFERENCE.name)
 
 
-def _say_what_is_missing(session: Session) -> None:
-    names = {e.name for e in catalogue(session.project).entries}
-    missing = [n for n in (*polygon_sets(session.project), "country_boundaries") if n not in names]
-    if missing:
-        console.print(f"Not registered yet: {', '.join(missing)}.")
-
-
 def _role(text: str | None) -> Role | None:
     roles: dict[str, Role] = {"labels": "labels", "outlines": "outlines"}
     if text is None:
@@ -155,11 +152,3 @@ def _role(text: str | None) -> Role | None:
     if text not in roles:
         raise BadInputError(f"--role: {text!r} is neither `labels` nor `outlines`")
     return roles[text]
-
-
-def _columns(texts: list[str]) -> dict[str, str]:
-    pairs = [text.split("=", 1) for text in texts]
-    for text, pair in zip(texts, pairs, strict=True):
-        if len(pair) != 2 or not all(pair):
-            raise BadInputError(f"--column: {text!r} is not understood; write ours=theirs, such as iso3=ADM0_A3")
-    return dict(pairs)

@@ -21,7 +21,7 @@ from minemap_assets.project.region_changes import (
     restore_region,
     retire_region,
 )
-from minemap_assets.project.regions import REGIONS_PATH, Region, region_from_file, write_regions
+from minemap_assets.project.regions import REGIONS_PATH, region_from_file, write_regions
 
 regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
 
@@ -160,13 +160,8 @@ def rename(slug: Slug, new_slug: Slug) -> None:
     _save(session, rename_region(session.project.regions, slug, new_slug))
 
 
-def save_regions(session: Session, regions: Sequence[Region]) -> None:
-    """Write the regions file."""
-    session.project.lake.store.write_bytes(REGIONS_PATH, write_regions(regions))
-
-
 def _save(session: Session, change: RegionChange) -> None:
-    save_regions(session, list(change.regions.values()))
+    session.project.lake.store.write_bytes(REGIONS_PATH, write_regions(list(change.regions.values())))
     session.reopened().instance()
     console.print(f"{change.sentence}.", soft_wrap=True)
 

@@ -1,7 +1,7 @@
 """`minemap sources`: which imagery sources work here, and on what terms."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from dagster_project.cli.context import console, open_session
 from dagster_project.cli.deadline import within
-from minemap_assets.imagery.source_kind import AccessAnswer, kind_named, kinds
+from minemap_assets.imagery.source_kind import kind_named, kinds
 from minemap_assets.planning.source_reports import SourceReport, report_source
 
 
@@ -21,14 +21,10 @@ def sources(
     """Say of each source whether it works here, what it covers, its limits and its terms of use; one line each."""
     project = open_session().project
     chosen = [kind_named(project, name) for name in dict.fromkeys(names or kinds(project))]
-
-    def bounded(check: Callable[[], AccessAnswer]) -> AccessAnswer:
-        return within(deadline, check)
-
     # Several clients import it, and threads that begin to at the same time get half of it.
     import_module("requests")
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        for report in pool.map(lambda kind: report_source(kind, project, bounded), chosen):
+        for report in pool.map(lambda kind: report_source(kind, project, partial(within, deadline)), chosen):
             console.print(line_of(report), soft_wrap=True)
 
 

@@ -1,14 +1,10 @@
 """The room chips: what the model eats."""
 
-from typing import Any
-
-import geopandas as gpd
-
 from minemap_assets.chips.checks import CHIP_CHECKS
 from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitions import by_region_and_year
+from minemap_assets.graph.context import BuildContext
+from minemap_assets.graph.partitioning import by_region_and_year
 from minemap_assets.graph.statement import Asset, Dep, Room
 from minemap_assets.imagery.assets import (
     COMPOSITES,
@@ -17,13 +13,8 @@ from minemap_assets.imagery.assets import (
     by_product_and_region,
 )
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
-from minemap_assets.sites.assets import GROUND_TRUTH, SITES
-
-
-def _sites(context: BuildContext) -> gpd.GeoDataFrame:
-    return read_geoparquet(context.input(SITES).file("sites.parquet"))
+from minemap_assets.sites.assets import GROUND_TRUTH, SITES, sites_of
 
 
 def _build_chips(context: BuildContext) -> Outcome:
@@ -32,29 +23,23 @@ def _build_chips(context: BuildContext) -> Outcome:
 
     imagery = open_imagery(context.input(COMPOSITES))
     config = context.project.section(ChipsConfig)
-    return build_chips(_sites(context), imagery, config, context.writer, progress=context.progress)
+    return build_chips(sites_of(context), imagery, config, context.writer, progress=context.progress)
 
 
 def _build_training_chips(context: BuildContext) -> Outcome:
-    from minemap_assets.chips.build import build_training_chips
+    from minemap_assets.chips.build import build_chips
     from minemap_assets.imagery.reader import open_imagery
 
-    sites = _sites(context)
+    sites = sites_of(context)
     # A promoted site has no ground truth: cut for training, its mine would be taught as background.
     sites = sites[sites["origin"] == "reference"]
     truth = read_geoparquet(context.input(GROUND_TRUTH).file("ground_truth.parquet"))
     imagery = open_imagery(context.input(REFERENCE_COMPOSITES))
     config = context.project.section(ChipsConfig)
-    return build_training_chips(sites, imagery, truth, config, context.writer, progress=context.progress)
+    return build_chips(sites, imagery, config, context.writer, ground_truth=truth, progress=context.progress)
 
 
-def _cutting(project: Project, _: Keys) -> Any:
-    return project.section(ChipsConfig).model_dump(mode="json", include={"size", "overlap", "bands"})
-
-
-def _cutting_and_split(project: Project, _: Keys) -> Any:
-    return project.section(ChipsConfig).model_dump(mode="json")
-
+_CUTTING = {"size", "overlap", "bands"}
 
 CHIPS = Asset(
     room="chips",
@@ -62,7 +47,7 @@ CHIPS = Asset(
     description="Overlapping 512 px model inputs on the 5 m grid of every site of a region and year.",
     partitions=by_region_and_year,
     deps=(Dep(COMPOSITES), Dep(SITES, triggers=False)),
-    settings=_cutting,
+    settings=lambda project, _: project.section(ChipsConfig).model_dump(mode="json", include=_CUTTING),
     checks=CHIP_CHECKS,
     kinds=frozenset({"zarr"}),
     automated=True,
@@ -75,7 +60,7 @@ TRAINING_CHIPS = Asset(
     description="Labelled model inputs of the reference year, split into train, validation and test by spatial block.",
     partitions=by_product_and_region,
     deps=(Dep(REFERENCE_COMPOSITES), Dep(SITES, triggers=False), Dep(GROUND_TRUTH)),
-    settings=_cutting_and_split,
+    settings=lambda project, _: project.section(ChipsConfig).model_dump(mode="json"),
     code_version="2",
     checks=CHIP_CHECKS,
     kinds=frozenset({"zarr"}),

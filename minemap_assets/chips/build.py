@@ -1,6 +1,6 @@
 """Builds of the chips room: site images cut into chips, with labels and split for training."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +19,14 @@ from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.manifests import Missing, Outcome
 from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.sites.windows import Site, iter_sites
 
 if TYPE_CHECKING:
     from minemap_assets.imagery.reader import ImagerySet
 
-Progress = Callable[[int, int], None]
 CHIPS = "chips.zarr"
 INDEX = "index.parquet"
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Report to nobody."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,42 +52,17 @@ def build_chips(
     config: ChipsConfig,
     writer: PartitionWriter,
     *,
+    ground_truth: gpd.GeoDataFrame | None = None,
     progress: Progress = no_progress,
 ) -> Outcome:
-    """Write `chips.zarr` and `index.parquet` of a region and year.
+    """Write `chips.zarr` and `index.parquet` of a region and year; with ground truth, labels (0, 1, 255 = not observed)
+    and a split for every chip.
 
-    Sites without an image are reported missing; chips with no observed pixel are counted and left out. Raises
-    `BadInputError` where the images lack a band.
+    Sites without an image are reported missing; chips with no observed pixel are counted and left out. The split comes
+    from all sites, with or without an image, so that no product changes it. Raises `BadInputError` where the images
+    lack a band.
     """
-    return _build(sites, imagery, config, writer, labels=None, progress=progress)
-
-
-def build_training_chips(
-    sites: gpd.GeoDataFrame,
-    imagery: "ImagerySet",
-    ground_truth: gpd.GeoDataFrame,
-    config: ChipsConfig,
-    writer: PartitionWriter,
-    *,
-    progress: Progress = no_progress,
-) -> Outcome:
-    """Like `build_chips`, with labels (0, 1, 255 = not observed) and a split for every chip.
-
-    The split comes from all sites, with or without an image, so that no product changes it.
-    """
-    labels = LabelSource(ground_truth)
-    return _build(sites, imagery, config, writer, labels=labels, progress=progress)
-
-
-def _build(
-    sites: gpd.GeoDataFrame,
-    imagery: "ImagerySet",
-    config: ChipsConfig,
-    writer: PartitionWriter,
-    *,
-    labels: LabelSource | None,
-    progress: Progress,
-) -> Outcome:
+    labels = None if ground_truth is None else LabelSource(ground_truth)
     every = list(iter_sites(sites))
     product = imagery.product
     splits = split_groups(_group_weights(every, labels), config.seed, config.validation_share, config.test_share)
@@ -108,8 +79,7 @@ def _build(
         progress(done + 1, len(every))
     store.finish(len(tally.rows))
     writer.add(CHIPS)
-    write_geoparquet(_frame(tally.rows, labelled=labels is not None), writer.path(INDEX))
-    writer.add(INDEX)
+    writer.write(INDEX, lambda path: write_geoparquet(_frame(tally.rows, labelled=labels is not None), path))
     return Outcome(_summary(tally, product, len(every)), tally.missing)
 
 

@@ -1,14 +1,15 @@
 """Settings of the chips room: the size and overlap of chips, their bands, and how training ground is split."""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from minemap_assets.project.settings import StrictModel
 
 
-class ChipsConfig(BaseModel):
+class ChipsConfig(StrictModel):
     """`size` and `overlap` are pixels of the site grid and even, so that coarser pixels nest; `bands` are common names
     (a product without a near-infrared band works when `nir` is left out). Shares are of split groups.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     size: int = Field(512, ge=32)
     overlap: int = Field(64, ge=0)
     bands: tuple[str, ...] = ("blue", "green", "red", "nir")

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from minemap_assets.graph.graph import Graph
-from minemap_assets.graph.partitions import YEAR
+from minemap_assets.graph.partitioning import YEAR
 from minemap_assets.graph.statement import Asset
 
 Condition = dg.AutomationCondition[Any]

@@ -10,8 +10,8 @@ from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.graph.automation import condition
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.metadata import made_metadata, static_metadata
-from minemap_assets.graph.partition_states import Made, PartitionStates
-from minemap_assets.graph.partitions import lake_keys
+from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.graph.partitioning import lake_keys
 from minemap_assets.graph.statement import Asset, Room
 from minemap_assets.project.project import Project, ProjectHome
 
@@ -106,7 +106,8 @@ def _materialize(
             raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
         raise
     context.log.info("%s: %s", ref, "made" if made.now else "kept, nothing it depends on has changed")
-    yield from _check_results(made)
+    for f in made.findings:
+        yield dg.AssetCheckResult(passed=f.passed, check_name=f.name, description=f.sentence, metadata=dict(f.facts))
     facts = made_metadata(project, asset, made.manifest, made=made.now)
     failed = [f"check {f.name} failed: {f.sentence}" for f in made.findings if not f.passed]
     if failed:
@@ -114,10 +115,3 @@ def _materialize(
         raise dg.Failure("; ".join(failed), metadata=facts)
     project.listener.finished(ref, made.now)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
-
-
-def _check_results(made: Made) -> list[dg.AssetCheckResult]:
-    return [
-        dg.AssetCheckResult(passed=f.passed, check_name=f.name, description=f.sentence, metadata=dict(f.facts))
-        for f in made.findings
-    ]

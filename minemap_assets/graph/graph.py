@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from minemap_assets.graph.context import Keys
-from minemap_assets.graph.partitions import REGION, YEAR, Partitions
+from minemap_assets.graph.partitioning import REGION, YEAR, Partitioning
 from minemap_assets.graph.statement import Asset, AssetFamily, Dep, Job, Room
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.project.project import Project
@@ -154,7 +154,7 @@ def _same(dep: Dep, upstream: Asset, asset: Asset) -> bool:
     return dep.mapping.reach is None and upstream.partitions == asset.partitions
 
 
-def _in_scope(partitions: Partitions, project: Project, scope: Scope) -> list[Keys]:
+def _in_scope(partitions: Partitioning, project: Project, scope: Scope) -> list[Keys]:
     """Partitions of the scope's regions and years; of other dimensions, all."""
     if set(partitions.names) - {REGION, YEAR}:
         return partitions.every(project)
@@ -172,7 +172,7 @@ def _steps_of(stage: Sequence[Asset], wanted: dict[Asset, set[Keys]]) -> Iterato
         yield Step(tuple(asset for asset in stage if keys in wanted.get(asset, ())), keys)
 
 
-def _order(partitions: Partitions) -> Callable[[Keys], tuple[str, ...]]:
+def _order(partitions: Partitioning) -> Callable[[Keys], tuple[str, ...]]:
     """Sorts by year first: a year is finished for all regions before the next."""
 
     def key(keys: Keys) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.lake import build_partition
-from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef, fingerprint
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.manifests import Manifest, PartitionRef, fingerprint
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 
 
@@ -78,19 +78,14 @@ class PartitionStates:
         if not asset.intact(self.project, keys):
             return False
         try:
-            print_ = self._fingerprint(asset, keys, self._contents(asset, keys))
+            contents = {str(ref): manifest.content for ref, manifest in self._inputs(asset, keys).items()}
+            print_ = fingerprint(asset.code_version, asset.settings(self.project, keys), contents)
         except StorageError:
             raise
         except MinemapError:
             # making it says what is wrong
             return False
         return self.project.lake.is_current(manifest, print_, checksums=False)
-
-    def _fingerprint(self, asset: Asset, keys: Keys, contents: dict[str, str]) -> str:
-        return fingerprint(asset.code_version, asset.settings(self.project, keys), contents)
-
-    def _contents(self, asset: Asset, keys: Keys) -> dict[str, str]:
-        return {str(ref): manifest.content for ref, manifest in self._inputs(asset, keys).items()}
 
     def _inputs(self, asset: Asset, keys: Keys) -> dict[PartitionRef, Manifest]:
         """All existing inputs that passed their checks.
@@ -117,9 +112,6 @@ class PartitionStates:
         inputs = {one: Partition(store, manifest) for one, manifest in manifests.items()}
         findings: list[CheckFinding] = []
 
-        def build(writer: PartitionWriter) -> Outcome:
-            return asset.build(BuildContext(project, ref, inputs, writer))
-
         def examine(partition: Partition) -> list[str]:
             findings[:] = _examine(asset, partition, InputContext(project, ref, inputs))
             return [f"check {f.name} failed: {f.sentence}" for f in findings if not f.passed]
@@ -130,7 +122,7 @@ class PartitionStates:
             code_version=asset.code_version,
             config=asset.settings(project, keys),
             inputs={str(one): m.content for one, m in manifests.items()},
-            build=build,
+            build=lambda writer: asset.build(BuildContext(project, ref, inputs, writer)),
             intact=asset.intact(project, keys),
             examine=examine,
         )

@@ -10,22 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minemap_assets.graph.context import BuildContext, Check, Keys
-from minemap_assets.graph.partitions import PartitionMapping, Partitions, along_shared_dimensions, unpartitioned
+from minemap_assets.graph.partitioning import Partitioning, PartitionMapping, along_shared_dimensions, unpartitioned
 from minemap_assets.lake.manifests import Outcome, PartitionRef
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
-
-
-def _nothing(_: Project, __: Keys) -> Any:
-    return {}
-
-
-def _yes(_: Project) -> bool:
-    return True
-
-
-def _intact(_: Project, __: Keys) -> bool:
-    return True
 
 
 @dataclass(frozen=True)
@@ -82,9 +70,9 @@ class Asset:
     name: str
     description: str
     build: Callable[[BuildContext], Outcome]
-    partitions: Partitions = unpartitioned
+    partitions: Partitioning = unpartitioned
     deps: tuple[Dep, ...] = ()
-    settings: Callable[[Project, Keys], Any] = _nothing
+    settings: Callable[[Project, Keys], Any] = lambda _, __: {}
     code_version: str = "1"
     checks: tuple[Check, ...] = ()
     kinds: frozenset[str] = frozenset({"parquet"})
@@ -94,8 +82,8 @@ class Asset:
     job: Job | None = None
     by_decision: bool = False
     columns: ColumnFacts = ColumnFacts()
-    applies: Callable[[Project], bool] = _yes
-    intact: Callable[[Project, Keys], bool] = _intact
+    applies: Callable[[Project], bool] = lambda _: True
+    intact: Callable[[Project, Keys], bool] = lambda _, __: True
 
     def __str__(self) -> str:
         return f"{self.room}/{self.name}"

@@ -9,16 +9,17 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
-from minemap_assets.errors import BadInputError, MinemapError, NotFoundError
+from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.rules import season_rule
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.lake.store import Store
+from minemap_assets.lake.store import Store, read_if_there
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
+from minemap_assets.project.settings import StrictModel
 
 ARRIVALS_PATH = "inputs/arrivals.json"
 
@@ -49,19 +50,17 @@ class PollResult:
     failures: Mapping[Channel, str]
 
 
-class Arrival(BaseModel):
+class Arrival(StrictModel):
     """The revision of a complete year that was seen last, and how often it had changed since the first poll."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     revision: str
     corrections: int = 0
 
 
-class Arrivals(BaseModel):
+class Arrivals(StrictModel):
     """Arrivals by channel and year."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    channels: dict[str, dict[int, Arrival]] = {}
+    channels: dict[str, dict[int, Arrival]] = Field(default_factory=dict)
 
     def corrections(self, channel: Channel, year: int) -> int:
         """How often a complete year's images changed between polls."""
@@ -121,10 +120,7 @@ def merge_polls(polls: Iterable[PollResult]) -> PollResult:
 
 def read_arrivals(store: Store) -> Arrivals:
     """The project's arrivals; none where nothing was looked at yet. Raises `BadInputError` for a damaged file."""
-    try:
-        return _parse(store.read_bytes(ARRIVALS_PATH), store)
-    except NotFoundError:
-        return Arrivals()
+    return _parse(read_if_there(store, ARRIVALS_PATH), store)
 
 
 def corrections(project: Project, region: Region, year: int, product: str) -> dict[str, int]:
@@ -136,13 +132,12 @@ def corrections(project: Project, region: Region, year: int, product: str) -> di
 
 
 def _arrivals_of(project: Project) -> Arrivals:
-    data = project.input(ARRIVALS_PATH)
-    return Arrivals() if data is None else _parse(data, project.lake.store)
+    return _parse(project.input(ARRIVALS_PATH), project.lake.store)
 
 
-def _parse(data: bytes, store: Store) -> Arrivals:
+def _parse(data: bytes | None, store: Store) -> Arrivals:
     try:
-        return Arrivals.model_validate_json(data)
+        return Arrivals() if data is None else Arrivals.model_validate_json(data)
     except ValidationError as error:
         raise BadInputError(
             f"{store.root}/{ARRIVALS_PATH} cannot be read; remove it, and the sensor new_imagery begins anew"
@@ -152,9 +147,5 @@ def _parse(data: bytes, store: Store) -> Arrivals:
 def write_arrivals(store: Store, arrivals: Arrivals) -> None:
     """Keep arrivals, if they are others than those that are kept."""
     data = (json.dumps(arrivals.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
-    try:
-        kept: bytes | None = store.read_bytes(ARRIVALS_PATH)
-    except NotFoundError:
-        kept = None
-    if data != kept:
+    if data != read_if_there(store, ARRIVALS_PATH):
         store.write_bytes(ARRIVALS_PATH, data)

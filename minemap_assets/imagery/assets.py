@@ -4,9 +4,8 @@ from typing import Any
 
 import dagster as dg
 
-from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitions import REGION, REGION_KEYS, Dimension, Partitions, by_region_and_year
+from minemap_assets.graph.partitioning import REGION, REGION_KEYS, Dimension, Partitioning, by_region_and_year
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
 from minemap_assets.imagery.arrivals import corrections
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
@@ -23,7 +22,7 @@ from minemap_assets.imagery.source_kind import check_sources, open_sources, revi
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
-from minemap_assets.sites.assets import SITES
+from minemap_assets.sites.assets import SITES, sites_of
 
 FETCHING_POOL = "imagery"
 """Assets of this pool run one at a time by default, so that processes do not add up their limits at one service."""
@@ -42,7 +41,7 @@ training_region_dimension = Dimension(
     lambda _: REGION_KEYS,
     chosen=lambda project: bool(project.section(TrainingConfig).regions),
 )
-by_product_and_region = Partitions((product_dimension, training_region_dimension))
+by_product_and_region = Partitioning((product_dimension, training_region_dimension))
 """Every product and region that enters training."""
 
 
@@ -66,7 +65,7 @@ def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome
 
     project = context.project
     region, config = project.region(slug), project.section(ImageryConfig)
-    sites = read_geoparquet(context.input(SITES).file("sites.parquet"))
+    sites = sites_of(context)
     hold_to_budget(project, slug, year, product, sites)
     with run_usage(config.budget), metered():
         return build_imagery(

@@ -6,7 +6,7 @@ missing too, but only asked for again once a source has changed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from operator import itemgetter
@@ -30,6 +30,7 @@ from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.manifests import Missing, Outcome, file_sha256
 from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.project.listener import Progress, no_progress
 
 CLEAR_COUNT = "clear_count"
 """Description of the last band of every composite file."""
@@ -61,9 +62,6 @@ INDEX_COLUMNS = (
 )
 """Columns of the index before its geometry (the grid's outline, EPSG:4326)."""
 
-Progress = Callable[[int, int], None]
-"""Called with the sites done and the sites in all."""
-
 
 @dataclass
 class _Build:
@@ -92,7 +90,7 @@ def build_imagery(
     writer: PartitionWriter,
     *,
     corrections: Mapping[str, int] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
     workers: int = 1,
 ) -> Outcome:
     """Write `<site_id>.tif` for every site, `index.parquet` and `preview.png`.
@@ -110,14 +108,16 @@ def build_imagery(
     requests = tuple(plan(sites, sources, season, bands, min_clear_fraction, corrections))
     chain = SourceChain(sources, season, tuple(bands), min_clear_fraction)
     build = _Build(chain, season, writer, Preview(tuple(bands), [request.site_id for request in requests]))
-    _build_sites(requests, build, workers, progress or _tell_nobody)
+    _build_sites(requests, build, workers, progress)
     _raise_if_nothing(build, len(requests), kind.name)
-    write_index(build.rows, writer.path(INDEX))
-    writer.add(INDEX)
-    writer.path(PREVIEW).write_bytes(png_bytes(build.preview.picture()))
-    writer.add(PREVIEW)
+    writer.write(INDEX, lambda path: write_index(build.rows, path))
+    writer.write(PREVIEW, lambda path: path.write_bytes(png_bytes(build.preview.picture())))
     summary = _summary(build, len(requests), min_clear_fraction) | {"product": kind.name, "bands": list(bands)}
-    return Outcome(summary, [_missing(site, error) for site, error in build.failures])
+    missing = [
+        Missing(item=site_id, reason=str(error), retry=not isinstance(error, NotFoundError))
+        for site_id, error in build.failures
+    ]
+    return Outcome(summary, missing)
 
 
 def write_index(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -159,10 +159,6 @@ def _unread(requests: Sequence[Request], build: _Build, progress: Progress) -> I
 def _enter(request: Request, facts: dict[str, Any], build: _Build) -> None:
     build.passed_over.update(PassedOver(**passed) for passed in facts["passed_over"])
     build.rows.append(_index_row(request, facts, build.writer))
-
-
-def _tell_nobody(_: int, __: int) -> None:
-    pass
 
 
 def _adopt(request: Request, build: _Build) -> dict[str, Any] | None:
@@ -209,10 +205,6 @@ def _index_row(request: Request, facts: dict[str, Any], writer: PartitionWriter)
     stored = {"bytes": local.stat().st_size, "sha256": file_sha256(local), "file": request.file}
     values = {**facts, **stored}
     return {column: values[column] for column in INDEX_COLUMNS} | {"geometry": footprint_wgs84(request.grid)}
-
-
-def _missing(site_id: str, error: MinemapError) -> Missing:
-    return Missing(item=site_id, reason=str(error), retry=not isinstance(error, NotFoundError))
 
 
 def _raise_if_nothing(build: _Build, sites: int, product_name: str) -> None:

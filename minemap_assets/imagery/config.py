@@ -1,18 +1,15 @@
 """Settings of the imagery room: which product serves a year, and which sources may serve a product."""
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import PRODUCTS, product
-from minemap_assets.project.settings import EARLIEST_YEAR
-
-Strict = ConfigDict(frozen=True, extra="forbid")
+from minemap_assets.project.settings import EARLIEST_YEAR, StrictModel
 
 
-class ProductPeriod(BaseModel):
+class ProductPeriod(StrictModel):
     """A product and the years it serves, both ends included; an open end is None."""
 
-    model_config = Strict
     product: str
     first: int | None = Field(None, alias="from")
     until: int | None = None
@@ -46,7 +43,7 @@ DEFAULT_BANDS: dict[str, tuple[str, ...]] = {
 }
 
 
-class BudgetConfig(BaseModel):
+class BudgetConfig(StrictModel):
     """The most that one run may ask of imagery sources; what is not set has no limit.
 
     A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
@@ -54,7 +51,6 @@ class BudgetConfig(BaseModel):
     quads, `eecu_hours` Earth Engine's compute units.
     """
 
-    model_config = Strict
     requests: int | None = Field(None, ge=0)
     gigabytes: float | None = Field(None, ge=0.0)
     planet_downloads: int | None = Field(None, ge=0)
@@ -66,7 +62,7 @@ class BudgetConfig(BaseModel):
         return any(value is not None for _, value in self)
 
 
-class ImageryConfig(BaseModel):
+class ImageryConfig(StrictModel):
     """The product rule (the first period that covers a year wins), the sources of each product in the order they may
     stand in for each other, and the bands that are stored; a product that is not named keeps its default.
 
@@ -74,7 +70,6 @@ class ImageryConfig(BaseModel):
     nothing else. However many they are, a service is asked no faster than its own section under [sources] allows.
     """
 
-    model_config = Strict
     products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)
     sources: dict[str, tuple[str, ...]] = DEFAULT_SOURCES
     bands: dict[str, tuple[str, ...]] = DEFAULT_BANDS

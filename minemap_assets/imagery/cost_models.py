@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.imagery.config import ImageryConfig
-from minemap_assets.imagery.costs import Cost, CostModel, Job, share_out
+from minemap_assets.imagery.costs import Cost, CostModel, FetchRequest, share_out
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.requests import imagery_grid
 from minemap_assets.imagery.seasons import Season
@@ -56,9 +56,9 @@ class FallbackCostModel:
         """Whether it has, or should have, images of that place and season."""
         return self._answer(lambda model: model.serves(grid, season))
 
-    def cost(self, job: Job) -> Cost:
-        """What a job needs."""
-        return self._answer(lambda model: model.cost(job))
+    def cost(self, request: FetchRequest) -> Cost:
+        """What a request needs."""
+        return self._answer(lambda model: model.cost(request))
 
     def _answer(self, question: Callable[[CostModel], T]) -> T:
         if self.name not in self.unreachable:
@@ -110,5 +110,5 @@ def costs_by_source(
     """The cost of imaging site grids, each by the first source that should have it."""
     resolution = known_product(product).resolution
     shares = share_out(models, [imagery_grid(grid, resolution) for grid in grids], season)
-    costs = {model.name: model.cost(Job(product, season, bands, served)) for model, served in shares}
+    costs = {model.name: model.cost(FetchRequest(product, season, bands, served)) for model, served in shares}
     return SharedCosts(costs, len(grids) - sum(len(served) for _, served in shares))

@@ -35,8 +35,13 @@ KNOWN = "known here"
 """What a cost rests on; what is known here needs no question (an archive's index, a formula)."""
 
 
+def basis_of(source: object | None) -> str:
+    """What figures rest on where an opened source was asked, or none was there to ask."""
+    return ASSUMED if source is None else ASKED
+
+
 @dataclass(frozen=True)
-class Job:
+class FetchRequest:
     """Grids that one source is asked for in one season."""
 
     product: str
@@ -47,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job needs.
+    """What a request needs.
 
     `quads` names the Planet quads to be downloaded, each counted once however many sites show it; `other_bytes` is
     what is transferred besides them. `seconds` is at an assumed rate, without what was measured. `kept_limit` is the
@@ -63,6 +68,11 @@ class Cost:
     seconds: float = 0.0
     kept_limit: float = math.inf
     basis: frozenset[str] = field(default_factory=frozenset)
+
+    @staticmethod
+    def of(request: FetchRequest, basis: str) -> "Cost":
+        """What every source's grids cost alike: site-years and the files of their composites."""
+        return Cost(site_years=len(request.grids), stored_bytes=stored_bytes(request), basis=frozenset({basis}))
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -112,8 +122,8 @@ class CostModel(Protocol):
     def serves(self, grid: GeoBox, season: Season) -> bool:
         """Whether it should have images of that place and season."""
 
-    def cost(self, job: Job) -> Cost:
-        """What a job needs. The grids are ones that it serves."""
+    def cost(self, request: FetchRequest) -> Cost:
+        """What a request needs. The grids are ones that it serves."""
 
 
 def pixels(grid: GeoBox) -> int:
@@ -121,14 +131,14 @@ def pixels(grid: GeoBox) -> int:
     return int(grid.shape[0]) * int(grid.shape[1])
 
 
-def raw_bytes(job: Job) -> int:
-    """Bytes of a job's composites in memory: the bands and the count of clear observations, uint16."""
-    return sum(pixels(grid) for grid in job.grids) * (len(job.bands) + 1) * 2
+def raw_bytes(request: FetchRequest) -> int:
+    """Bytes of a request's composites in memory: the bands and the count of clear observations, uint16."""
+    return sum(pixels(grid) for grid in request.grids) * (len(request.bands) + 1) * 2
 
 
-def stored_bytes(job: Job) -> int:
-    """Bytes of a job's composite files."""
-    return round(raw_bytes(job) * STORED_SHARE)
+def stored_bytes(request: FetchRequest) -> int:
+    """Bytes of a request's composite files."""
+    return round(raw_bytes(request) * STORED_SHARE)
 
 
 def sentinel2_scenes(season: Season) -> int:

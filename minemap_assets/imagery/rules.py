@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.config import ImageryConfig, ProductPeriod
@@ -11,13 +11,12 @@ from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.messages import suggestion
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
-from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.project.settings import SETTINGS_PATH, StrictModel
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(StrictModel):
     """Which regions and products enter training; empty means every active region, and the reference products."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     regions: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from minemap_assets.project.settings import StrictModel
 
 
 @dataclass(frozen=True)
@@ -15,12 +17,11 @@ class Season:
     end: date
 
 
-class SeasonRule(BaseModel):
+class SeasonRule(StrictModel):
     """First and last month, both included; a rule such as 12 to 3 runs across New Year and belongs to the year in
     which it begins. The default, June to November, is the paper's (section Methods, imagery).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     first_month: int = Field(6, ge=1, le=12)
     last_month: int = Field(11, ge=1, le=12)
 

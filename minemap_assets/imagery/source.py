@@ -103,22 +103,16 @@ def latest_until(moment: datetime, rule: SeasonRule, first_year: int) -> Latest:
 
 
 class ImagerySource(ABC):
-    """One source bound to one product. The only contract: every source and every test double is a subclass."""
+    """One source bound to one product. The only contract: every source and every test double is a subclass.
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Name of the source, such as `archive`."""
+    `name` is that of the source, such as `archive`. `revision` changes when the same request might give other pixels;
+    it is part of every composite's fingerprint.
+    """
 
-    @property
-    @abstractmethod
-    def product(self) -> str:
-        """Name of the product it serves."""
-
-    @property
-    @abstractmethod
-    def revision(self) -> str:
-        """Changes when the same request might give other pixels; part of every composite's fingerprint."""
+    def __init__(self, name: str, product: str, revision: str) -> None:
+        self.name = name
+        self.product = product
+        self.revision = revision
 
     @abstractmethod
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:

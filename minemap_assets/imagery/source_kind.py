@@ -67,6 +67,11 @@ class AccessCheck:
     terms: Callable[[Project, str], tuple[Terms, ...]]
 
 
+def without_credentials(_: Project) -> str:
+    """What a source says that needs none."""
+    return "none needed"
+
+
 MonthlyCounts = Mapping[date, float]
 """A number for each month of a season, by its first day."""
 

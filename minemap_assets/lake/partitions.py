@@ -87,6 +87,11 @@ class PartitionWriter:
             self._plain[name] = staged
             self._files[name] = _describe(staged, name, name)
 
+    def write(self, name: str, put: Callable[[Path], object]) -> None:
+        """Have a file written at its staging path, and add it."""
+        put(self.path(name))
+        self.add(name)
+
     def reuse(self, name: str, content_key: str) -> Path | None:
         """Adopt a file published by an earlier run under the same fingerprint; None where there is none.
 

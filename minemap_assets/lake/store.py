@@ -51,6 +51,14 @@ class Store(Protocol):
         """Remove an object; nothing happens where there is none."""
 
 
+def read_if_there(store: Store, path: str) -> bytes | None:
+    """The bytes of an object; None where there is none."""
+    try:
+        return store.read_bytes(path)
+    except NotFoundError:
+        return None
+
+
 class LocalStore:
     """A folder on this machine."""
 

@@ -128,16 +128,9 @@ class Client(Connection):
 
         return self.attempts(url, attempt)
 
-    def download(
-        self,
-        url: str,
-        path: Path,
-        *,
-        expected_size: int | None = None,
-        verify: Callable[[Path], None] | None = None,
-    ) -> Downloaded:
+    def download(self, url: str, path: Path, *, verify: Callable[[Path], None] | None = None) -> Downloaded:
         """Fetch a file whole to `path`, resuming where an earlier attempt or run stopped (see `downloads.fetch`)."""
-        return fetch(self, url, path, expected_size, verify)
+        return fetch(self, url, path, verify)
 
 
 def _checked(check: Callable[[T], None], content: T) -> None:

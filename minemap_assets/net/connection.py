@@ -127,8 +127,10 @@ class Connection:
                 refusals = refusals + 1 if refused else 0
                 if 0 < refusals < REFUSALS and not last:
                     continue
-                if last or not isinstance(failed.error, RetryableError):
-                    raise _final(failed.error, number) from failed.__cause__
+                if not isinstance(failed.error, RetryableError):
+                    raise failed.error from failed.__cause__
+                if last:
+                    raise given_up(failed.error, number) from failed.__cause__
                 self._wait(failed, number, url)
         raise ValueError(f"a policy allows at least one attempt, not {self.policy.attempts}")
 
@@ -200,7 +202,3 @@ class Connection:
             self._counters = Counters(
                 now.requests + requests, now.retries + retries, now.bytes_read + bytes_read, now.waited + waited
             )
-
-
-def _final(error: MinemapError, attempts: int) -> MinemapError:
-    return given_up(error, attempts) if isinstance(error, RetryableError) else error

@@ -28,16 +28,14 @@ class Downloaded:
     etag: str
 
 
-def fetch(
-    connection: Connection, url: str, path: Path, expected_size: int | None, verify: Callable[[Path], None] | None
-) -> Downloaded:
+def fetch(connection: Connection, url: str, path: Path, verify: Callable[[Path], None] | None) -> Downloaded:
     """Fetch a file to `path`; one that is there already is replaced in one step, when the new one is whole.
 
     `verify` looks at the whole file before it gets its name; what it rejects is fetched anew. One thread of one
     process at a time fetches to a path, the others wait. Raises as `Client.request` does.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    transfer = _Transfer(connection, path, expected_size, verify)
+    transfer = _Transfer(connection, path, verify)
     with hold(path.with_name(f"{path.name}.part.lock"), patience=math.inf):
         etag = connection.attempts(url, transfer.attempt)
         size = transfer.publish()
@@ -50,7 +48,6 @@ class _Transfer:
 
     connection: Connection
     path: Path
-    expected_size: int | None
     verify: Callable[[Path], None] | None
     transferred: int = field(default=0)
 
@@ -120,12 +117,6 @@ class _Transfer:
         return etag
 
     def _check(self) -> None:
-        size = self.part.stat().st_size
-        if self.expected_size is not None and size != self.expected_size:
-            self._discard()
-            raise FailedAttemptError(
-                RetryableError(f"{self.path.name} has {size} bytes where {self.expected_size} were expected")
-            )
         if self.verify is None:
             return
         try:

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import ClassVar
@@ -50,6 +50,12 @@ class ClientPolicy:
     deadline: float = 600.0
     backoff: float = 1.0
     longest_wait: float = 60.0
+
+    @classmethod
+    def of(cls, config: object, **more: float) -> "ClientPolicy":
+        """What a source's settings say under the same names, and more."""
+        said = {field.name: getattr(config, field.name) for field in fields(cls) if hasattr(config, field.name)}
+        return cls(**said | more)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from minemap_assets.imagery.cost_models import RunQuery, cost_models, costs_by_s
 from minemap_assets.imagery.costs import ASKED, Cost
 from minemap_assets.imagery.rules import season_of
 from minemap_assets.imagery.source_kind import kind_named
-from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.planning.rates import Rate
 from minemap_assets.project.project import Project
+from minemap_assets.sites.assets import SITES
 from minemap_assets.sites.windows import site_grid
 
 
@@ -133,7 +133,7 @@ def _in_order(frame: gpd.GeoDataFrame) -> list[Any]:
 
 def sites_of(project: Project, region: str) -> gpd.GeoDataFrame | None:
     """The sites table of a region; None where it was not made."""
-    partition = project.lake.find(PartitionRef("sites", "sites", (region,)))
+    partition = project.lake.find(SITES.ref((region,)))
     return None if partition is None else read_geoparquet(partition.file("sites.parquet"))
 
 

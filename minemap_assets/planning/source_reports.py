@@ -47,11 +47,8 @@ def report_source(kind: SourceKind, project: Project, run: RunCheck) -> SourceRe
 
 
 def _answer(kind: SourceKind, project: Project, product: str, run: RunCheck) -> AccessAnswer:
-    def check() -> AccessAnswer:
-        return kind.access.check(project, product)
-
     try:
-        return run(check)
+        return run(lambda: kind.access.check(project, product))
     except MinemapError as error:
         return AccessAnswer(str(error), works=False)
     except Exception as error:  # a fault in one source must not hide the others, nor show what it holds

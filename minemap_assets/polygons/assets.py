@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import geopandas as gpd
-
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitions import by_region_and_year, years_around
+from minemap_assets.graph.partitioning import by_region_and_year, years_around
 from minemap_assets.graph.statement import Asset, ColumnFacts, ColumnOrigin, Dep, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome
@@ -18,7 +16,7 @@ from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.segmentation.assets import RAW_MASKS
-from minemap_assets.sites.assets import SITES
+from minemap_assets.sites.assets import SITES, sites_of
 
 
 def _outline_settings(project: Project, keys: Keys) -> Any:
@@ -37,10 +35,6 @@ def _rule_settings(project: Project, keys: Keys) -> Any:
     }
 
 
-def _sites(context: BuildContext) -> gpd.GeoDataFrame:
-    return read_geoparquet(context.input(SITES).file("sites.parquet"))
-
-
 def _build_raw(context: BuildContext) -> Outcome:
     from minemap_assets.polygons.raw import build_raw_polygons
 
@@ -49,7 +43,7 @@ def _build_raw(context: BuildContext) -> Outcome:
     return build_raw_polygons(
         project.region(region),
         int(year),
-        _sites(context),
+        sites_of(context),
         context.input(RAW_MASKS),
         project.section(PolygonsConfig),
         context.writer,
@@ -64,7 +58,7 @@ def _build_mining(context: BuildContext) -> Outcome:
     return build_mining_polygons(
         project.region(region),
         int(year),
-        sites=_sites(context),
+        sites=sites_of(context),
         masks={int(ref.keys[1]): masks for ref, masks in context.inputs_of(RAW_MASKS).items()},
         raw=read_geoparquet(context.input(RAW_POLYGONS).file("raw_polygons.parquet")),
         imagery_index=read_geoparquet(context.input(COMPOSITES).file("index.parquet")),

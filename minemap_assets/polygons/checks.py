@@ -5,7 +5,7 @@ import geopandas as gpd
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import Check, CheckOutcome, InputContext
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.polygons.quality import Finding, countries_known, positive_areas, valid_geometries
+from minemap_assets.polygons.quality import countries_known, positive_areas, valid_geometries
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 
 
@@ -13,26 +13,14 @@ def _polygons(partition: Partition) -> gpd.GeoDataFrame:
     return read_geoparquet(partition.file(f"{partition.manifest.asset}.parquet"))
 
 
-def _outcome(finding: Finding) -> CheckOutcome:
-    return CheckOutcome(finding.passed, finding.sentence, dict(finding.facts))
-
-
-def _valid(partition: Partition, _: InputContext) -> CheckOutcome:
-    return _outcome(valid_geometries(_polygons(partition)))
-
-
-def _positive(partition: Partition, _: InputContext) -> CheckOutcome:
-    return _outcome(positive_areas(_polygons(partition)))
-
-
 def _countries(partition: Partition, context: InputContext) -> CheckOutcome:
     boundaries = context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet")
-    return _outcome(countries_known(_polygons(partition), read_geoparquet(boundaries)))
+    return countries_known(_polygons(partition), read_geoparquet(boundaries))
 
 
 RAW_CHECKS = (
-    Check("valid_geometries", "Every outline is a valid polygon.", _valid),
-    Check("positive_areas", "Every area is above zero.", _positive),
+    Check("valid_geometries", "Every outline is a valid polygon.", lambda made, _: valid_geometries(_polygons(made))),
+    Check("positive_areas", "Every area is above zero.", lambda made, _: positive_areas(_polygons(made))),
 )
 POLYGON_CHECKS = (
     *RAW_CHECKS,

@@ -99,8 +99,7 @@ def build_mining_polygons(
     ):
         write_table(frame, spec, writer.path(spec.file))
         writer.add(spec.file)
-    writer.path(PREVIEW).write_bytes(polygon_sheet(polygons["geometry"].to_numpy(), cells))
-    writer.add(PREVIEW)
+    writer.write(PREVIEW, lambda path: path.write_bytes(polygon_sheet(polygons["geometry"].to_numpy(), cells)))
     return Outcome(_summary(polygons, panel, candidates, verdict, status))
 
 

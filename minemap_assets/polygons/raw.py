@@ -72,8 +72,7 @@ def build_raw_polygons(
     path = writer.path(RAW_POLYGONS.file)
     rows = write_table(found.frame, RAW_POLYGONS, path)
     writer.add(RAW_POLYGONS.file)
-    writer.path(PREVIEW).write_bytes(polygon_sheet(found.frame["geometry"].to_numpy(), cells))
-    writer.add(PREVIEW)
+    writer.write(PREVIEW, lambda path: path.write_bytes(polygon_sheet(found.frame["geometry"].to_numpy(), cells)))
     seen = [share for share in found.observed.values() if share > 0.0]
     summary = {
         "rows": rows,

@@ -1,6 +1,6 @@
 """Schemas: the columns of this room's tables, their types and origins; and writing tables that keep them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,13 +35,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, one sentence, whether it may be null, and the columns it is made from."""
+    """One column: its type, one sentence, the columns it is made from, and whether it may be null."""
 
     name: str
     type: ColumnType
     description: str
-    nullable: bool = False
     lineage: tuple[Lineage, ...] = ()
+    nullable: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,18 @@ class TableSpec:
 def came_from(asset: str, *columns: str) -> tuple[Lineage, ...]:
     """Lineage to some columns of one asset."""
     return tuple(Lineage(asset, column) for column in columns)
+
+
+def _of_type(kind: ColumnType) -> Callable[..., Column]:
+    def column(name: str, description: str, asset: str = "", *columns: str, nullable: bool = False) -> Column:
+        return Column(name, kind, description, came_from(asset, *columns), nullable)
+
+    return column
+
+
+text, texts = _of_type("string"), _of_type("list<string>")
+whole, real, shape = _of_type("int32"), _of_type("float64"), _of_type("geometry")
+"""A column by its type: name and sentence, and the asset with the columns it is made from."""
 
 
 def conform(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -156,18 +168,21 @@ def stack(frames: Sequence[pd.DataFrame], spec: TableSpec) -> pd.DataFrame:
 _RAW = "raw_polygons"
 _MASKS = "raw_masks"
 
+YEAR = whole("year", "Year of the imagery.")
+_STATUS = text("status", "final, or provisional while years of the temporal window are missing.")
+
 RAW_POLYGONS = TableSpec(
     "raw_polygons",
     "raw_polygons",
     "Outlines of one year's masks on pixel edges, before any rule.",
     (
-        Column("raw_id", "string", "Id of the outline before postprocessing."),
-        Column("site_id", "string", "Site whose pixels it is made of.", lineage=came_from(_MASKS, "site_id")),
-        Column("region", "string", "Slug of the region."),
-        Column("year", "int32", "Year of the imagery."),
-        Column("area_km2", "float64", "Equal-area (EPSG:6933) area in square kilometres."),
-        Column("mean_probability", "float64", "Mean calibrated probability of mining inside it, 0 to 1."),
-        Column("geometry", "geometry", "Outline in EPSG:4326.", lineage=came_from(_MASKS, "threshold", "file")),
+        text("raw_id", "Id of the outline before postprocessing."),
+        text("site_id", "Site whose pixels it is made of.", _MASKS, "site_id"),
+        text("region", "Slug of the region."),
+        YEAR,
+        real("area_km2", "Equal-area (EPSG:6933) area in square kilometres."),
+        real("mean_probability", "Mean calibrated probability of mining inside it, 0 to 1."),
+        shape("geometry", "Outline in EPSG:4326.", _MASKS, "threshold", "file"),
     ),
     ("raw_id",),
 )
@@ -180,62 +195,46 @@ MINING_POLYGONS = TableSpec(
     "mining_polygons",
     "Mining polygons of a region and year, confirmed by neighbouring years, merged across sites.",
     (
-        Column(
-            "polygon_id", "string", "Id of the polygon, unique in the project.", lineage=came_from(_RAW, "geometry")
-        ),
-        Column("site_ids", "list<string>", "Sites whose pixels it is made of.", lineage=came_from(_RAW, "site_id")),
-        Column("region", "string", "Slug of the region.", lineage=came_from(_RAW, "region")),
-        Column("year", "int32", "Year of the imagery.", lineage=came_from(_RAW, "year")),
-        Column(
+        text("polygon_id", "Id of the polygon, unique in the project.", _RAW, "geometry"),
+        texts("site_ids", "Sites whose pixels it is made of.", _RAW, "site_id"),
+        text("region", "Slug of the region.", _RAW, "region"),
+        whole("year", "Year of the imagery.", _RAW, "year"),
+        text(
             "country_iso3",
-            "string",
             "ISO 3166-1 alpha-3 code of the country with the largest share; empty where unassigned.",
-            lineage=came_from(_COUNTRIES, "iso3", "geometry"),
+            _COUNTRIES,
+            "iso3",
+            "geometry",
         ),
-        Column("country_name", "string", "Name of that country.", lineage=came_from(_COUNTRIES, "name")),
-        Column("continent", "string", "Continent of that country.", lineage=came_from(_COUNTRIES, "continent")),
-        Column(
-            "area_km2",
-            "float64",
-            "Equal-area (EPSG:6933) area in square kilometres.",
-            lineage=came_from(_RAW, "geometry"),
-        ),
-        Column(
+        text("country_name", "Name of that country.", _COUNTRIES, "name"),
+        text("continent", "Continent of that country.", _COUNTRIES, "continent"),
+        real("area_km2", "Equal-area (EPSG:6933) area in square kilometres.", _RAW, "geometry"),
+        real(
             "mean_probability",
-            "float64",
             "Mean calibrated probability of mining over the pixels that are mine, 0 to 1.",
-            lineage=came_from(_RAW, "mean_probability"),
+            _RAW,
+            "mean_probability",
         ),
-        Column(
+        text(
             "operating_point",
-            "string",
             "The purpose of the threshold: match_area, max_miou or the user's.",
-            lineage=came_from(_MASKS, "operating_point"),
+            _MASKS,
+            "operating_point",
         ),
-        Column("temporal_rule", "string", "Rule, years on each side and buffer that confirm a polygon."),
-        Column("status", "string", "final, or provisional while years of the temporal window are missing."),
-        Column("product", "string", "What the images look like.", lineage=came_from(_MASKS, "product")),
-        Column("sources", "list<string>", "Where the pixels come from.", lineage=came_from(_IMAGERY, "source")),
-        Column(
-            "acquisitions",
-            "list<string>",
-            "Ids of the scenes or mosaics that gave pixels.",
-            lineage=came_from(_IMAGERY, "acquisitions"),
-        ),
-        Column(
+        text("temporal_rule", "Rule, years on each side and buffer that confirm a polygon."),
+        _STATUS,
+        text("product", "What the images look like.", _MASKS, "product"),
+        texts("sources", "Where the pixels come from.", _IMAGERY, "source"),
+        texts("acquisitions", "Ids of the scenes or mosaics that gave pixels.", _IMAGERY, "acquisitions"),
+        real(
             "clear_fraction",
-            "float64",
             "Share of its sites' pixels that were observed, 0 to 1; null where the imagery index has no row.",
+            _IMAGERY,
+            "clear_fraction",
             nullable=True,
-            lineage=came_from(_IMAGERY, "clear_fraction"),
         ),
-        Column(
-            "model_version",
-            "string",
-            "Content hash of the model that made the masks.",
-            lineage=came_from(_MASKS, "model_version"),
-        ),
-        Column("geometry", "geometry", "Outline in EPSG:4326.", lineage=came_from(_RAW, "geometry")),
+        text("model_version", "Content hash of the model that made the masks.", _MASKS, "model_version"),
+        shape("geometry", "Outline in EPSG:4326.", _RAW, "geometry"),
     ),
     ("polygon_id",),
 )
@@ -245,18 +244,13 @@ POLYGON_COUNTRY_AREA = TableSpec(
     "mining_polygons",
     "Exact split of each polygon at country borders; the areas of one polygon add up to its own.",
     (
-        Column("polygon_id", "string", "Id of the polygon.", lineage=came_from(_RAW, "geometry")),
-        Column(
-            "iso3",
-            "string",
-            "ISO 3166-1 alpha-3 code; empty for ground of no country.",
-            lineage=came_from(_COUNTRIES, "iso3", "geometry"),
-        ),
+        text("polygon_id", "Id of the polygon.", _RAW, "geometry"),
+        text("iso3", "ISO 3166-1 alpha-3 code; empty for ground of no country.", _COUNTRIES, "iso3", "geometry"),
         Column(
             "area_km2",
             "float64",
             "Area of the polygon inside the country, in square kilometres.",
-            lineage=(*came_from(_RAW, "geometry"), *came_from(_COUNTRIES, "geometry")),
+            (*came_from(_RAW, "geometry"), *came_from(_COUNTRIES, "geometry")),
         ),
     ),
     ("polygon_id", "iso3"),
@@ -267,29 +261,20 @@ SITE_AREA = TableSpec(
     "mining_polygons",
     "Mapped area on the ground that each site owns: zero where nothing was found, null where nothing was seen.",
     (
-        Column("site_id", "string", "Id of the site.", lineage=came_from("sites", "site_id")),
-        Column("region", "string", "Slug of the region.", lineage=came_from("sites", "region")),
-        Column("year", "int32", "Year of the imagery."),
-        Column(
-            "observed_share",
-            "float64",
-            "Share of the ground the site owns that was observed, 0 to 1.",
-            lineage=came_from(_MASKS, "file"),
-        ),
-        Column(
+        text("site_id", "Id of the site.", "sites", "site_id"),
+        text("region", "Slug of the region.", "sites", "region"),
+        YEAR,
+        real("observed_share", "Share of the ground the site owns that was observed, 0 to 1.", _MASKS, "file"),
+        real(
             "area_km2",
-            "float64",
             "Mapped area in square kilometres on the ground the site owns; null where nothing was observed.",
+            _RAW,
+            "geometry",
             nullable=True,
-            lineage=came_from(_RAW, "geometry"),
         ),
-        Column("status", "string", "final, or provisional while years of the temporal window are missing."),
-        Column(
-            "product",
-            "string",
-            "What the site's image looks like; null where there is none.",
-            nullable=True,
-            lineage=came_from(_MASKS, "product"),
+        _STATUS,
+        text(
+            "product", "What the site's image looks like; null where there is none.", _MASKS, "product", nullable=True
         ),
     ),
     ("site_id",),

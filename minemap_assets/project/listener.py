@@ -1,6 +1,15 @@
 """Telling whoever started work how it goes on: progress inside a partition, and how each partition came out."""
 
+from collections.abc import Callable
+
 from minemap_assets.lake.manifests import PartitionRef
+
+Progress = Callable[[int, int], None]
+"""Is told how many items of a partition are done, and of how many."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Report to nobody."""
 
 
 class Listener:

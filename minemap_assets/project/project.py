@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.errors import BadInputError
 from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.store import read_if_there
 from minemap_assets.messages import suggestion
 from minemap_assets.project.listener import Listener
 from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions
@@ -64,7 +65,7 @@ class Project:
         """The bytes of a file under `inputs/`, read once; None where there is none."""
         with self._lock:
             if path not in self._inputs:
-                self._inputs[path] = _read(self.lake, path)
+                self._inputs[path] = read_if_there(self.lake.store, path)
             return self._inputs[path]
 
     def once(self, compute: Callable[["Project"], T]) -> T:
@@ -130,7 +131,7 @@ class ProjectHome:
         """Read settings and regions. Raises `BadInputError` naming the file and the entry that is wrong."""
         if self.snapshot is not None:
             return self.snapshot
-        data, drawn = _read(self.lake, SETTINGS_PATH), _read(self.lake, REGIONS_PATH)
+        data, drawn = read_if_there(self.lake.store, SETTINGS_PATH), read_if_there(self.lake.store, REGIONS_PATH)
         where = f"{self.lake.store.root}/{SETTINGS_PATH}"
         sections = self.parts.sections
         settings = default_settings(sections) if data is None else parse_settings(data, sections, where)
@@ -143,10 +144,3 @@ class ProjectHome:
     def pinned(self, project: Project) -> "ProjectHome":
         """A home at which everybody finds this snapshot."""
         return replace(self, snapshot=project)
-
-
-def _read(lake: Lake, path: str) -> bytes | None:
-    try:
-        return lake.store.read_bytes(path)
-    except NotFoundError:
-        return None

@@ -6,12 +6,12 @@ Nothing is ever deleted: partitions of a region outlive it.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import shapely
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import polygons_only
+from minemap_assets.messages import suggestion
 from minemap_assets.project.regions import MAX_AREA_KM2, Region, check_region, validate_slug
 
 _MAX_PIECES_A_SIDE = 100
@@ -180,9 +180,8 @@ def _known(regions: Mapping[str, Region], slug: str) -> Region:
     if slug not in regions:
         if not regions:
             raise BadInputError(f"there is no region {slug}, nor any other; add it with `minemap regions add`")
-        near = get_close_matches(slug, regions, n=1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise BadInputError(f"there is no region {slug}{meant}; the regions are {', '.join(sorted(regions))}")
+        named = ", ".join(sorted(regions))
+        raise BadInputError(f"there is no region {slug}{suggestion(slug, regions)}; the regions are {named}")
     return regions[slug]
 
 

@@ -122,17 +122,22 @@ def region_from_file(
     The title is the slug unless one is given. How large a region may be is for `region_changes.add_region` to say.
     """
     validate_slug(slug)
-    frame = read_vector(path, layer=layer, crs=crs)
-    parts = [
-        validate_geometry(geometry, f"feature {number} of {path}")
-        for number, geometry in enumerate(frame.geometry, start=1)
-        if geometry is not None and not geometry.is_empty
-    ]
+    parts = read_polygons(path, layer, crs)
     if not parts:
         raise BadInputError(f"{path} holds no polygon; every geometry in it is empty")
     union = validate_geometry(shapely.union_all(parts) if len(parts) > 1 else parts[0], str(path))
     periods = tuple(dict(period) for period in products)
     return check_region(Region(slug, title or slug, union, season, periods, reference_year))
+
+
+def read_polygons(path: Path, layer: str | None, crs: str | None) -> list[Polygon | MultiPolygon]:
+    """The filled features of a vector file (see `read_vector`), valid. Raises `BadInputError` naming a bad one."""
+    frame = read_vector(path, layer=layer, crs=crs)
+    return [
+        validate_geometry(geometry, f"feature {number} of {path}")
+        for number, geometry in enumerate(frame.geometry, start=1)
+        if geometry is not None and not geometry.is_empty
+    ]
 
 
 def read_regions(data: bytes) -> dict[str, Region]:

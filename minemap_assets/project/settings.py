@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.messages import explain
@@ -25,13 +25,26 @@ FIRST_YEAR = 2016
 Preset = Literal["default", "parity"]
 Model = TypeVar("Model", bound=BaseModel)
 
-Strict = ConfigDict(frozen=True, extra="forbid")
+
+class StrictModel(BaseModel):
+    """Values that stay as they are, and under known names only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PresetModel(BaseModel):
+def _web_address(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError(f"{value!r} is no web address; write https://...")
+    return value.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+"""Without the slash at its end."""
+
+
+class PresetModel(StrictModel):
     """A section in which the preset `parity` stands for the published rule, wherever no value is given."""
 
-    model_config = Strict
     PARITY: ClassVar[Mapping[str, Any]] = {}
     """What the published rule sets; only where outcomes measurably differ from the defaults."""
 
@@ -53,14 +66,13 @@ class Section:
     model: type[BaseModel]
 
 
-class General(BaseModel):
+class General(StrictModel):
     """What concerns all sections.
 
     `preset` is the rule of every section that has one and does not say otherwise. `first_year` is the first year of the
     project's maps.
     """
 
-    model_config = Strict
     preset: Preset = "default"
     first_year: int = Field(FIRST_YEAR, ge=EARLIEST_YEAR, le=2100)
 
@@ -98,7 +110,7 @@ def _file_model(sections: tuple[Section, ...]) -> type[BaseModel]:
     for outer, parts in inner.items():
         model = create_model(
             outer.title(),
-            __config__=Strict,
+            __base__=StrictModel,
             __doc__=f"Settings of single {outer}.",
             **{part.name: (part.model, Field(default_factory=part.model)) for part in parts},  # type: ignore[call-overload]
         )
@@ -144,8 +156,5 @@ def _with_preset(raw: dict[str, Any], sections: Sequence[Section]) -> dict[str, 
     if raw.get("preset") != "parity":
         return raw
     knowing = {s.name for s in sections if issubclass(s.model, PresetModel)}
-    return raw | {name: {"preset": "parity", **raw.get(name, {})} for name in knowing if _is_table(raw, name)}
-
-
-def _is_table(raw: Mapping[str, Any], name: str) -> bool:
-    return isinstance(raw.get(name, {}), Mapping)
+    tables = {name: raw.get(name, {}) for name in knowing}
+    return raw | {name: {"preset": "parity", **said} for name, said in tables.items() if isinstance(said, Mapping)}

@@ -1,5 +1,6 @@
 """The room reference: registered polygon sets, country boundaries and validation points."""
 
+from collections.abc import Callable
 from typing import Any
 
 from minemap_assets.graph.context import BuildContext, Keys
@@ -32,11 +33,8 @@ def _build_points(context: BuildContext) -> Outcome:
     return build_points(_entry(context), context.project.lake.store, context.writer)
 
 
-def _entry_facts(name: str) -> Any:
-    def settings(project: Project, _: Keys) -> Any:
-        return reference_entry(project, name).model_dump(mode="json")
-
-    return settings
+def _entry_facts(name: str) -> Callable[[Project, Keys], Any]:
+    return lambda project, _: reference_entry(project, name).model_dump(mode="json")
 
 
 COUNTRY_BOUNDARIES = Asset(

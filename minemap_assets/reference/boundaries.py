@@ -48,8 +48,7 @@ def build_boundaries(entry: ReferenceEntry, store: Store, writer: PartitionWrite
     """
     source = read_entry(entry, store)
     countries = country_table(source, columns=entry.columns)
-    write_geoparquet(countries, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_geoparquet(countries, path))
     codes = _codes(source, entry.columns.get("iso3"))
     names = _first_text(source, _columns(source, entry.columns.get("name"), NAME_COLUMNS))
     return Outcome(

@@ -16,13 +16,14 @@ from typing import Literal
 
 import geopandas as gpd
 import shapely
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.geo.vector_files import read_vector
 from minemap_assets.lake.manifests import file_sha256
-from minemap_assets.lake.store import Store
+from minemap_assets.lake.store import Store, read_if_there
 from minemap_assets.lake.workspaces import workspace
+from minemap_assets.project.settings import StrictModel
 
 Kind = Literal["polygons", "boundaries", "points"]
 Role = Literal["labels", "outlines"]
@@ -50,13 +51,12 @@ _AREAL = {shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON, shape
 _PUNCTUAL = {shapely.GeometryType.POINT}
 
 
-class ReferenceEntry(BaseModel):
+class ReferenceEntry(StrictModel):
     """One registered file. `columns` maps our column names to the file's; `crs` overrides what the file says.
 
     `role` matters for polygons only: labels count as ground truth and locate sites, outlines only locate sites.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     kind: Kind
     role: Role = "labels"
@@ -70,13 +70,12 @@ class ReferenceEntry(BaseModel):
     reference_year: int | None = None
     layer: str | None = None
     crs: str | None = None
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
 
 
-class Catalogue(BaseModel):
+class Catalogue(StrictModel):
     """All entries, sorted by name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     entries: tuple[ReferenceEntry, ...] = ()
 
     def find(self, name: str) -> ReferenceEntry | None:
@@ -95,17 +94,13 @@ class Registration:
 
 def read_catalogue(store: Store) -> Catalogue:
     """The catalogue as it is now; empty where nothing was registered. Raises as `parse_catalogue` does."""
-    try:
-        data = store.read_bytes(CATALOGUE_PATH)
-    except NotFoundError:
-        return Catalogue()
-    return parse_catalogue(data, store.root)
+    return parse_catalogue(read_if_there(store, CATALOGUE_PATH), store.root)
 
 
-def parse_catalogue(data: bytes, root: str) -> Catalogue:
+def parse_catalogue(data: bytes | None, root: str) -> Catalogue:
     """A catalogue from its bytes; `root` is the lake, for messages. Raises `BadInputError` where it is damaged."""
     try:
-        return Catalogue.model_validate_json(data)
+        return Catalogue() if data is None else Catalogue.model_validate_json(data)
     except ValidationError as error:
         raise BadInputError(
             f"{root}/{CATALOGUE_PATH} cannot be read; restore an earlier version or register the files again"

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.lake.manifests import file_sha256
-from minemap_assets.lake.store import Store
+from minemap_assets.lake.store import Store, read_if_there
+from minemap_assets.project.settings import StrictModel
 from minemap_assets.reference.catalogue import FOLDER, Registration, register
 from minemap_assets.reference.published_sets import Dataset
 
@@ -26,10 +27,9 @@ _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _OPTIONAL = (".prj", ".cpg")
 
 
-class FetchedFile(BaseModel):
+class FetchedFile(StrictModel):
     """What an address gave the first time."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     sha256: str
     bytes: int
 
@@ -102,10 +102,9 @@ def fetch_dataset(
 def read_fetched(store: Store) -> dict[str, FetchedFile]:
     """What every address gave the first time. Raises `BadInputError` where the record is damaged."""
     try:
-        raw = json.loads(store.read_bytes(FETCHED_PATH))
+        data = read_if_there(store, FETCHED_PATH)
+        raw = {} if data is None else json.loads(data)
         return {str(address): FetchedFile.model_validate(file) for address, file in raw.items()}
-    except NotFoundError:
-        return {}
     except (ValueError, AttributeError, ValidationError) as error:
         raise BadInputError(
             f"{store.root}/{FETCHED_PATH} cannot be read; restore an earlier version, or remove it to begin anew"

@@ -34,8 +34,7 @@ def build_points(entry: ReferenceEntry, store: Store, writer: PartitionWriter) -
     """
     source = read_entry(entry, store)
     frame = point_table(source, columns=entry.columns, reference_year=entry.reference_year)
-    write_geoparquet(frame, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_geoparquet(frame, path))
     years = sorted(int(y) for y in frame["year"].unique())
     return Outcome(
         summary={

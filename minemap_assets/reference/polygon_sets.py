@@ -31,8 +31,7 @@ def build_polygon_set(entry: ReferenceEntry, store: Store, writer: PartitionWrit
     """
     source = read_entry(entry, store)
     frame = polygon_table(source, id_column=entry.columns.get("id"), group_column=entry.columns.get("group"))
-    write_geoparquet(frame, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_geoparquet(frame, path))
     geometries = np.asarray(source.geometry.array, dtype=object)
     absent = shapely.is_missing(geometries) | shapely.is_empty(geometries)
     kept = len(set(areal_parts(geometries)[1].tolist()))
@@ -59,7 +58,8 @@ def polygon_table(
     """
     parts, origin = areal_parts(np.asarray(source.geometry.array, dtype=object))
     if id_column is None:
-        ids = _numbered([_content_id(part) for part in parts])
+        contents = [hashlib.sha256(shapely.to_wkb(shapely.normalize(part))).hexdigest() for part in parts]
+        ids = _numbered([content[:_HASH_CHARACTERS] for content in contents])
     else:
         own = [text_of(value) or f"row-{row + 1}" for row, value in enumerate(source[id_column])]
         ids = _numbered([own[row] for row in origin])
@@ -79,10 +79,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value).strip()
-
-
-def _content_id(polygon: shapely.Polygon) -> str:
-    return hashlib.sha256(shapely.to_wkb(shapely.normalize(polygon))).hexdigest()[:_HASH_CHARACTERS]
 
 
 def _numbered(names: Sequence[str]) -> npt.NDArray[np.object_]:

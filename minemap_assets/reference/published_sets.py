@@ -37,67 +37,67 @@ class Dataset:
         return f"doi:{self.doi}" if self.doi else next(iter(self.files.values()), "")
 
 
-DATASETS: Mapping[str, Dataset] = MappingProxyType(
-    {
-        "maus_2022": Dataset(
-            name="maus_2022",
-            title="Global-scale mining polygons (version 2): broad outlines",
-            kind="polygons",
-            role="labels",
-            licence="CC BY-SA 4.0",
-            citation="Maus et al. 2022, An update on global mining land use, Scientific Data 9, 433",
-            doi="10.1594/PANGAEA.942325",
-            files={
-                "global_mining_polygons_v2.gpkg": (
-                    "https://download.pangaea.de/dataset/942325/files/global_mining_polygons_v2.gpkg"
-                )
-            },
-            features=44_929,
-            reference_year=2019,
-            megabytes=24,
+_EVERY = (
+    Dataset(
+        name="maus_2022",
+        title="Global-scale mining polygons (version 2): broad outlines",
+        kind="polygons",
+        role="labels",
+        licence="CC BY-SA 4.0",
+        citation="Maus et al. 2022, An update on global mining land use, Scientific Data 9, 433",
+        doi="10.1594/PANGAEA.942325",
+        files={
+            "global_mining_polygons_v2.gpkg": (
+                "https://download.pangaea.de/dataset/942325/files/global_mining_polygons_v2.gpkg"
+            )
+        },
+        features=44_929,
+        reference_year=2019,
+        megabytes=24,
+    ),
+    Dataset(
+        name="tang_werner_2023",
+        title="Global mining footprint: single features of mines",
+        kind="polygons",
+        role="labels",
+        licence="CC BY 4.0",
+        citation=(
+            "Tang and Werner 2023, Global mining footprint mapped from high-resolution satellite imagery, "
+            "Communications Earth & Environment 4, 134"
         ),
-        "tang_werner_2023": Dataset(
-            name="tang_werner_2023",
-            title="Global mining footprint: single features of mines",
-            kind="polygons",
-            role="labels",
-            licence="CC BY 4.0",
-            citation=(
-                "Tang and Werner 2023, Global mining footprint mapped from high-resolution satellite imagery, "
-                "Communications Earth & Environment 4, 134"
-            ),
-            doi="10.5281/zenodo.7894216",
-            files={
-                f"tang_werner_2023{part}": f"{_TANG}{part}/content" for part in (".shp", ".shx", ".dbf", ".prj", ".cpg")
-            },
-            features=74_548,
-            reference_year=2019,
-            megabytes=320,
-        ),
-        "country_boundaries": Dataset(
-            name="country_boundaries",
-            title="Natural Earth, countries at 1:10 million",
-            kind="boundaries",
-            licence="public domain",
-            citation="Made with Natural Earth",
-            doi="",
-            files={
-                "ne_10m_admin_0_countries.zip": (
-                    "https://naciscdn.org/naturalearth/10m/cultural/ne_10m_admin_0_countries.zip"
-                )
-            },
-            megabytes=5,
-        ),
-        "validation_points": Dataset(
-            name="validation_points",
-            title="Control points, mine or not mine by year",
-            kind="points",
-            licence="",
-            citation="",
-            doi="",
-        ),
-    }
+        doi="10.5281/zenodo.7894216",
+        files={
+            f"tang_werner_2023{part}": f"{_TANG}{part}/content" for part in (".shp", ".shx", ".dbf", ".prj", ".cpg")
+        },
+        features=74_548,
+        reference_year=2019,
+        megabytes=320,
+    ),
+    Dataset(
+        name="country_boundaries",
+        title="Natural Earth, countries at 1:10 million",
+        kind="boundaries",
+        licence="public domain",
+        citation="Made with Natural Earth",
+        doi="",
+        files={
+            "ne_10m_admin_0_countries.zip": (
+                "https://naciscdn.org/naturalearth/10m/cultural/ne_10m_admin_0_countries.zip"
+            )
+        },
+        megabytes=5,
+    ),
+    Dataset(
+        name="validation_points",
+        title="Control points, mine or not mine by year",
+        kind="points",
+        licence="",
+        citation="",
+        doi="",
+    ),
 )
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType({dataset.name: dataset for dataset in _EVERY})
 """By the name under which they are registered."""
 
 

@@ -18,8 +18,7 @@ def catalogue(project: Project) -> Catalogue:
 
 
 def _read(project: Project) -> Catalogue:
-    data = project.input(CATALOGUE_PATH)
-    return Catalogue() if data is None else parse_catalogue(data, project.lake.store.root)
+    return parse_catalogue(project.input(CATALOGUE_PATH), project.lake.store.root)
 
 
 def is_registered(project: Project, name: str) -> bool:

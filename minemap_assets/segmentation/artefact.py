@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake.manifests import digest, file_sha256
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.settings import StrictModel
 from minemap_assets.segmentation.calibration import Calibration
 from minemap_assets.segmentation.normalisation import Normalisation
 
@@ -22,10 +23,9 @@ LOG = "training_log.parquet"
 FILES = ("config.json", CARD, LOG, "weights.safetensors")
 
 
-class ProductCard(BaseModel):
+class ProductCard(StrictModel):
     """What the model knows of one product: input scale, calibration, thresholds by name, scores behind them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     normalisation: Normalisation
     calibration: Calibration
     operating_points: dict[str, float]
@@ -33,10 +33,9 @@ class ProductCard(BaseModel):
     metrics: dict[str, dict[str, float | None]]
 
 
-class ModelCard(BaseModel):
+class ModelCard(StrictModel):
     """`inputs` are hashes of what the model saw, `settings` how it was trained, `notes` what to be careful with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     format: int = FORMAT
     bands: tuple[str, ...]
     products: dict[str, ProductCard]

@@ -1,19 +1,15 @@
 """The room segmentation: the model, its evaluation and promotion, and the masks it gives."""
 
-from typing import Any
-
 from minemap_assets.chips.assets import CHIPS, TRAINING_CHIPS
 from minemap_assets.chips.reader import ChipSet, open_chips
-from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitions import by_region_and_year
+from minemap_assets.graph.context import BuildContext
+from minemap_assets.graph.partitioning import by_region_and_year
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
 from minemap_assets.imagery.assets import by_product_and_region
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.segmentation.config import SegmentationConfig
-from minemap_assets.sites.assets import SITES
+from minemap_assets.sites.assets import SITES, sites_of
 
 GPU_POOL = "gpu"
 """Assets of this pool run one at a time by default: they want the accelerator, or every core."""
@@ -24,14 +20,6 @@ PROMOTION = Job("promotion", "Put the newest trained model in use.")
 
 def _config(context: BuildContext) -> SegmentationConfig:
     return context.project.section(SegmentationConfig)
-
-
-def _training_settings(project: Project, _: Keys) -> Any:
-    return project.section(SegmentationConfig).training_settings()
-
-
-def _mask_settings(project: Project, _: Keys) -> Any:
-    return project.section(SegmentationConfig).mask_settings()
 
 
 def _chip_sets(context: BuildContext) -> list[ChipSet]:
@@ -63,9 +51,8 @@ def _build_promotion(context: BuildContext) -> Outcome:
 def _build_masks(context: BuildContext, chips: Asset) -> Outcome:
     from minemap_assets.segmentation.masks import build_masks
 
-    sites = read_geoparquet(context.input(SITES).file("sites.parquet"))
     return build_masks(
-        sites,
+        sites_of(context),
         open_chips(context.input(chips)),
         context.input(PROMOTED_MODEL),
         _config(context),
@@ -79,7 +66,7 @@ SEGMENTATION_MODEL = Asset(
     name="segmentation_model",
     description="SegFormer trained on the reference year of the training regions, calibrated, with operating points.",
     deps=(Dep(TRAINING_CHIPS),),
-    settings=_training_settings,
+    settings=lambda project, _: project.section(SegmentationConfig).training_settings(),
     code_version="2",
     kinds=frozenset({"pytorch"}),
     pool=GPU_POOL,
@@ -114,7 +101,7 @@ RAW_MASKS = Asset(
     description="Calibrated probability of mining for every pixel of every site of a region and year.",
     partitions=by_region_and_year,
     deps=(Dep(CHIPS), Dep(PROMOTED_MODEL, triggers=False), Dep(SITES, triggers=False)),
-    settings=_mask_settings,
+    settings=lambda project, _: project.section(SegmentationConfig).mask_settings(),
     kinds=frozenset({"geotiff", "pytorch"}),
     pool=GPU_POOL,
     automated=True,
@@ -127,7 +114,7 @@ REFERENCE_MASKS = Asset(
     description="Calibrated probability of mining in the reference year, as each configured product shows it.",
     partitions=by_product_and_region,
     deps=(Dep(TRAINING_CHIPS), Dep(PROMOTED_MODEL, triggers=False), Dep(SITES, triggers=False)),
-    settings=_mask_settings,
+    settings=lambda project, _: project.section(SegmentationConfig).mask_settings(),
     kinds=frozenset({"geotiff", "pytorch"}),
     pool=GPU_POOL,
     automated=True,

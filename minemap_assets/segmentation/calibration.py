@@ -6,7 +6,8 @@ the other one, so that scale 1 and shift 0 are the plain softmax. Fitted by maxi
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+
+from minemap_assets.project.settings import StrictModel
 
 Floats = npt.NDArray[np.floating]
 
@@ -14,10 +15,9 @@ _RIDGE = 1e-4
 """Pull towards the plain softmax a pixel, which keeps the fit finite where classes are perfectly apart."""
 
 
-class Calibration(BaseModel):
+class Calibration(StrictModel):
     """Scale and shift of the margin."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     scale: float = 1.0
     shift: float = 0.0
 

@@ -6,7 +6,9 @@ The defaults train a small SegFormer from random weights in minutes on two CPU c
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from minemap_assets.project.settings import StrictModel
 
 Device = Literal["auto", "cpu", "cuda"]
 OperatingPoint = Literal["match_area", "max_miou"]
@@ -15,7 +17,7 @@ PREDICTION_FIELDS = frozenset({"operating_point", "batch_predict", "device", "th
 """Settings that do not change a trained model (`threads` changes its last digits only through training)."""
 
 
-class SegmentationConfig(BaseModel):
+class SegmentationConfig(StrictModel):
     """Network, training and prediction.
 
     Network: `hidden_sizes`, `depths` and `heads` of the four stages; `decoder_width`; `strides` of the patch
@@ -29,8 +31,6 @@ class SegmentationConfig(BaseModel):
     `threads` of torch, on a CPU: one by default, because two threads of a small network wait for each other as soon as
     anything else runs on the machine (measured: five times slower in all), and the last digits hang on their number.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden_sizes: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int, int] = (1, 1, 1, 1)

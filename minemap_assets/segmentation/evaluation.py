@@ -62,8 +62,7 @@ def evaluate_model(
                 refs = training_set.of(split, product)
                 rows += _model_rows(model, refs, library, config)
                 rows += _baseline_rows(rule, refs, library)
-    write_parquet(_frame(rows), writer.path(METRICS))
-    writer.add(METRICS)
+    writer.write(METRICS, lambda path: write_parquet(_frame(rows), path))
     return Outcome(_summary(rows, model, training_set))
 
 

@@ -1,6 +1,6 @@
 """Masks: the calibrated probability of every pixel of every site, as files that people open."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from minemap_assets.geo.raster import read_raster, write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.manifests import Missing, Outcome, digest
 from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.segmentation.artefact import Model, load_model
 from minemap_assets.segmentation.blending import ChipProbability, blend
 from minemap_assets.segmentation.config import SegmentationConfig
@@ -25,17 +26,12 @@ from minemap_assets.sites.windows import Site, iter_sites
 if TYPE_CHECKING:
     from minemap_assets.segmentation.prediction import Predictor
 
-Progress = Callable[[int, int], None]
 MASK_CODE = "1"
 """Changes when the same model and chips would give other pixels."""
 
 INDEX = "index.parquet"
 PREVIEW = "preview.png"
 BAND = "probability"
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Report to nobody."""
 
 
 @dataclass
@@ -71,10 +67,8 @@ def build_masks(
         else:
             _one_site(site, maker, writer, threshold, made)
         progress(done + 1, len(every))
-    write_geoparquet(_frame(made.rows), writer.path(INDEX))
-    writer.add(INDEX)
-    writer.path(PREVIEW).write_bytes(probability_strip(made.pictures))
-    writer.add(PREVIEW)
+    writer.write(INDEX, lambda path: write_geoparquet(_frame(made.rows), path))
+    writer.write(PREVIEW, lambda path: path.write_bytes(probability_strip(made.pictures)))
     return Outcome(_summary(made, len(every), chips.product, threshold, model), made.missing)
 
 
@@ -133,6 +127,7 @@ def _one_site(site: Site, maker: _Maker, writer: PartitionWriter, threshold: flo
         writer.add(name, content_key=item)
     observed = int(np.count_nonzero(stored != NOT_OBSERVED))
     mine = int(np.count_nonzero(is_mine(stored, threshold)))
+    point = maker.config.operating_point
     made.rows.append(
         {
             "site_id": site.site_id,
@@ -140,7 +135,7 @@ def _one_site(site: Site, maker: _Maker, writer: PartitionWriter, threshold: flo
             "product": maker.chips.product,
             "observed_fraction": observed / stored.size,
             "threshold": threshold,
-            "operating_point": _point_name(maker.config),
+            "operating_point": point if isinstance(point, str) else "own",
             "mine_fraction": mine / observed if observed else 0.0,
             "model_version": maker.model.version,
             "geometry": footprint_wgs84(site.grid),
@@ -148,10 +143,6 @@ def _one_site(site: Site, maker: _Maker, writer: PartitionWriter, threshold: flo
     )
     if len(made.pictures) < maker.config.preview_sites:
         made.pictures.append(stored)
-
-
-def _point_name(config: SegmentationConfig) -> str:
-    return config.operating_point if isinstance(config.operating_point, str) else "own"
 
 
 def _frame(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:

@@ -22,6 +22,16 @@ class Confusion:
     false_negative: int
     true_negative: int
 
+    @classmethod
+    def of(cls, mapped: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> "Confusion":
+        """Counts of two arrays of the same length."""
+        return cls(
+            int((mapped & true).sum()),
+            int((mapped & ~true).sum()),
+            int((~mapped & true).sum()),
+            int((~mapped & ~true).sum()),
+        )
+
     def __add__(self, other: "Confusion") -> "Confusion":
         return Confusion(
             self.true_positive + other.true_positive,
@@ -67,10 +77,26 @@ class Confusion:
         return _ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
+    def specificity(self) -> float:
+        """Producer's accuracy of everything else."""
+        return _ratio(self.true_negative, self.true_negative + self.false_positive)
+
+    @property
+    def false_positive_rate(self) -> float:
+        """Share of everything else that is called mine."""
+        return _ratio(self.false_positive, self.true_negative + self.false_positive)
+
+    @property
+    def matthews(self) -> float:
+        """Matthews correlation coefficient, -1 to 1; not a number where a class is empty."""
+        tp, fp, fn, tn = self.true_positive, self.false_positive, self.false_negative, self.true_negative
+        scale = math.sqrt(float(tp + fp) * float(tp + fn) * float(tn + fp) * float(tn + fn))
+        return (tp * tn - fp * fn) / scale if scale else math.nan
+
+    @property
     def mean_accuracy(self) -> float:
         """Mean of the two classes' recalls."""
-        other = _ratio(self.true_negative, self.true_negative + self.false_positive)
-        known = [value for value in (self.recall, other) if not math.isnan(value)]
+        known = [value for value in (self.recall, self.specificity) if not math.isnan(value)]
         return sum(known) / len(known) if known else math.nan
 
     @property

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+
+from minemap_assets.project.settings import StrictModel
 
 LIMIT = 6.0
 """Normalised values are cut to this many spreads, so that one bright cloud does not rule a picture."""
 
 
-class Normalisation(BaseModel):
+class Normalisation(StrictModel):
     """Mean and spread of the stored numbers (reflectance x 10,000) of each band, in the model's band order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     mean: tuple[float, ...]
     spread: tuple[float, ...]
 

@@ -1,7 +1,7 @@
 """The trained model: from labelled chips to a model folder with weights, calibration and operating points."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from minemap_assets.chips.reader import ChipSet
 from minemap_assets.geo.vector import write_parquet
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.segmentation.artefact import LOG, MODEL, ModelCard, ProductCard, content_version, write_card
 from minemap_assets.segmentation.calibration import fit
 from minemap_assets.segmentation.config import SegmentationConfig
@@ -23,12 +24,6 @@ from minemap_assets.segmentation.training_set import ChipLibrary, TrainingSet, a
 if TYPE_CHECKING:
     from minemap_assets.segmentation.learning import Trained
     from minemap_assets.segmentation.network import MineSegformer
-
-Progress = Callable[[int, int], None]
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Report to nobody."""
 
 
 def train_model(

@@ -62,7 +62,9 @@ class ChipLibrary:
 
     def __init__(self, chips: Sequence[ChipSet], cache_megabytes: int) -> None:
         self._chips = chips
-        self._held: LruCache[tuple[int, int], LabelledChip] = LruCache(cache_megabytes * 1_000_000, _bytes)
+        self._held: LruCache[tuple[int, int], LabelledChip] = LruCache(
+            cache_megabytes * 1_000_000, lambda chip: chip.pixels.nbytes + chip.labels.nbytes
+        )
 
     def read(self, ref: ChipRef) -> LabelledChip:
         """Pixels and labels of a chip."""
@@ -74,10 +76,6 @@ class ChipLibrary:
         chip = LabelledChip(source.pixels(ref.chip), source.labels(ref.chip))
         self._held.put(key, chip)
         return chip
-
-
-def _bytes(chip: LabelledChip) -> int:
-    return chip.pixels.nbytes + chip.labels.nbytes
 
 
 def assemble(chips: Sequence[ChipSet]) -> TrainingSet:

@@ -1,12 +1,11 @@
 """Settings of the source `simulated`."""
 
-from pydantic import BaseModel, ConfigDict
+from minemap_assets.project.settings import StrictModel
 
 NAME = "simulated"
 
 
-class SimulatedConfig(BaseModel):
+class SimulatedConfig(StrictModel):
     """Which simulated world the source `simulated` renders."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     world: str = "demo"

@@ -1,10 +1,10 @@
 """What simulated pixels need: only disk and time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odc.geo.geobox import GeoBox
 
-from minemap_assets.imagery.costs import KNOWN, Cost, Job, stored_bytes
+from minemap_assets.imagery.costs import KNOWN, Cost, FetchRequest
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.simulation.config import NAME
 
@@ -22,9 +22,6 @@ class SimulatedCosts:
         """True everywhere."""
         return True
 
-    def cost(self, job: Job) -> Cost:
+    def cost(self, request: FetchRequest) -> Cost:
         """Only disk and time."""
-        seconds = len(job.grids) * _SECONDS_PER_SITE
-        return Cost(
-            site_years=len(job.grids), stored_bytes=stored_bytes(job), seconds=seconds, basis=frozenset({KNOWN})
-        )
+        return replace(Cost.of(request, KNOWN), seconds=len(request.grids) * _SECONDS_PER_SITE)

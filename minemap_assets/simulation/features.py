@@ -11,7 +11,6 @@ import shapely
 from affine import Affine
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.simulation.mines import Mine
 from minemap_assets.simulation.noise import uniform
 from minemap_assets.simulation.rivers import channel, sandbars
 from minemap_assets.simulation.world import FRAME, World, reproject
@@ -71,8 +70,8 @@ def _mines(world: World, year: int, crs: str) -> list[Feature]:
     listed: list[Feature] = []
     now = world.outlines(year)
     for age in range(MEMORY_YEARS, 0, -1):
-        former = ((m, m.outline(year - age)) for m in world.mines)
-        listed += [Feature(g, REGROWTH + age) for m, g in former if g is not None and _has_closed(m, year)]
+        closed = (m.outline(year - age) for m in world.mines if any(p.life.years_closed(year) for p in m.parts))
+        listed += [Feature(g, REGROWTH + age) for g in closed if g is not None]
     listed += [Feature(g, MINE) for g in now.values()]
     cores = [core for river in world.rivers for core in channel(river, 0.55)]
     tree = shapely.STRtree(cores)
@@ -80,10 +79,6 @@ def _mines(world: World, year: int, crs: str) -> list[Feature]:
         hits = [shapely.intersection(cores[i], outline) for i in np.sort(tree.query(outline, predicate="intersects"))]
         listed += [Feature(g, MINE_CHANNEL) for g in hits if g.area > 0]
     return [Feature(reproject(f.geometry, FRAME, crs), f.code) for f in listed]
-
-
-def _has_closed(mine: Mine, year: int) -> bool:
-    return any(part.life.years_closed(year) for part in mine.parts)
 
 
 @lru_cache(maxsize=4)

@@ -2,11 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from minemap_assets.imagery.costs import CostModel
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.imagery.source_kind import AccessAnswer, AccessCheck, SourceFacts, SourceKind, Terms
+from minemap_assets.imagery.source_kind import (
+    AccessAnswer,
+    AccessCheck,
+    SourceFacts,
+    SourceKind,
+    Terms,
+    without_credentials,
+)
 from minemap_assets.project.project import Project
 from minemap_assets.simulation.config import NAME, SimulatedConfig
+from minemap_assets.simulation.costs import SimulatedCosts
 
 if TYPE_CHECKING:
     from minemap_assets.simulation.world import World
@@ -30,24 +37,12 @@ def _revision(project: Project, _: str) -> str:
     return revision_of(_world(project))
 
 
-def _cost_model(_: Project, __: str, ___: ImagerySource | None) -> CostModel:
-    from minemap_assets.simulation.costs import SimulatedCosts
-
-    return SimulatedCosts()
-
-
-def _credentials(_: Project) -> str:
-    return "none needed"
-
-
 def _check(project: Project, _: str) -> AccessAnswer:
     years = _world(project).years
     return AccessAnswer("works", f"{min(years)} to {max(years)}")
 
 
-def _terms(_: Project, __: str) -> tuple[Terms, ...]:
-    return (Terms("simulated, free of any rights", True),)
-
+TERMS = Terms("simulated, free of any rights", True)
 
 SIMULATED = SourceKind(
     name=NAME,
@@ -57,6 +52,6 @@ SIMULATED = SourceKind(
     open=_open,
     revision=_revision,
     facts=SourceFacts("those of its world", "a world of its own", "none"),
-    access=AccessCheck(_credentials, _check, _terms),
-    cost_model=_cost_model,
+    access=AccessCheck(without_credentials, _check, lambda _, __: (TERMS,)),
+    cost_model=lambda _, __, ___: SimulatedCosts(),
 )

@@ -92,7 +92,8 @@ def land_cover(world: World, year: int, ground: Ground, codes: npt.NDArray[np.ui
     _sandbars(place, cover, np.flatnonzero(flat == features.SANDBAR))
     _river(place, cover, np.flatnonzero(flat == features.RIVER))
     _towns(place, cover)
-    _roads(cover, np.flatnonzero(flat == features.ROAD))
+    roads = np.flatnonzero(flat == features.ROAD)
+    cover.paint(roads, Material.LATERITE, Material.SAND, 0.3, np.full(roads.size, 0.95, dtype=np.float32))
     _workings(place, cover, np.flatnonzero((flat == features.MINE) | (flat == features.MINE_CHANNEL)))
     _river(place, cover, np.flatnonzero(flat == features.MINE_CHANNEL))
     return cover
@@ -242,10 +243,6 @@ def _towns(place: _Place, cover: Cover) -> None:
         cover.paint(where[roof], Material.ROOF, Material.LATERITE, 0.35, tone[roof])
         cover.paint(where[garden], Material.SCRUB, Material.FOREST, 0.4, tone[garden])
         cover.paint(where[street], Material.LATERITE, Material.SAND, 0.5, np.full(street.sum(), 0.95, np.float32))
-
-
-def _roads(cover: Cover, where: Index) -> None:
-    cover.paint(where, Material.LATERITE, Material.SAND, 0.3, np.full(where.size, 0.95, dtype=np.float32))
 
 
 def _workings(place: _Place, cover: Cover, where: Index) -> None:

@@ -33,22 +33,7 @@ class SimulatedSource(ImagerySource):
 
     def __init__(self, world: World, product: str) -> None:
         self.world = world
-        self._product = product_named(product).name
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return NAME
-
-    @property
-    def product(self) -> str:
-        """Name of the product."""
-        return self._product
-
-    @property
-    def revision(self) -> str:
-        """World, its contents and the version of the rendering code."""
-        return revision_of(self.world)
+        super().__init__(NAME, product_named(product).name, revision_of(world))
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of any grid; the season's year decides the state of the ground.

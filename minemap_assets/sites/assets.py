@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import geopandas as gpd
+
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitions import by_region
+from minemap_assets.graph.partitioning import by_region
 from minemap_assets.graph.statement import Asset, Dep, Room
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.project.project import Project
@@ -83,5 +85,11 @@ SITES = Asset(
     automated=True,
     build=_build_sites,
 )
+
+
+def sites_of(context: BuildContext) -> gpd.GeoDataFrame:
+    """The sites that a partition is made for."""
+    return read_geoparquet(context.input(SITES).file("sites.parquet"))
+
 
 ROOM = Room("sites", (GROUND_TRUTH, SITES), sections=(Section("sites", SitesConfig),))

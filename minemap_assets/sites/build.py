@@ -12,7 +12,6 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-from odc.geo.geobox import GeoBox
 
 from minemap_assets.geo.grid import to_columns
 from minemap_assets.geo.vector import WGS84, areas_km2, dissolve_touching, write_geoparquet
@@ -39,8 +38,7 @@ def build_sites(
     """Write `sites.parquet` (columns of `site_table`)."""
     whole = site_table(ground_truth, promoted, region, config)
     frame = _sampled(whole, config.sample)
-    write_geoparquet(frame, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_geoparquet(frame, path))
     pixels = frame["width"].to_numpy(dtype=np.int64)
     return Outcome(
         summary={
@@ -113,7 +111,7 @@ def _table(
             "transform": [list(c.transform) for c in columns],
             "width": np.array([c.width for c in columns], dtype=np.int64),
             "height": np.array([c.height for c in columns], dtype=np.int64),
-            "ground_resolution": np.array([_pixel(grid) for grid in grids], dtype=np.float64),
+            "ground_resolution": np.array([abs(grid.affine.a) for grid in grids], dtype=np.float64),
             "outline_km2": areas,
         },
         geometry=windows,
@@ -140,7 +138,3 @@ def _promoted_outlines(
         return nothing
     met = shapely.STRtree(reference).query(united, predicate="intersects")[0] if len(reference) else []
     return np.delete(united, np.unique(np.asarray(met, dtype=np.int64)))
-
-
-def _pixel(grid: GeoBox) -> float:
-    return float(abs(grid.affine.a))

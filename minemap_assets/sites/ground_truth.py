@@ -94,15 +94,14 @@ def build_ground_truth(
 ) -> Outcome:
     """Write `ground_truth.parquet` [truth_id, layer, sets, group, area_km2, geometry], sorted by layer and truth_id."""
     truth = unite_sets(sets, region, config)
-    write_geoparquet(truth.frame, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_geoparquet(truth.frame, path))
     return Outcome(summary=truth.summary)
 
 
 def unite_sets(sets: Sequence[PolygonSet], region: Region, config: SitesConfig) -> GroundTruth:
     """Both layers of a region. The cost grows with the polygons in and around the region, plus one index of all."""
     everything = _pool(sets)
-    bad = _known_bad(everything, config)
+    bad = everything.touching(shapely.points(np.asarray(config.known_bad, dtype=np.float64).reshape(-1, 2)))
     inside = everything.touching(region.geometry)
     kept = np.ones(len(everything.geometries), dtype=bool)
     kept[bad] = False
@@ -151,10 +150,6 @@ def _pool(sets: Sequence[PolygonSet]) -> _Pool:
         own = [f"{one.name}:{group}" if group else "" for group in frame["group"]]
         groups.append(np.array(own, dtype=object)[origin])
     return _Pool.of(np.concatenate(geometries), np.concatenate(names), np.concatenate(groups))
-
-
-def _known_bad(pool: _Pool, config: SitesConfig) -> Positions:
-    return pool.touching(shapely.points(np.asarray(config.known_bad, dtype=np.float64).reshape(-1, 2)))
 
 
 def _unite(pool: _Pool, members: Positions, region: Region, layer: str) -> gpd.GeoDataFrame:

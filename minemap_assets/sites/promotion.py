@@ -12,7 +12,7 @@ from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.geo.vector_files import is_empty_collection, read_vector
 from minemap_assets.lake.store import Store
 from minemap_assets.project.project import Project
-from minemap_assets.project.regions import validate_geometry
+from minemap_assets.project.regions import read_polygons
 from minemap_assets.reference.registered import PROMOTED_SITES_PATH
 
 DIGITS = 8
@@ -23,12 +23,7 @@ def promote(store: Store, source: Path, note: str, *, layer: str | None = None, 
 
     An outline that is there already is left as it is. Raises `BadInputError` for a file without polygons.
     """
-    frame = read_vector(source, layer=layer, crs=crs)
-    outlines = [
-        validate_geometry(geometry, f"feature {number} of {source}")
-        for number, geometry in enumerate(frame.geometry, start=1)
-        if geometry is not None and not geometry.is_empty
-    ]
+    outlines = read_polygons(source, layer, crs)
     if not outlines:
         raise BadInputError(f"{source} holds no outline; draw at least one polygon around a mine")
     features = _read(store)

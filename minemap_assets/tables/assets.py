@@ -10,7 +10,7 @@ import geopandas as gpd
 
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitions import by_year
+from minemap_assets.graph.partitioning import by_year
 from minemap_assets.graph.statement import Asset, Dep, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome

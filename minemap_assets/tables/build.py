@@ -28,10 +28,8 @@ def build_polygons(year: int, parts: Sequence[RegionPart], writer: PartitionWrit
     made = [part.mining for part in by_slug(parts) if part.mining is not None]
     polygons = stack([m.polygons for m in made], POLYGONS)
     areas = stack([m.country_areas for m in made], POLYGON_COUNTRY_AREA)
-    _write(polygons, POLYGONS, writer)
     _write(areas, POLYGON_COUNTRY_AREA, writer)
-    facts = {"rows": len(polygons), "area_km2": _total(polygons["area_km2"])}
-    return Outcome({**facts, **_regions(year, parts)})
+    return _written(polygons, POLYGONS, writer, year, parts, area_km2=_total(polygons["area_km2"]))
 
 
 def build_site_panel(
@@ -43,13 +41,9 @@ def build_site_panel(
 ) -> Outcome:
     """Write `site_panel.parquet`: a row for every site."""
     panel = summaries.site_panel(year, parts, Borders(boundaries, border_tolerance_km))
-    _write(panel, SITE_PANEL, writer)
-    facts = {
-        "rows": len(panel),
-        "sites_observed": int((panel["observed_share"] > 0.0).sum()),
-        "area_km2": _total(panel["area_km2"]),
-    }
-    return Outcome({**facts, **_regions(year, parts)})
+    seen = int((panel["observed_share"] > 0.0).sum())
+    area = _total(panel["area_km2"])
+    return _written(panel, SITE_PANEL, writer, year, parts, sites_observed=seen, area_km2=area)
 
 
 def build_country_summary(
@@ -61,24 +55,18 @@ def build_country_summary(
 ) -> Outcome:
     """Write `country_summary.parquet`."""
     frame = summaries.country_summary(year, parts, boundaries, border_tolerance_km)
-    _write(frame, COUNTRY_SUMMARY, writer)
-    largest = frame.dropna(subset=["area_km2"]).sort_values(["area_km2", "iso3"], ascending=[False, True]).head(10)
-    facts = {
-        "rows": len(frame),
-        "area_km2": _total(frame["area_km2"]),
-        "largest": [
-            {"country": str(name), "area_km2": round(float(area), 3), "polygons": int(count)}
-            for name, area, count in zip(largest["name"], largest["area_km2"], largest["polygons"], strict=True)
-        ],
-    }
-    return Outcome({**facts, **_regions(year, parts)})
+    rows = frame.dropna(subset=["area_km2"]).sort_values(["area_km2", "iso3"], ascending=[False, True]).head(10)
+    largest = [
+        {"country": str(name), "area_km2": round(float(area), 3), "polygons": int(count)}
+        for name, area, count in zip(rows["name"], rows["area_km2"], rows["polygons"], strict=True)
+    ]
+    area_km2 = _total(frame["area_km2"])
+    return _written(frame, COUNTRY_SUMMARY, writer, year, parts, area_km2=area_km2, largest=largest)
 
 
 def build_region_summary(year: int, parts: Sequence[RegionPart], writer: PartitionWriter) -> Outcome:
     """Write `region_summary.parquet`."""
-    frame = summaries.region_summary(year, parts)
-    _write(frame, REGION_SUMMARY, writer)
-    return Outcome({"rows": len(frame), **_regions(year, parts)})
+    return _written(summaries.region_summary(year, parts), REGION_SUMMARY, writer, year, parts)
 
 
 def build_imagery_clarity(year: int, indexes: Mapping[str, pd.DataFrame], writer: PartitionWriter) -> Outcome:
@@ -92,15 +80,18 @@ def build_imagery_clarity(year: int, indexes: Mapping[str, pd.DataFrame], writer
 
 
 def _write(frame: pd.DataFrame, spec: TableSpec, writer: PartitionWriter) -> None:
-    write_table(frame, spec, writer.path(spec.file))
-    writer.add(spec.file)
+    writer.write(spec.file, lambda path: write_table(frame, spec, path))
 
 
 def _total(values: "pd.Series[float]") -> float:
     return round(float(values.sum()), 6)
 
 
-def _regions(year: int, parts: Sequence[RegionPart]) -> dict[str, Any]:
-    """Which regions were expected, and which of them were not made."""
+def _written(
+    frame: pd.DataFrame, spec: TableSpec, writer: PartitionWriter, year: int, parts: Sequence[RegionPart], **facts: Any
+) -> Outcome:
+    """Write a table, and say besides which regions were expected, and which of them were not made."""
+    _write(frame, spec, writer)
     absent = [part.region.slug for part in by_slug(parts) if part.mining is None]
-    return {"year": year, "regions_expected": len(parts), "regions_missing": absent}
+    expected = {"year": year, "regions_expected": len(parts), "regions_missing": absent}
+    return Outcome({"rows": len(frame), **facts, **expected})

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from minemap_assets.polygons import schemas as upstream
-from minemap_assets.polygons.schemas import Column, TableSpec, came_from
+from minemap_assets.polygons.schemas import YEAR, Column, TableSpec, came_from, real, text, whole
 
 _MINING = "mining_polygons"
 _SITES = "sites"
@@ -25,61 +25,41 @@ def _same(spec: TableSpec, name: str) -> Column:
     return replace(spec.columns[spec.names.index(name)], lineage=came_from(spec.asset, name))
 
 
-def _status() -> Column:
-    return Column(
-        "status",
-        "string",
-        "final, provisional while years of the temporal window are missing, or missing where nothing was made.",
-        lineage=came_from(_MINING, "status"),
-    )
+_STATUS = text(
+    "status",
+    "final, provisional while years of the temporal window are missing, or missing where nothing was made.",
+    _MINING,
+    "status",
+)
 
+_EXPECTED = whole("sites_expected", "Sites that should have been observed.", _SITES, "site_id")
 
-def _year() -> Column:
-    return Column("year", "int32", "Year of the imagery.")
+_OBSERVED = whole("sites_observed", "Sites of which some ground was observed.", _MINING, "observed_share")
 
-
-def _expected() -> Column:
-    return Column(
-        "sites_expected", "int32", "Sites that should have been observed.", lineage=came_from(_SITES, "site_id")
-    )
-
-
-def _observed() -> Column:
-    return Column(
-        "sites_observed",
-        "int32",
-        "Sites of which some ground was observed.",
-        lineage=came_from(_MINING, "observed_share"),
-    )
-
-
-def _covered() -> Column:
-    return Column(
-        "covered_share",
-        "float64",
-        "Mean over the expected sites of the share of their ground that was observed, 0 to 1; null without sites.",
-        nullable=True,
-        lineage=came_from(_MINING, "observed_share"),
-    )
+_COVERED = real(
+    "covered_share",
+    "Mean over the expected sites of the share of their ground that was observed, 0 to 1; null without sites.",
+    _MINING,
+    "observed_share",
+    nullable=True,
+)
 
 
 def _count(what: str, *columns: str) -> Column:
-    return Column("polygons", "int32", what, nullable=True, lineage=came_from(_MINING, *columns))
+    return whole("polygons", what, _MINING, *columns, nullable=True)
 
 
 def _area(what: str, *columns: str) -> Column:
-    return Column("area_km2", "float64", what, nullable=True, lineage=came_from(_MINING, *columns))
+    return real("area_km2", what, _MINING, *columns, nullable=True)
 
 
-def _mean_size() -> Column:
-    return Column(
-        "mean_polygon_km2",
-        "float64",
-        "Mean area of the polygons counted here, in square kilometres; null where there are none.",
-        nullable=True,
-        lineage=came_from(_MINING, "area_km2"),
-    )
-
+_MEAN_SIZE = real(
+    "mean_polygon_km2",
+    "Mean area of the polygons counted here, in square kilometres; null where there are none.",
+    _MINING,
+    "area_km2",
+    nullable=True,
+)
 
 POLYGONS = _passed_on(upstream.MINING_POLYGONS, "polygons", "polygons", "All mining polygons of a year.")
 
@@ -92,27 +72,25 @@ SITE_PANEL = TableSpec(
     "site_panel",
     "A row for every site and year: mapped area, zero where nothing was found, null where nothing was observed.",
     (
-        Column("site_id", "string", "Id of the site.", lineage=came_from(_SITES, "site_id")),
-        Column(
-            "region",
-            "string",
-            "Slug of the region that speaks for the site: the first by name that was made.",
-            lineage=came_from(_SITES, "region"),
+        text("site_id", "Id of the site.", _SITES, "site_id"),
+        text(
+            "region", "Slug of the region that speaks for the site: the first by name that was made.", _SITES, "region"
         ),
-        _year(),
-        Column(
+        YEAR,
+        text(
             "country_iso3",
-            "string",
             "Code of the country in which the window's centre lies; empty for none.",
-            lineage=came_from(_COUNTRIES, "iso3", "geometry"),
+            _COUNTRIES,
+            "iso3",
+            "geometry",
         ),
-        Column("longitude", "float64", "Longitude of the window's centre.", lineage=came_from(_SITES, "longitude")),
-        Column("latitude", "float64", "Latitude of the window's centre.", lineage=came_from(_SITES, "latitude")),
+        real("longitude", "Longitude of the window's centre.", _SITES, "longitude"),
+        real("latitude", "Latitude of the window's centre.", _SITES, "latitude"),
         _same(upstream.SITE_AREA, "observed_share"),
         _area(
             "Mapped area in square kilometres on the site's own ground; null where nothing was observed.", "area_km2"
         ),
-        _status(),
+        _STATUS,
         _same(upstream.SITE_AREA, "product"),
     ),
     ("site_id", "year"),
@@ -124,24 +102,19 @@ COUNTRY_SUMMARY = TableSpec(
     "Mapped area and polygons by country and year; the countries and the row `unassigned` add up to the total, and "
     "ground that lies in several regions counts once.",
     (
-        Column(
-            "iso3",
-            "string",
-            "ISO 3166-1 alpha-3 code; empty for ground of no country.",
-            lineage=came_from(_COUNTRIES, "iso3"),
-        ),
-        Column("name", "string", "Name of the country.", lineage=came_from(_COUNTRIES, "name")),
-        Column("continent", "string", "Continent of the country.", lineage=came_from(_COUNTRIES, "continent")),
-        _year(),
+        text("iso3", "ISO 3166-1 alpha-3 code; empty for ground of no country.", _COUNTRIES, "iso3"),
+        text("name", "Name of the country.", _COUNTRIES, "name"),
+        text("continent", "Continent of the country.", _COUNTRIES, "continent"),
+        YEAR,
         _count("Polygons of which this country has the largest share.", "polygon_id", "country_iso3"),
         _area(
             "Mapped area inside the country, in square kilometres; null where none of its sites was observed.", "iso3"
         ),
-        _mean_size(),
-        _expected(),
-        _observed(),
-        _covered(),
-        _status(),
+        _MEAN_SIZE,
+        _EXPECTED,
+        _OBSERVED,
+        _COVERED,
+        _STATUS,
     ),
     ("iso3", "year"),
 )
@@ -151,22 +124,16 @@ REGION_SUMMARY = TableSpec(
     "region_summary",
     "Mapped area and polygons by region and year; regions may overlap, so they do not add up to a total.",
     (
-        Column("region", "string", "Slug of the region."),
-        _year(),
-        _expected(),
-        _observed(),
-        _covered(),
+        text("region", "Slug of the region."),
+        YEAR,
+        _EXPECTED,
+        _OBSERVED,
+        _COVERED,
         _count("Mining polygons; null where nothing was observed.", "polygon_id"),
         _area("Mapped area in square kilometres; null where nothing was observed.", "area_km2"),
-        _mean_size(),
-        _status(),
-        Column(
-            "product",
-            "string",
-            "What the images look like; null where there are none.",
-            nullable=True,
-            lineage=came_from(_MINING, "product"),
-        ),
+        _MEAN_SIZE,
+        _STATUS,
+        text("product", "What the images look like; null where there are none.", _MINING, "product", nullable=True),
     ),
     ("region", "year"),
 )
@@ -182,49 +149,37 @@ IMAGERY_CLARITY = TableSpec(
     "imagery_clarity",
     "How clear the images of a year were, by region and product, and in all regions together (paper, table S2).",
     (
-        _year(),
-        Column(
+        YEAR,
+        text(
             "region",
-            "string",
             f"Slug of the region; {ALL_REGIONS} for all regions together, where a site in several of them counts once.",
         ),
-        Column("product", "string", "What the images look like.", lineage=came_from(_IMAGERY, "product")),
-        Column("observations", "int32", "Number of site images.", lineage=came_from(_IMAGERY, "site_id")),
-        Column("mean", "float64", "Mean clear fraction, 0 to 1.", lineage=came_from(_IMAGERY, "clear_fraction")),
-        Column(
+        text("product", "What the images look like.", _IMAGERY, "product"),
+        whole("observations", "Number of site images.", _IMAGERY, "site_id"),
+        real("mean", "Mean clear fraction, 0 to 1.", _IMAGERY, "clear_fraction"),
+        real(
             "sd",
-            "float64",
             "Standard deviation of the clear fraction between sites; null for a single one.",
+            _IMAGERY,
+            "clear_fraction",
             nullable=True,
-            lineage=came_from(_IMAGERY, "clear_fraction"),
         ),
-        *(
-            Column(
-                f"p{n}",
-                "float64",
-                f"Percentile {n} of the clear fraction.",
-                lineage=came_from(_IMAGERY, "clear_fraction"),
-            )
-            for n in PERCENTILES
+        *(real(f"p{n}", f"Percentile {n} of the clear fraction.", _IMAGERY, "clear_fraction") for n in PERCENTILES),
+        real(
+            "clear_count_mean", "Clear observations per pixel, mean over the site images.", _IMAGERY, "clear_count_mean"
         ),
-        Column(
-            "clear_count_mean",
-            "float64",
-            "Clear observations per pixel, mean over the site images.",
-            lineage=came_from(_IMAGERY, "clear_count_mean"),
-        ),
-        Column(
+        real(
             "largest_gap_ha",
-            "float64",
             "Hectares of the largest patch of unobserved pixels in any of the site images.",
-            lineage=came_from(_IMAGERY, "largest_gap_ha"),
+            _IMAGERY,
+            "largest_gap_ha",
         ),
-        Column(
+        whole(
             "largest_gap_days",
-            "int32",
             "Most days in a row without a picture that gave pixels, of any site image; null where no source knows.",
+            _IMAGERY,
+            "largest_gap_days",
             nullable=True,
-            lineage=came_from(_IMAGERY, "largest_gap_days"),
         ),
     ),
     ("year", "region", "product"),

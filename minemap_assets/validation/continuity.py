@@ -63,8 +63,7 @@ def build_source_continuity(masks: Mapping[tuple[str, str], Partition], writer: 
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["area_ratio"] = frame["other_km2"] / frame["area_km2"].where(frame["area_km2"] > 0)
     frame["iou"] = _iou(frame)
-    write_parquet(frame, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_parquet(frame, path))
     return Outcome({"rows": len(frame), "sites": int(frame["site_id"].nunique()), "products": _pooled(frame)})
 
 

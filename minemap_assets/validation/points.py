@@ -16,7 +16,8 @@ import shapely
 from minemap_assets.geo.vector import write_parquet
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import PartitionWriter
-from minemap_assets.validation.accuracy import Agreement, wilson
+from minemap_assets.segmentation.metrics import Confusion
+from minemap_assets.validation.accuracy import wilson
 
 FILE = "reference_validation.parquet"
 COLUMNS = (
@@ -54,17 +55,19 @@ def validate(points: gpd.GeoDataFrame, maps: Sequence[YearMap]) -> pd.DataFrame:
         of_year = points[points["year"] == one.year]
         if len(of_year):
             inside = _inside(of_year.geometry.to_numpy(), one.polygons)
-            rows.append(_row(one, Agreement.of(inside, of_year["label"].to_numpy(dtype=bool))))
+            rows.append(_row(one, Confusion.of(inside, of_year["label"].to_numpy(dtype=bool))))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def build_reference_validation(points: gpd.GeoDataFrame, maps: Sequence[YearMap], writer: PartitionWriter) -> Outcome:
     """Write `reference_validation.parquet`; the summary has the mean over the years of each map."""
     frame = validate(points, maps)
-    write_parquet(frame, writer.path(FILE))
-    writer.add(FILE)
+    writer.write(FILE, lambda path: write_parquet(frame, path))
     means = frame.groupby("map")[["accuracy", "matthews", "users_accuracy", "producers_accuracy"]].mean()
-    table = [{"map": name, **{c: _rounded(v) for c, v in row.items()}} for name, row in means.iterrows()]
+    table = [
+        {"map": name, **{c: "none" if np.isnan(v) else round(float(v), 4) for c, v in row.items()}}
+        for name, row in means.iterrows()
+    ]
     return Outcome({"rows": len(frame), "points": len(points), "mean over years": table})
 
 
@@ -75,16 +78,18 @@ def _inside(points: npt.NDArray[np.object_], polygons: npt.NDArray[np.object_]) 
     return hit
 
 
-def _row(one: YearMap, agreement: Agreement) -> Mapping[str, Any]:
-    low, high = wilson(agreement.true_positive + agreement.true_negative, agreement.points)
+def _row(one: YearMap, counts: Confusion) -> Mapping[str, Any]:
+    """Plain, unweighted estimates, as in the seed paper (section Validation): they describe the points, and only a
+    design-based estimate describes the ground.
+    """
+    low, high = wilson(counts.true_positive + counts.true_negative, counts.pixels)
     return {
         "map": one.name,
         "year": one.year,
+        "points": counts.pixels,
+        "users_accuracy": counts.precision,
+        "producers_accuracy": counts.recall,
         "accuracy_low": low,
         "accuracy_high": high,
-        **{name: getattr(agreement, name) for name in COLUMNS if hasattr(agreement, name)},
+        **{name: getattr(counts, name) for name in COLUMNS if hasattr(counts, name)},
     }
-
-
-def _rounded(value: float) -> float | str:
-    return "none" if np.isnan(value) else round(float(value), 4)

@@ -60,11 +60,7 @@ def totals(rows: list[Agreement]) -> list[Agreement]:
     for year in sorted({r.year for r in rows}):
         of_year = [r for r in rows if r.year == year]
         mapped, true = sum(r.mapped_km2 for r in of_year), sum(r.true_km2 for r in of_year)
-        both = sum(_intersection(r) for r in of_year)
+        # intersections, recovered from IoU and the two areas: i = iou * (a + b) / (1 + iou)
+        both = sum(r.iou * (r.mapped_km2 + r.true_km2) / (1.0 + r.iou) for r in of_year)
         result.append(Agreement("all", year, mapped, true, both / (mapped + true - both) if mapped + true else 1.0))
     return result
-
-
-def _intersection(row: Agreement) -> float:
-    """Recovered from IoU and the two areas: i = iou * (a + b) / (1 + iou)."""
-    return row.iou * (row.mapped_km2 + row.true_km2) / (1.0 + row.iou)

@@ -1,4 +1,4 @@
-"""A room is added with a folder and its line in the registry, a source with a package and its line; nothing else changes.
+"""A room is added with a folder and a line in the registry, a source with a package and a line; nothing else changes.
 
 Both are added to a copy of the packages, and everything that lists rooms or sources is asked in processes of their own.
 """
@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import ndiff
 from pathlib import Path
@@ -18,41 +17,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dagster_project.registry import SOURCES
 from house import PACKAGES, ROOT
 from minemap_assets.geo.raster import read_raster
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.segmentation.scale import NOT_OBSERVED, TOP
-from tiny import WORLD, YEARS, Chain
+from tiny import YEARS, Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-PARTITIONS = len(WORLD.regions) * len(YEARS)
 ALL_YEARS = f"{YEARS[0]}-{YEARS[-1]}"
 
 ASSET = "statistics/mask_statistics"
+"""The asset of the new room: 6 partitions, of two regions and three years."""
+
 ROOM = '''\
 """The room statistics: what the masks of a region and year come to, site by site."""
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from minemap_assets.geo.vector import read_geoparquet, write_parquet
-from minemap_assets.graph.context import BuildContext, Check, CheckOutcome, InputContext, Keys
-from minemap_assets.graph.partitions import by_region_and_year
+from minemap_assets.graph.context import BuildContext, Check, CheckOutcome, InputContext
+from minemap_assets.graph.partitioning import by_region_and_year
 from minemap_assets.graph.statement import Asset, ColumnFacts, ColumnOrigin, Dep, Room
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.project.project import Project
-from minemap_assets.project.settings import Section
+from minemap_assets.project.settings import Section, StrictModel
 from minemap_assets.segmentation.assets import RAW_MASKS
 
 FILE = "mask_statistics.parquet"
+SITE = ColumnOrigin("raw_masks", "site_id")
 
 
-class StatisticsConfig(BaseModel):
+class StatisticsConfig(StrictModel):
     """Pixels whose probability is at or above `likely` are counted as likely."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     likely: float = Field(0.9, ge=0.0, le=1.0)
 
 
@@ -75,10 +74,6 @@ def _build(context: BuildContext) -> Outcome:
     return Outcome({"rows": len(table)})
 
 
-def _settings(project: Project, _: Keys) -> Any:
-    return project.section(StatisticsConfig).model_dump(mode="json")
-
-
 def _plausible(partition: Partition, _: InputContext) -> CheckOutcome:
     import pandas as pd
 
@@ -93,10 +88,10 @@ MASK_STATISTICS = Asset(
     description="Mean probability of mining of every site of a region and year.",
     partitions=by_region_and_year,
     deps=(Dep(RAW_MASKS),),
-    settings=_settings,
+    settings=lambda project, _: project.section(StatisticsConfig).model_dump(mode="json"),
     checks=(Check("plausible_means", "Every mean lies between 0 and 1.", _plausible),),
     automated=True,
-    columns=ColumnFacts({"likely_share": "Share of likely pixels."}, {"site_id": (ColumnOrigin("raw_masks", "site_id"),)}),
+    columns=ColumnFacts({"likely_share": "Share of likely pixels."}, {"site_id": (SITE,)}),
     build=_build,
 )
 
@@ -112,36 +107,31 @@ from datetime import timedelta
 
 import numpy as np
 from odc.geo.geobox import GeoBox
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.imagery.costs import KNOWN, Cost, CostModel, Job, stored_bytes
+from minemap_assets.imagery.costs import KNOWN, Cost, FetchRequest
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance
 from minemap_assets.imagery.source_kind import AccessAnswer, AccessCheck, SourceFacts, SourceKind, Terms
 from minemap_assets.project.project import Project
+from minemap_assets.project.settings import StrictModel
 
 NAME, PRODUCT, TERMS = "flat", "sentinel-2-l2a", "nobody's pixels"
 
 
-class FlatConfig(BaseModel):
+class FlatConfig(StrictModel):
     """The reflectance of the ground."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     reflectance: float = Field(0.2, gt=0.0, le=1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class FlatSource(ImagerySource):
     """One reflectance in every band."""
 
-    reflectance: float
-    name = NAME
-    product = PRODUCT
-
-    @property
-    def revision(self) -> str:
-        return f"flat-{self.reflectance}"
+    def __init__(self, reflectance: float) -> None:
+        super().__init__(NAME, PRODUCT, f"flat-{reflectance}")
+        self.reflectance = reflectance
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         pixels = np.full((len(bands), *grid.shape), round(self.reflectance * 10_000), dtype=np.uint16)
@@ -165,17 +155,13 @@ class FlatCosts:
     def serves(self, grid: GeoBox, season: Season) -> bool:
         return True
 
-    def cost(self, job: Job) -> Cost:
-        sites = len(job.grids)
-        return Cost(sites, requests=11 * sites, stored_bytes=stored_bytes(job), basis=frozenset({KNOWN}))
+    def cost(self, request: FetchRequest) -> Cost:
+        sites = len(request.grids)
+        return Cost(site_years=sites, requests=11 * sites, basis=frozenset({KNOWN}))
 
 
 def _open(project: Project, _: str) -> ImagerySource:
     return FlatSource(project.section(FlatConfig).reflectance)
-
-
-def _costs(_: Project, __: str, ___: ImagerySource | None) -> CostModel:
-    return FlatCosts()
 
 
 FLAT = SourceKind(
@@ -189,7 +175,7 @@ FLAT = SourceKind(
     access=AccessCheck(
         lambda _: "none needed", lambda _, __: AccessAnswer("always at hand"), lambda _, __: (Terms(TERMS, True),)
     ),
-    cost_model=_costs,
+    cost_model=lambda _, __, ___: FlatCosts(),
 )
 '''
 
@@ -215,6 +201,22 @@ REGISTRATION = {
 
 NOBODY = 'name = "none", endpoint = "http://127.0.0.1:9", collection = "none", offset = "always"'
 """A collection where nobody answers."""
+
+FLAT_SETTINGS = {
+    "until = 2024": f"until = {YEARS[-2]}",
+    "from = 2025": f"from = {YEARS[-1]}",
+    'sentinel-2-l2a = ["simulated"]': 'sentinel-2-l2a = ["flat", "simulated"]',
+    "[sources.simulated]": f"""\
+[sources.stac]
+attempts = 1
+collections = [{{ {NOBODY} }}]
+
+[sources.flat]
+reflectance = 0.3
+
+[sources.simulated]""",
+}
+"""What takes the place of what in the settings, so that the last year is read from the new source."""
 
 DEFINITIONS = """
 import json
@@ -248,10 +250,8 @@ class Copy:
         kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "TMPDIR"}}
         own = {"MINEMAP_HOME": chain.environment.home, "MINEMAP_STATE": str(chain.environment.state)}
         place = {"PYTHONPATH": str(self.root), "HOME": str(self.root), "COLUMNS": "200", "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, *words]
-        done = subprocess.run(
-            command, cwd=chain.folder, env=kept | own | place, capture_output=True, text=True, check=False
-        )
+        env, command = kept | own | place, [sys.executable, *words]
+        done = subprocess.run(command, cwd=chain.folder, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -274,11 +274,11 @@ def registered(registry: str) -> str:
     return registry
 
 
-def states(status: str) -> dict[str, dict[str, str]]:
-    """The table of `minemap status`, by asset and column."""
-    rows = [[cell.strip() for cell in line.strip("│┃").split(line[0])] for line in status.splitlines() if line[:1] in "│┃"]
-    header, *found = [row for row in rows if len(row) > 1]
-    return {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in found}
+def table(text: str) -> dict[str, dict[str, str]]:
+    """The first table that a command shows, by the first cell of each row and the first line of each column's title."""
+    lines = [line for line in text.partition("└")[0].splitlines() if line.startswith(("│", "┃"))]
+    header, *rows = ([cell.strip() for cell in line[1:-1].split(line[0])] for line in lines)
+    return {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -300,14 +300,15 @@ def chain(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Chain:
 
 
 @pytest.fixture(scope="module")
-def flat(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+def flat(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """A project whose last year is of Sentinel-2, from the new source."""
     chain = finished.copied(tmp_path_factory.mktemp("source") / "copy")
-    chain.change("until = 2024", f"until = {YEARS[-2]}")
-    chain.change("from = 2025", f"from = {YEARS[-1]}")
-    chain.change('sentinel-2-l2a = ["simulated"]', 'sentinel-2-l2a = ["flat", "simulated"]')
-    more = f"[sources.stac]\nattempts = 1\ncollections = [{{ {NOBODY} }}]\n\n[sources.flat]\nreflectance = 0.3\n"
-    chain.change("[sources.simulated]", f"{more}\n[sources.simulated]")
+    path = chain.folder / "lake" / SETTINGS_PATH
+    text = path.read_text()
+    for old, new in FLAT_SETTINGS.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text)
     return chain
 
 
@@ -334,64 +335,59 @@ def test_dagster_holds_the_asset_with_all_that_its_statement_says(copy: Copy, ch
 
 def test_the_command_line_makes_the_asset_keeps_it_and_redoes_it_alone(copy: Copy, chain: Chain) -> None:
     run = ("run", "--years", ALL_YEARS)
-    before = states(copy.minemap(chain, "status", "--years", ALL_YEARS))
-    assert before[ASSET] == {"all": str(PARTITIONS), "missing": str(PARTITIONS)} | dict.fromkeys(
-        ("current", "outdated", "gaps"), "·"
-    )
+    before = table(copy.minemap(chain, "status", "--years", ALL_YEARS))
+    assert before[ASSET] == {"all": "6", "current": "·", "outdated": "·", "gaps": "·", "missing": "6"}
     assert all(row["all"] == row["current"] for asset, row in before.items() if asset != ASSET)
 
     made = copy.minemap(chain, *run, "--select", ASSET)
-    assert f"{PARTITIONS} asset partitions made, 0 kept, 0 failed, 0 held up" in made
+    assert "6 asset partitions made, 0 kept, 0 failed, 0 held up" in made
     region = chain.project.active_regions().popitem()[0]
     masks = chain.open("segmentation", "raw_masks", region, str(YEARS[0]))
-    table = pd.read_parquet(chain.folder / "lake" / ASSET / region / str(YEARS[0]) / "mask_statistics.parquet")
-    assert len(table)
-    for row in table.itertuples():
+    statistics = pd.read_parquet(chain.folder / "lake" / ASSET / region / str(YEARS[0]) / "mask_statistics.parquet")
+    assert len(statistics)
+    for row in statistics.itertuples():
         stored = read_raster(masks.file(f"{row.site_id}.tif")).pixels[0]
         assert row.mean_probability == pytest.approx(stored[stored != NOT_OBSERVED].mean() / TOP)
 
     kept = copy.minemap(chain, *run, "--select", ASSET)
-    assert f"0 asset partitions made, {PARTITIONS} kept, 0 failed, 0 held up" in kept
+    assert "0 asset partitions made, 6 kept, 0 failed, 0 held up" in kept
 
     chain.change("[segmentation]", "[statistics]\nlikely = 0.5\n\n[segmentation]")
-    after = states(copy.minemap(chain, "status", "--years", ALL_YEARS))
-    assert after[ASSET]["outdated"] == str(PARTITIONS)
-    assert {asset: row for asset, row in after.items() if asset != ASSET} == {
-        asset: row for asset, row in before.items() if asset != ASSET
-    }
+    after = table(copy.minemap(chain, "status", "--years", ALL_YEARS))
+    assert after[ASSET]["outdated"] == "6"
+    assert {asset for asset, row in after.items() if row != before[asset]} == {ASSET}
     redone = copy.minemap(chain, *run, "--select", f"raw_masks,{ASSET}")
-    assert f"{PARTITIONS} asset partitions made, {PARTITIONS} kept, 0 failed, 0 held up" in redone
+    assert "6 asset partitions made, 6 kept, 0 failed, 0 held up" in redone
 
 
 def test_the_sources_are_listed_with_the_new_one(copy: Copy, flat: Chain) -> None:
     lines = copy.minemap(flat, "sources").splitlines()
-    assert [line.split()[0] for line in lines] == [
-        "archive",
-        "earth-engine",
-        "flat",
-        "planet-basemaps",
-        "simulated",
-        "stac",
-    ]
-    told = "flat works, serves sentinel-2-l2a | credentials: none needed | always at hand | covers every year; everywhere"
-    assert lines[2].startswith(told)
-    assert copy.minemap(flat, "sources", "flat").splitlines() == [lines[2]]
+    assert [line.split()[0] for line in lines] == sorted(["flat", *(kind.name for kind in SOURCES)])
+    told = (
+        "flat works, serves sentinel-2-l2a | credentials: none needed | always at hand | covers every year; everywhere"
+    )
+    (line,) = copy.minemap(flat, "sources", "flat").splitlines()
+    assert line.startswith(told)
+    assert line in lines
 
 
-def test_the_new_source_is_planned_by_its_own_model_and_read_from(copy: Copy, flat: Chain) -> None:
-    region, year = sorted(flat.project_home.lake.store.list("sites/sites"))[0].split("/")[2], str(YEARS[-1])
-    sites = len(flat.frame_of("sites", region)) if hasattr(flat, "frame_of") else 0
+def test_the_new_source_is_planned_by_its_own_model_and_read_from(copy: Copy, finished: Chain, flat: Chain) -> None:
+    region, year = next(iter(finished.project.active_regions())), str(YEARS[-1])
+    sites = len(finished.frame("sites", "sites", region, file="sites.parquet"))
     place = ("--regions", region, "--years", year)
-    planned = copy.minemap(flat, "plan", *place)
-    assert "flat" in planned, planned
-    print(planned, sites)
+    planned = table(copy.minemap(flat, "plan", "--select", "imagery/imagery", *place))
+    assert {name: row["flat"] for name, row in planned.items() if name in {"site-years", "requests", "rests on"}} == {
+        "site-years": str(sites),
+        "requests": str(11 * sites),
+        "rests on": "known here",
+    }
     made = copy.minemap(flat, "run", "--select", "imagery/imagery", *place)
     assert "1 asset partitions made, 0 kept, 0 failed, 0 held up" in made
     folder = flat.folder / "lake" / "imagery" / "imagery" / region / year
     index = pd.read_parquet(folder / "index.parquet")
-    assert set(index["source"]) == {"flat"}
-    for file in folder.glob("*.tif"):
-        assert np.all(read_raster(file).pixels[:-1] == 3000)
+    assert list(index["source"]) == ["flat"] * sites
+    for file in index["file"]:
+        assert set(np.unique(read_raster(next(folder.glob(f"{Path(file).stem}*.tif"))).pixels)) == {1, 3000}
 
 
 def test_the_reference_page_names_both(copy: Copy, chain: Chain, tmp_path: Path) -> None:

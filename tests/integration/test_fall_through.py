@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minemap_assets.geo.raster import read_raster
-from minemap_assets.graph.partitions import partition_key
+from minemap_assets.graph.partitioning import partition_key
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.settings import SETTINGS_PATH

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from minemap_assets.imagery.costs import ASKED, Cost, Job
+from minemap_assets.imagery.costs import ASKED, Cost, FetchRequest
 from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
 from minemap_assets.imagery.sources.planet.costs import PlanetCosts
@@ -33,7 +33,7 @@ def plan(server: Running, cache: Path, clarity: str) -> Cost:
     config = PlanetConfig.model_validate({"base_url": server.base_url, "clarity": clarity})
     model = PlanetCosts(config, cache, source(server, cache, clarity=clarity))
     assert all(model.serves(grid, SEASON) for grid in SITES.values())
-    return model.cost(Job("planet-nicfi", SEASON, BANDS, tuple(SITES.values())))
+    return model.cost(FetchRequest("planet-nicfi", SEASON, BANDS, tuple(SITES.values())))
 
 
 @pytest.mark.parametrize("clarity", ["pixels", "auto"])

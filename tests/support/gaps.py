@@ -49,24 +49,12 @@ class Gaps:
         return Registry(sources=tuple(replace(k, open=opened) if k is SIMULATED else k for k in SOURCES))
 
 
-@dataclass(frozen=True, eq=False)
 class GappedSource(ImagerySource):
     """The simulated source with gaps."""
 
-    inner: SimulatedSource
-    gaps: Gaps
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def product(self) -> str:
-        return self.inner.product
-
-    @property
-    def revision(self) -> str:
-        return self.inner.revision
+    def __init__(self, inner: SimulatedSource, gaps: Gaps) -> None:
+        super().__init__(inner.name, inner.product, inner.revision)
+        self.inner, self.gaps = inner, gaps
 
     def revision_for(self, grid: GeoBox, season: Season) -> str:
         """Another one where there are gaps, so that files made without them are not taken for these."""

@@ -10,7 +10,7 @@ from dagster_project.registry import SOURCES, Registry
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.graph import Graph, Scope
 from minemap_assets.graph.partition_states import PartitionStates
-from minemap_assets.imagery.costs import KNOWN, Cost, CostModel, Job
+from minemap_assets.imagery.costs import KNOWN, Cost, CostModel, FetchRequest
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest
 from minemap_assets.imagery.source_kind import AccessAnswer, AccessCheck, SourceFacts, SourceKind, Terms
@@ -39,15 +39,8 @@ def sites_in(project: Project, region: str) -> int:
 class AddedSource(ImagerySource):
     """A source that somebody adds: it has nothing, everywhere."""
 
-    name = "added"
-    revision = "1"
-
     def __init__(self, product: str) -> None:
-        self._product = product
-
-    @property
-    def product(self) -> str:
-        return self._product
+        super().__init__("added", product, "1")
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         raise NotImplementedError
@@ -68,8 +61,8 @@ class AddedCosts:
     def serves(self, grid: GeoBox, season: Season) -> bool:  # noqa: ARG002
         return True
 
-    def cost(self, job: Job) -> Cost:
-        return Cost(site_years=len(job.grids), requests=7 * len(job.grids), basis=frozenset({KNOWN}))
+    def cost(self, request: FetchRequest) -> Cost:
+        return Cost(site_years=len(request.grids), requests=7 * len(request.grids), basis=frozenset({KNOWN}))
 
 
 def _costs(_: Project, __: str, ___: ImagerySource | None) -> CostModel:

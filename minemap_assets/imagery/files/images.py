@@ -7,26 +7,25 @@ from datetime import date
 from typing import Any, Literal
 
 import shapely
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import ValidationError, field_validator
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.files.cloud_rules import CloudRule, parse_rule
 from minemap_assets.imagery.seasons import Season
+from minemap_assets.project.settings import StrictModel
 
-_STRICT = ConfigDict(frozen=True, extra="forbid")
 _DIGITS = 7
 """Decimals of footprint coordinates in degrees: about a centimetre."""
 
 
-class Asset(BaseModel):
+class Asset(StrictModel):
     """One band of an image: where it lies and what its numbers mean (reflectance = number x scale + offset).
 
     `href` is relative to the archive's root, or a whole URL; `index` counts bands from 1; without `nodata` a pixel that
     is 0 in all bands is not observed; `bytes` is the file's size when it was indexed (None for a remote file).
     """
 
-    model_config = _STRICT
     band: str
     href: str
     index: int = 1
@@ -36,10 +35,9 @@ class Asset(BaseModel):
     bytes: int | None = None
 
 
-class CloudMask(BaseModel):
+class CloudMask(StrictModel):
     """A cloud mask of an image: band `index` of a file, and the rule by which its numbers hide pixels (`CloudRule`)."""
 
-    model_config = _STRICT
     role: Literal["cloud-mask"] = "cloud-mask"
     href: str
     index: int = 1
@@ -57,7 +55,7 @@ class CloudMask(BaseModel):
         return parse_rule(self.rule)
 
 
-class Image(BaseModel):
+class Image(StrictModel):
     """One image (a scene, or a tile of a mosaic) with first and last day, both included.
 
     Every one of its `clouds` hides pixels; without any, what the image shows counts as ground.
@@ -65,7 +63,6 @@ class Image(BaseModel):
     is WKT in EPSG:4326; `revision` changes with the files.
     """
 
-    model_config = _STRICT
     id: str
     product: str
     start: date
@@ -144,15 +141,12 @@ def read_index(name: str, root: str, data: bytes) -> ArchiveIndex:
             for feature in features
         ]
     except (ValueError, KeyError, TypeError, ValidationError, shapely.errors.GEOSException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadInputError(
-            f"the index of the archive {name} cannot be read ({_first_line(error)}); index the archive again"
+            f"the index of the archive {name} cannot be read ({reason}); index the archive again"
         ) from error
     return ArchiveIndex(name, root, tuple(sorted(images, key=lambda i: i.id)))
 
 
 def _is_mask(asset: Any) -> bool:
     return "role" in asset
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

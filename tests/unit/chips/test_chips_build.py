@@ -7,7 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from minemap_assets.chips.build import build_chips, build_training_chips
+from minemap_assets.chips.build import build_chips
 from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.chips.reader import ChipSet, open_chips
 from minemap_assets.errors import BadInputError
@@ -39,7 +39,7 @@ def labelled(make: Make, sites: gpd.GeoDataFrame, imagery: ImagerySet, truth: gp
         "training_chips",
         imagery.product,
         "here",
-        build=lambda w: build_training_chips(sites, imagery, truth, CONFIG, w),
+        build=lambda w: build_chips(sites, imagery, CONFIG, w, ground_truth=truth),
     )
     return open_chips(part)
 
@@ -130,7 +130,7 @@ def test_the_same_input_gives_the_same_bytes(lake: Lake, imagery_of: Imagery) ->
 
     def content(name: str) -> list[Any]:
         with lake.writer(PartitionRef("chips", name), "print") as writer:
-            outcome = build_training_chips(sites, imagery, truth, CONFIG, writer)
+            outcome = build_chips(sites, imagery, CONFIG, writer, ground_truth=truth)
             manifest = writer.commit("1", {}, outcome)
         return [(f.name, f.sha256) for f in manifest.files]
 

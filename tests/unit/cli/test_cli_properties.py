@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dagster_project.cli.context import parse_years
 from dagster_project.cli.regions import parse_periods, parse_season
 from minemap_assets.errors import BadInputError
-from minemap_assets.graph.partitions import partition_key
+from minemap_assets.graph.partitioning import partition_key
 from minemap_assets.project.region_changes import add_pieces
 from minemap_assets.project.regions import (
     MAX_AREA_KM2,

@@ -10,7 +10,7 @@ from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from graphs import Assembled, assembled, instance_with_regions
 from minemap_assets.graph.dagster_assets import asset_key
 from minemap_assets.graph.graph import Graph
-from minemap_assets.graph.partitions import (
+from minemap_assets.graph.partitioning import (
     along_shared_dimensions,
     by_region,
     by_region_and_year,

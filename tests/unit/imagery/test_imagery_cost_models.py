@@ -10,13 +10,13 @@ from odc.geo.geobox import GeoBox
 from minemap_assets.errors import BadInputError, MinemapError, RetryableError
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.imagery.cost_models import FallbackCostModel, without_deadline
-from minemap_assets.imagery.costs import ASKED, ASSUMED, Cost, Job
+from minemap_assets.imagery.costs import ASKED, ASSUMED, Cost, FetchRequest
 from minemap_assets.imagery.seasons import Season, SeasonRule
 
 T = TypeVar("T")
 SITE = square_grid(707_000.0, 175_000.0, 512, 32651, 10.0)
 SEASON = SeasonRule().season(2025)
-JOB = Job("sentinel-2-l2a", SEASON, ("red",), (SITE,))
+REQUEST = FetchRequest("sentinel-2-l2a", SEASON, ("red",), (SITE,))
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Model:
     def serves(self, grid: GeoBox, season: Season) -> bool:  # noqa: ARG002
         return bool(self._answer("serves"))
 
-    def cost(self, job: Job) -> Cost:  # noqa: ARG002
+    def cost(self, request: FetchRequest) -> Cost:  # noqa: ARG002
         self._answer("cost")
         return Cost(requests=1, basis=frozenset({self.basis}))
 
@@ -46,7 +46,7 @@ def test_a_source_that_answers_is_believed() -> None:
     unreachable: dict[str, str] = {}
     model = FallbackCostModel(Model(ASKED), Model(ASSUMED), without_deadline, unreachable)
     assert model.serves(SITE, SEASON)
-    assert model.cost(JOB).basis == {ASKED}
+    assert model.cost(REQUEST).basis == {ASKED}
     assert unreachable == {}
 
 
@@ -55,8 +55,8 @@ def test_a_source_that_does_not_answer_is_asked_once_and_named() -> None:
     first = Model(ASKED, RetryableError("nobody there"))
     model = FallbackCostModel(first, Model(ASSUMED), without_deadline, unreachable)
     assert model.serves(SITE, SEASON)
-    assert model.cost(JOB).basis == {ASSUMED}
-    assert FallbackCostModel(first, Model(ASSUMED), without_deadline, unreachable).cost(JOB).basis == {ASSUMED}
+    assert model.cost(REQUEST).basis == {ASSUMED}
+    assert FallbackCostModel(first, Model(ASSUMED), without_deadline, unreachable).cost(REQUEST).basis == {ASSUMED}
     assert first.asked == ["serves"]
     assert unreachable == {"stac": "nobody there"}
 
@@ -64,7 +64,7 @@ def test_a_source_that_does_not_answer_is_asked_once_and_named() -> None:
 def test_wrong_settings_are_no_failure_to_answer() -> None:
     model = FallbackCostModel(Model(ASKED, BadInputError("no such band")), Model(ASSUMED), without_deadline, {})
     with pytest.raises(BadInputError):
-        model.cost(JOB)
+        model.cost(REQUEST)
 
 
 def test_whoever_asks_may_give_up() -> None:
@@ -72,5 +72,5 @@ def test_whoever_asks_may_give_up() -> None:
         raise RetryableError("it did not answer within 1 s")
 
     unreachable: dict[str, str] = {}
-    assert FallbackCostModel(Model(ASKED), Model(ASSUMED), impatient, unreachable).cost(JOB).basis == {ASSUMED}
+    assert FallbackCostModel(Model(ASKED), Model(ASSUMED), impatient, unreachable).cost(REQUEST).basis == {ASSUMED}
     assert "1 s" in unreachable["stac"]

@@ -1,7 +1,7 @@
 """Grids and fingerprints of composites before any pixel is read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import geopandas as gpd
@@ -18,13 +18,11 @@ SEASON = SeasonRule().season(2021)
 BANDS = ("blue", "nir")
 
 
-@dataclass(frozen=True)
 class NamedSource(ImagerySource):
     """A source that is asked for nothing but its name."""
 
-    name: str = "a"
-    product: str = "planet-nicfi"
-    revision: str = "1"
+    def __init__(self, name: str = "a", product: str = "planet-nicfi", revision: str = "1") -> None:
+        super().__init__(name, product, revision)
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         raise NotImplementedError

@@ -37,7 +37,7 @@ def hasty(server: Unreliable) -> Iterator[Client]:
 
 def test_a_file_is_published_whole(server: Unreliable, hasty: Client, tmp_path: Path) -> None:
     path = tmp_path / "new" / "data.bin"
-    done = hasty.download(f"{server.url}/files/data.bin", path, expected_size=len(DATA))
+    done = hasty.download(f"{server.url}/files/data.bin", path)
     assert path.read_bytes() == DATA
     assert (done.size, done.transferred) == (len(DATA), len(DATA))
     assert [p.name for p in path.parent.iterdir()] == ["data.bin"]
@@ -53,7 +53,7 @@ def test_downloads_survive_every_fault(server: Unreliable, hasty: Client, tmp_pa
     path = tmp_path / "data.bin"
     for _ in range(4):
         path.unlink(missing_ok=True)
-        hasty.download(f"{server.url}/files/data.bin", path, expected_size=len(DATA), verify=verify)
+        hasty.download(f"{server.url}/files/data.bin", path, verify=verify)
         assert path.read_bytes() == DATA
     assert any(entry["fault"] for entry in server.log())
 
@@ -79,15 +79,6 @@ def test_a_changed_file_is_fetched_from_its_start(server: Unreliable, hasty: Cli
     path.with_name("data.bin.part.etag").write_text('"older"')
     hasty.download(f"{server.url}/files/data.bin", path)
     assert path.read_bytes() == DATA
-
-
-def test_an_unexpected_size_is_never_published(server: Unreliable, hasty: Client, tmp_path: Path) -> None:
-    path = tmp_path / "data.bin"
-    path.write_bytes(b"what was there before")
-    with pytest.raises(RetryableError, match="300001 were expected"):
-        hasty.download(f"{server.url}/files/data.bin", path, expected_size=len(DATA) + 1)
-    assert path.read_bytes() == b"what was there before"
-    assert not path.with_name("data.bin.part").exists()
 
 
 def test_threads_that_want_one_file_fetch_it_one_after_the_other(tmp_path: Path) -> None:

@@ -9,19 +9,20 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minemap_assets.validation.accuracy import Agreement, wilson
+from minemap_assets.segmentation.metrics import Confusion
+from minemap_assets.validation.accuracy import wilson
 from minemap_assets.validation.continuity import SiteMask, compare
 from minemap_assets.validation.points import YearMap, validate
 
 
 def test_measures_of_a_hand_counted_table() -> None:
-    agreement = Agreement(true_positive=40, false_positive=10, false_negative=5, true_negative=45)
-    assert agreement.accuracy == pytest.approx(0.85)
-    assert agreement.users_accuracy == pytest.approx(0.8)
-    assert agreement.producers_accuracy == pytest.approx(40 / 45)
-    assert agreement.specificity == pytest.approx(45 / 55)
-    assert agreement.false_positive_rate == pytest.approx(10 / 55)
-    assert agreement.matthews == pytest.approx((40 * 45 - 10 * 5) / math.sqrt(50 * 45 * 55 * 50))
+    counts = Confusion(true_positive=40, false_positive=10, false_negative=5, true_negative=45)
+    assert counts.accuracy == pytest.approx(0.85)
+    assert counts.precision == pytest.approx(0.8)
+    assert counts.recall == pytest.approx(40 / 45)
+    assert counts.specificity == pytest.approx(45 / 55)
+    assert counts.false_positive_rate == pytest.approx(10 / 55)
+    assert counts.matthews == pytest.approx((40 * 45 - 10 * 5) / math.sqrt(50 * 45 * 55 * 50))
 
 
 def test_the_wilson_interval_of_a_textbook_case() -> None:
@@ -32,12 +33,12 @@ def test_the_wilson_interval_of_a_textbook_case() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
 def test_measures_stay_in_their_range_and_count_every_point(pairs: list[tuple[bool, bool]]) -> None:
     mapped, true = (np.array(side, dtype=bool) for side in zip(*pairs, strict=True))
-    agreement = Agreement.of(mapped, true)
-    assert agreement.points == len(pairs)
-    assert 0.0 <= agreement.accuracy <= 1.0
-    assert math.isnan(agreement.matthews) or -1.0 - 1e-9 <= agreement.matthews <= 1.0 + 1e-9
-    low, high = wilson(agreement.true_positive + agreement.true_negative, agreement.points)
-    assert low - 1e-12 <= agreement.accuracy <= high + 1e-12
+    counts = Confusion.of(mapped, true)
+    assert counts.pixels == len(pairs)
+    assert 0.0 <= counts.accuracy <= 1.0
+    assert math.isnan(counts.matthews) or -1.0 - 1e-9 <= counts.matthews <= 1.0 + 1e-9
+    low, high = wilson(counts.true_positive + counts.true_negative, counts.pixels)
+    assert low - 1e-12 <= counts.accuracy <= high + 1e-12
 
 
 def test_points_are_compared_with_the_map_of_their_year() -> None:

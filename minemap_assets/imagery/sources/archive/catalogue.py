@@ -3,9 +3,9 @@
 import json
 import re
 
-from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.files.images import ArchiveIndex, read_index
-from minemap_assets.lake.store import Store
+from minemap_assets.lake.store import Store, read_if_there
 from minemap_assets.project.project import Project
 
 FOLDER = "inputs/archive"
@@ -17,14 +17,6 @@ _NAME = re.compile(r"[a-z0-9_-]{1,60}")
 def read_roots(project: Project) -> dict[str, str]:
     """Folder or URL prefix of each archive, by name. Raises `BadInputError` where the file is damaged."""
     return _parse_roots(project.input(ROOTS_PATH), project.lake.store)
-
-
-def _stored_roots(store: Store) -> dict[str, str]:
-    """As the file says now."""
-    try:
-        return _parse_roots(store.read_bytes(ROOTS_PATH), store)
-    except NotFoundError:
-        return {}
 
 
 def _parse_roots(data: bytes | None, store: Store) -> dict[str, str]:
@@ -49,7 +41,7 @@ def check_archive_name(name: str) -> None:
 def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
     """Keep an archive's index; True where it took the place of an earlier one. Raises `BadInputError`."""
     check_archive_name(name)
-    roots = _stored_roots(store)
+    roots = _parse_roots(read_if_there(store, ROOTS_PATH), store)
     store.write_bytes(f"{FOLDER}/{name}.geojson", features)
     store.write_bytes(ROOTS_PATH, _roots_text(roots | {name: root}))
     return name in roots
@@ -57,7 +49,7 @@ def add_archive(store: Store, name: str, root: str, features: bytes) -> bool:
 
 def remove_archive(store: Store, name: str) -> None:
     """Forget an archive; its images stay where they are. Raises `BadInputError` for a name that is none."""
-    roots = _stored_roots(store)
+    roots = _parse_roots(read_if_there(store, ROOTS_PATH), store)
     if name not in roots:
         known = ", ".join(roots) or "none yet"
         raise BadInputError(f"there is no archive {name!r}; the archives are {known}")

@@ -1,11 +1,11 @@
 """What files that are there already need: only those behind an address are transferred."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.costs import KNOWN, Cost, Job, pixels, stored_bytes
+from minemap_assets.imagery.costs import KNOWN, Cost, FetchRequest, pixels
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.imagery.sources.archive.indexed_images import NAME
@@ -26,15 +26,13 @@ class ArchiveCosts:
         """True where the index has an image."""
         return self.source.available(footprint_wgs84(grid), season).images > 0
 
-    def cost(self, job: Job) -> Cost:
+    def cost(self, request: FetchRequest) -> Cost:
         """Twice the grid's pixels for each image of the season, where files are remote."""
-        images = [self.source.available(footprint_wgs84(grid), job.season).images for grid in job.grids]
-        size = sum(n * pixels(g) * len(job.bands) * 2 * 2 for n, g in zip(images, job.grids, strict=True))
-        return Cost(
-            site_years=len(job.grids),
-            requests=sum(images) * (len(job.bands) + 1) if self.remote else 0,
+        images = [self.source.available(footprint_wgs84(grid), request.season).images for grid in request.grids]
+        size = sum(n * pixels(g) * len(request.bands) * 2 * 2 for n, g in zip(images, request.grids, strict=True))
+        return replace(
+            Cost.of(request, KNOWN),
+            requests=sum(images) * (len(request.bands) + 1) if self.remote else 0,
             other_bytes=size if self.remote else 0,
-            stored_bytes=stored_bytes(job),
-            seconds=len(job.grids) * _SECONDS_PER_SITE,
-            basis=frozenset({KNOWN}),
+            seconds=len(request.grids) * _SECONDS_PER_SITE,
         )

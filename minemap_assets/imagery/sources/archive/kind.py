@@ -6,7 +6,14 @@ from pathlib import Path
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.costs import CostModel
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.imagery.source_kind import AccessAnswer, AccessCheck, SourceFacts, SourceKind, Terms
+from minemap_assets.imagery.source_kind import (
+    AccessAnswer,
+    AccessCheck,
+    SourceFacts,
+    SourceKind,
+    Terms,
+    without_credentials,
+)
 from minemap_assets.imagery.sources.archive.indexed_images import NAME, images_of, revision_of
 from minemap_assets.project.project import Project
 
@@ -38,10 +45,6 @@ def _cost_model(project: Project, product: str, source: ImagerySource | None) ->
     return ArchiveCosts(_open(project, product) if source is None else source, remote)
 
 
-def _credentials(_: Project) -> str:
-    return "none needed"
-
-
 def _check(project: Project, product: str) -> AccessAnswer:
     from minemap_assets.imagery.sources.archive.catalogue import read_archives
 
@@ -70,6 +73,6 @@ ARCHIVE = SourceKind(
     open=_open,
     revision=_revision,
     facts=SourceFacts("those of its files", "that of its files", "none"),
-    access=AccessCheck(_credentials, _check, _terms),
+    access=AccessCheck(without_credentials, _check, _terms),
     cost_model=_cost_model,
 )

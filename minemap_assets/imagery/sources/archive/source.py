@@ -57,28 +57,13 @@ class ArchiveSource(ImagerySource):
     """Images of one product in one or more indexed archives. Safe to use from several threads."""
 
     def __init__(self, product: str, indexes: Sequence[ArchiveIndex], *, stack_bytes: int = STACK_BYTES) -> None:
-        self._product = known_product(product).name
         self._stack_bytes = stack_bytes
         self._stop = StopSignal()
         self._indexes = tuple(indexes)
         self._found = images_of(product, indexes)
+        super().__init__(NAME, known_product(product).name, revision_of(self._found))
         self._geometries = np.array([f.image.geometry for f in self._found], dtype=object)
         self._tree = shapely.STRtree(self._geometries)
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return NAME
-
-    @property
-    def product(self) -> str:
-        """Name of the product."""
-        return self._product
-
-    @property
-    def revision(self) -> str:
-        """Changes with any file of the product in any of the archives."""
-        return revision_of(self._found)
 
     def revision_for(self, grid: GeoBox, season: Season) -> str:
         """Changes only with the files that `read` would open for this grid and season."""
@@ -93,7 +78,7 @@ class ArchiveSource(ImagerySource):
         found = self._select(footprint_wgs84(grid), season)
         if not found:
             raise NotCoveredError(
-                f"no {self._product} image in {self._names()} shows this place from {season.start} to {season.end}; "
+                f"no {self.product} image in {self._names()} shows this place from {season.start} to {season.end}; "
                 "index images of it with `minemap archive index FOLDER`, or name another source or product for it"
             )
         usable = [f for f in found if not set(bands) - set(f.image.bands)]
@@ -103,7 +88,7 @@ class ArchiveSource(ImagerySource):
         blocks = [self._block(usable, part, grid, tuple(bands)) for part in _blocks(grid, rows)]
         pixels = np.concatenate([b.pixels for b in blocks], axis=1)
         if not pixels.any():
-            raise NotCoveredError(f"the {self._product} images in {self._names()} have no observed pixel at this place")
+            raise NotCoveredError(f"the {self.product} images in {self._names()} have no observed pixel at this place")
         used_ids = frozenset().union(*(b.used for b in blocks))
         used = [f for f in usable if f.image.id in used_ids]
         count = np.concatenate([b.clear_count for b in blocks])
@@ -173,7 +158,7 @@ class ArchiveSource(ImagerySource):
         days = () if any(i.year for i in images) else sorted({days_text(i.start, i.end) for i in images})
         return Provenance(
             source=NAME,
-            product=self._product,
+            product=self.product,
             acquisitions=tuple(sorted({i.id for i in images})),
             first_date=min(i.start for i in images).isoformat(),
             last_date=max(i.end for i in images).isoformat(),
@@ -187,7 +172,7 @@ class ArchiveSource(ImagerySource):
         )
 
     def _lacks(self, found: Sequence[IndexedImage], bands: Sequence[str]) -> BadInputError:
-        order = known_product(self._product).bands
+        order = known_product(self.product).bands
         has = {band for f in found for band in f.image.bands}
         lacking = [b for b in bands if b not in has]
         what = f"no band {', '.join(lacking)}" if lacking else "no image with all the bands asked for"

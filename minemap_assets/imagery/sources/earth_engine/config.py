@@ -5,16 +5,15 @@ Credentials are no settings: they are read when the first request is made.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from minemap_assets.imagery.basemaps.nicfi import TERMS as NICFI_TERMS
 from minemap_assets.lake.manifests import digest
+from minemap_assets.project.settings import StrictModel, WebAddress
 
 NAME = "earth-engine"
 CODE_VERSION = "1"
 """Raised when the same images would give other pixels."""
-
-_STRICT = ConfigDict(frozen=True, extra="forbid")
 
 API_URL = "https://earthengine.googleapis.com"
 """The endpoint for composites; the high-volume one charges more for them."""
@@ -32,10 +31,9 @@ _SHAPING = frozenset(
 CredentialsKind = Literal["auto", "service-account", "adc", "user"]
 
 
-class BasemapAsset(BaseModel):
+class BasemapAsset(StrictModel):
     """A collection of basemaps, for places whose longitude is at least `west` and less than `east`."""
 
-    model_config = _STRICT
     asset: str
     west: float = Field(ge=-180.0, le=180.0)
     east: float = Field(ge=-180.0, le=180.5)
@@ -50,7 +48,7 @@ def _nicfi() -> tuple[BasemapAsset, ...]:
     )
 
 
-class EarthEngineConfig(BaseModel):
+class EarthEngineConfig(StrictModel):
     """Which collections are read, through which account, and how hard the service may be asked.
 
     `credentials` says where they come from: the key file of a service account or other application default
@@ -63,9 +61,8 @@ class EarthEngineConfig(BaseModel):
     attempt in seconds, `max_request_bytes` the most pixels of one answer, and `concurrency` requests run at a time.
     """
 
-    model_config = _STRICT
-    url: str = API_URL
-    token_url: str = "https://oauth2.googleapis.com/token"
+    url: WebAddress = API_URL
+    token_url: WebAddress = "https://oauth2.googleapis.com/token"
     project: str = ""
     credentials: CredentialsKind = "auto"
     sentinel2_l1c: str = "COPERNICUS/S2_HARMONIZED"
@@ -83,13 +80,6 @@ class EarthEngineConfig(BaseModel):
     attempts: int = Field(6, ge=1)
     backoff: float = Field(1.0, ge=0.0)
     longest_wait: float = Field(60.0, gt=0.0)
-
-    @field_validator("url", "token_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError(f"{value!r} is no web address; write https://...")
-        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _in_order(self) -> "EarthEngineConfig":

@@ -1,21 +1,12 @@
 """What Earth Engine needs: for each composite a list of images and the pixels, in parts of at most 48 MB."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.imagery.basemaps.nicfi import PRODUCT as NICFI
 from minemap_assets.imagery.basemaps.nicfi import expected_mosaics, is_covered
-from minemap_assets.imagery.costs import (
-    ASKED,
-    ASSUMED,
-    Cost,
-    Job,
-    pixels,
-    raw_bytes,
-    sentinel2_scenes,
-    stored_bytes,
-)
+from minemap_assets.imagery.costs import Cost, FetchRequest, basis_of, pixels, raw_bytes, sentinel2_scenes
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.earth_engine.config import NAME, EarthEngineConfig
 from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
@@ -25,7 +16,7 @@ _EECU_SECONDS = 0.5
 """Assumed compute units, in seconds, for a million pixels of one band of one image."""
 
 _GRIDS_ASKED = 3
-"""Grids of a job whose images the service is asked for; their mean stands for all."""
+"""Grids of a request whose images the service is asked for; their mean stands for all."""
 
 _SECONDS_PER_SITE = 20.0
 """Assumed time for a site and season."""
@@ -44,27 +35,25 @@ class EarthEngineCosts:
         """True worldwide for Sentinel-2; where and when there are basemaps for those."""
         return self.product != NICFI or is_covered(grid, season)
 
-    def cost(self, job: Job) -> Cost:
+    def cost(self, request: FetchRequest) -> Cost:
         """Compute units by images, bands and pixels."""
-        images = self._images(job)
-        width = (len(job.bands) + 1) * 2
-        asked = sum(1 + sum(1 for _ in parts(g, width, self.config.max_request_bytes)) for g in job.grids)
-        work = sum(pixels(grid) for grid in job.grids) * len(job.bands) * images / 1e6
-        return Cost(
-            site_years=len(job.grids),
+        images = self._images(request)
+        width = (len(request.bands) + 1) * 2
+        asked = sum(1 + sum(1 for _ in parts(g, width, self.config.max_request_bytes)) for g in request.grids)
+        work = sum(pixels(grid) for grid in request.grids) * len(request.bands) * images / 1e6
+        return replace(
+            Cost.of(request, basis_of(self.source)),
             requests=asked,
-            other_bytes=raw_bytes(job),
+            other_bytes=raw_bytes(request),
             eecu_hours=work * _EECU_SECONDS / 3600.0,
-            stored_bytes=stored_bytes(job),
-            seconds=len(job.grids) * _SECONDS_PER_SITE,
-            basis=frozenset({ASSUMED if self.source is None else ASKED}),
+            seconds=len(request.grids) * _SECONDS_PER_SITE,
         )
 
-    def _images(self, job: Job) -> float:
+    def _images(self, request: FetchRequest) -> float:
         """Images of a grid, on average."""
         if self.source is not None:
-            asked = job.grids[:: max(1, len(job.grids) // _GRIDS_ASKED)][:_GRIDS_ASKED]
-            return sum(self.source.images(grid, job.season) for grid in asked) / len(asked)
+            asked = request.grids[:: max(1, len(request.grids) // _GRIDS_ASKED)][:_GRIDS_ASKED]
+            return sum(self.source.images(grid, request.season) for grid in asked) / len(asked)
         if self.product == NICFI:
-            return len(expected_mosaics(job.season))
-        return sentinel2_scenes(job.season)
+            return len(expected_mosaics(request.season))
+        return sentinel2_scenes(request.season)

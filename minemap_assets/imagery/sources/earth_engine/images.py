@@ -67,7 +67,9 @@ class Listing:
     @property
     def pictures(self) -> tuple[tuple[str, ...], ...]:
         """Images of the same days in order of their names: the first lies on top, as in an archive."""
-        return tuple(tuple(i.index for i in group) for _, group in groupby(sorted(self.images), key=_days))
+        return tuple(
+            tuple(i.index for i in group) for _, group in groupby(sorted(self.images), key=lambda i: (i.start, i.end))
+        )
 
 
 def collection_for(product: str, config: EarthEngineConfig, longitude: float) -> Collection:
@@ -81,7 +83,7 @@ def collection_for(product: str, config: EarthEngineConfig, longitude: float) ->
             )
         return Collection(assets[0], product, _NICFI_BANDS, "", config.nicfi_terms, False)
     assets_of = {"sentinel-2-l1c": config.sentinel2_l1c, "sentinel-2-l2a": config.sentinel2_l2a}
-    bands = {common: _sentinel2_name(name) for name, common in SENTINEL2_BANDS.items()}
+    bands = {common: f"B{name[1:].lstrip('0')}" for name, common in SENTINEL2_BANDS.items()}  # B2 for B02
     return Collection(assets_of[product], product, bands, config.cloud_score, SENTINEL2_TERMS, True)
 
 
@@ -132,15 +134,6 @@ def _end_of_mosaic(name: str, stated: Any, start: date) -> date:
 
 def _day(milliseconds: Any) -> date:
     return datetime.fromtimestamp(float(milliseconds) / 1000.0, UTC).date()
-
-
-def _days(image: Listed) -> tuple[date, date]:
-    return image.start, image.end
-
-
-def _sentinel2_name(name: str) -> str:
-    """The service's name of a band: `B2` for B02."""
-    return f"B{name[1:].lstrip('0')}"
 
 
 def wanted_bands(collection: Collection, bands: Sequence[str]) -> tuple[str, ...]:

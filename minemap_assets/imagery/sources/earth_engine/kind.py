@@ -22,10 +22,6 @@ def _open(project: Project, product: str) -> ImagerySource:
     return EarthEngineSource(product, project.section(EarthEngineConfig))
 
 
-def _revision(project: Project, _: str) -> str:
-    return revision_of(project.section(EarthEngineConfig))
-
-
 def _cost_model(project: Project, product: str, source: ImagerySource | None) -> CostModel:
     from minemap_assets.imagery.sources.earth_engine.costs import EarthEngineCosts
     from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
@@ -64,7 +60,7 @@ EARTH_ENGINE = SourceKind(
     section="earth_engine",
     config=EarthEngineConfig,
     open=_open,
-    revision=_revision,
+    revision=lambda project, _: revision_of(project.section(EarthEngineConfig)),
     facts=SourceFacts(
         "2015 until now (basemaps: December 2015 to 2025)",
         "land worldwide (basemaps: tropics)",

@@ -87,14 +87,6 @@ def missing_project() -> AuthenticationError:
     )
 
 
-def refused_project() -> AuthenticationError:
-    """The credentials are good, but the project or account is not allowed to use Earth Engine."""
-    return AuthenticationError(
-        "Earth Engine refuses this project or account (HTTP 403); register the project for Earth Engine and give the "
-        "account the role Service Usage Consumer in it, or name another project under [sources.earth_engine]"
-    )
-
-
 def not_entitled(asset: str) -> NotEntitledError:
     """The account works, but may not read a collection (or there is none of that name)."""
     how = (
@@ -116,21 +108,20 @@ def error_for(status: int, message: str, what: str) -> MinemapError:
     elif status in (400, 403, 404) and asset:
         error = not_entitled(asset["a"] or asset["b"] or what)
     elif status == 403:
-        error = refused_project()
+        error = AuthenticationError(
+            "Earth Engine refuses this project or account (HTTP 403); register the project for Earth Engine and give "
+            "the account the role Service Usage Consumer in it, or name another project under [sources.earth_engine]"
+        )
     elif status == 400 and _TOO_MUCH.search(message):
         error = TooMuchError(f"Earth Engine cannot compute {what} in one piece ({_safe(message)})")
     elif status == 429 or status >= 500:
         error = RetryableError(f"Earth Engine cannot answer now (HTTP {status}); run again later")
     else:
-        error = _rejected(status, message, what)
+        error = PermanentError(
+            f"Earth Engine does not accept the request for {what} (HTTP {status}: {_safe(message)}); "
+            "check the collections and bands under [sources.earth_engine]"
+        )
     return error
-
-
-def _rejected(status: int, message: str, what: str) -> PermanentError:
-    return PermanentError(
-        f"Earth Engine does not accept the request for {what} (HTTP {status}: {_safe(message)}); "
-        "check the collections and bands under [sources.earth_engine]"
-    )
 
 
 def translate(error: Exception, what: str) -> MinemapError:

@@ -116,15 +116,7 @@ class Session:
 
         config = self._config
         account = find_account(config)
-        policy = ClientPolicy(
-            rate=config.rate,
-            burst=config.concurrency,
-            concurrency=config.concurrency,
-            attempts=config.attempts,
-            deadline=config.deadline,
-            backoff=config.backoff,
-            longest_wait=config.longest_wait,
-        )
+        policy = ClientPolicy.of(config, burst=config.concurrency)
         if _CLIENT.exchange is not None:
             _CLIENT.exchange.close()
         _CLIENT.exchange = Exchange(policy, self._clock)

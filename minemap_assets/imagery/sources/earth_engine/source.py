@@ -85,26 +85,12 @@ class EarthEngineSource(ImagerySource):
 
     def __init__(self, product: str, config: EarthEngineConfig, *, clock: Clock | None = None) -> None:
         self._kind = known_product(product)
+        super().__init__(NAME, product, revision_of(config))
         self._config = config
         self._clock = clock or Clock()
         self._session = Session(config, clock)
         self._lock = threading.Lock()
         self._refused: dict[str, str] = {}
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return NAME
-
-    @property
-    def product(self) -> str:
-        """Name of the product."""
-        return self._kind.name
-
-    @property
-    def revision(self) -> str:
-        """Changes with the settings that decide pixels; what a collection adds later does not change it."""
-        return revision_of(self._config)
 
     @property
     def counters(self) -> Counters:
@@ -190,7 +176,9 @@ class EarthEngineSource(ImagerySource):
     def _probe(self, asset: str) -> Access:
         first = date(FIRST_YEAR, 1, 1)
         try:
-            self._session.ask(asset, lambda ee: expressions.newest(ee, asset, first, first + timedelta(days=366)).getInfo())
+            self._session.ask(
+                asset, lambda ee: expressions.newest(ee, asset, first, first + timedelta(days=366)).getInfo()
+            )
         except NotEntitledError as error:
             return Access(asset, False, str(error))
         return Access(asset, True)
@@ -263,6 +251,7 @@ class EarthEngineSource(ImagerySource):
         # Which scenes are clear somewhere in the grid the service keeps to itself; mosaics are clear by themselves.
         mosaics = images if collection.is_basemap else ()
         days = tuple(sorted({days_text(image.start, image.end - timedelta(days=1)) for image in mosaics}))
+        cloud_mask = f"Cloud Score+ {self._config.cloud_score_band}, shows {self._config.clear_score:g} and more"
         return EarthEngineProvenance(
             source=NAME,
             product=self.product,
@@ -275,7 +264,7 @@ class EarthEngineSource(ImagerySource):
             offset=0.0,
             bytes_read=bytes_read,
             acquisition_days=days,
-            cloud_mask=_cloud_mask(self._config) if collection.cloud_score else NO_CLOUD_MASK,
+            cloud_mask=cloud_mask if collection.cloud_score else NO_CLOUD_MASK,
             collection=collection.asset,
             without_cloud_score=listed.unscored,
         )
@@ -298,10 +287,6 @@ def _assemble(grid: GeoBox, blocks: Sequence[_Block]) -> npt.NDArray[np.uint16]:
         height, width = block.grid.shape
         whole[:, top : top + height, left : left + width] = block.pixels
     return whole
-
-
-def _cloud_mask(config: EarthEngineConfig) -> str:
-    return f"Cloud Score+ {config.cloud_score_band}, shows {config.clear_score:g} and more"
 
 
 def _polygon(ring: Any) -> BaseGeometry:

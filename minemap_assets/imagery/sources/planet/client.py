@@ -43,22 +43,16 @@ class PlanetClient:
 
     def __init__(self, config: PlanetConfig, policy: ClientPolicy | None = None) -> None:
         self._config = config
-        rules = policy or ClientPolicy(
-            rate=config.rate,
-            burst=max(1, round(config.rate)),
-            concurrency=config.concurrency,
-            timeout=config.timeout_s,
-            deadline=3600.0,
-            attempts=config.attempts,
-            backoff=config.backoff,
-            longest_wait=config.longest_wait,
-        )
+        burst = max(1, round(config.rate))
+        rules = policy or ClientPolicy.of(config, burst=burst, timeout=config.timeout_s, deadline=3600.0)
         self._stop = StopSignal()
         self._api = Client(
             "Planet basemaps", rules, auth=PlanetAuth(config), transport=PlanetTransport(), stop=self._stop
         )
         self._storage_transport = StorageTransport()
-        self._storage = Client("Planet storage", rules, sign=self._signed, transport=self._storage_transport, stop=self._stop)
+        self._storage = Client(
+            "Planet storage", rules, sign=self._signed, transport=self._storage_transport, stop=self._stop
+        )
         self._lock = threading.Lock()
         self._mosaics_api: MosaicsAPI | None = None
         self._addresses: dict[str, str] = {}

@@ -6,11 +6,12 @@ Credentials are no settings: they are read from the environment when a request i
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 from minemap_assets.imagery.basemaps import nicfi
 from minemap_assets.imagery.basemaps.clarity import RULE_VERSION
 from minemap_assets.lake.manifests import digest
+from minemap_assets.project.settings import StrictModel, WebAddress
 
 NAME = "planet-basemaps"
 CODE_VERSION = "2"
@@ -20,7 +21,7 @@ BASE_URL = "https://api.planet.com/basemaps/v1"
 AUTH_SERVER = "https://services.sentinel-hub.com/auth/realms/main"
 
 
-class PlanetConfig(BaseModel):
+class PlanetConfig(StrictModel):
     """Which mosaics are meant, how they are ranked, and how hard the service may be asked.
 
     A mosaic counts where its name contains `name_contains` (an empty text matches all) and, where `series` names any,
@@ -33,9 +34,8 @@ class PlanetConfig(BaseModel):
     each): above it those that were used longest ago are removed, and fetched again where they are needed again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    base_url: str = BASE_URL
-    auth_server: str = AUTH_SERVER
+    base_url: WebAddress = BASE_URL
+    auth_server: WebAddress = AUTH_SERVER
     series: tuple[str, ...] = ()
     name_contains: str = nicfi.NAMES
     bands: tuple[str, ...] | None = None
@@ -49,13 +49,6 @@ class PlanetConfig(BaseModel):
     backoff: float = Field(1.0, ge=0.0)
     longest_wait: float = Field(60.0, gt=0.0)
     cache_gb: float = Field(300.0, gt=0.0)
-
-    @field_validator("base_url", "auth_server")
-    @classmethod
-    def _no_slash(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError(f"{value!r} is no web address; write https://...")
-        return value.rstrip("/")
 
 
 def revision_of(config: PlanetConfig) -> str:

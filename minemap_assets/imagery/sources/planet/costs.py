@@ -1,6 +1,6 @@
 """What basemaps need: whole quads, each downloaded once however many sites it shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,15 +11,7 @@ from minemap_assets.errors import NotFoundError
 from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
 from minemap_assets.imagery.basemaps.nicfi import expected_mosaics
-from minemap_assets.imagery.costs import (
-    ASKED,
-    ASSUMED,
-    BYTES_PER_SECOND,
-    QUAD_BYTES,
-    Cost,
-    Job,
-    stored_bytes,
-)
+from minemap_assets.imagery.costs import BYTES_PER_SECOND, QUAD_BYTES, Cost, FetchRequest, basis_of
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.planet.config import NAME, PlanetConfig
 from minemap_assets.imagery.sources.planet.quad_cache import QuadRecord
@@ -40,35 +32,35 @@ class PlanetCosts:
         outline = footprint_wgs84(grid)
         return any(mosaic.outline.intersects(outline) for mosaic in self._mosaics(season))
 
-    def cost(self, job: Job) -> Cost:
+    def cost(self, request: FetchRequest) -> Cost:
         """All mosaics of the season in each quad where pixels rank them, else the one that metadata rank first.
 
         Which of both it is under `clarity = "auto"` only the account tells; without it the dearer one is assumed.
         """
-        mosaics, kept = self._mosaics(job.season), self._kept
-        shown = {f"{m.start:%Y-%m}/{quad}" for m in mosaics for grid in job.grids for quad in m.quads.touching(grid)}
+        mosaics, kept = self._mosaics(request.season), self._kept
+        shown = {
+            f"{m.start:%Y-%m}/{quad}" for m in mosaics for grid in request.grids for quad in m.quads.touching(grid)
+        }
         places = {name.partition("/")[2] for name in shown}
-        ranked = self.config.clarity == "metadata" if self.source is None else self._ranked(self.source, job)
+        ranked = self.config.clarity == "metadata" if self.source is None else self._ranked(self.source, request)
         if ranked:
             ready = {name.partition("/")[2] for name in shown & kept}
-            quads = {f"{job.season.year}/{place}" for place in places - ready}
+            quads = {f"{request.season.year}/{place}" for place in places - ready}
         else:
             quads = shown - kept
         scenes = self.config.clarity != "pixels" if self.source is None else ranked
         asked = len(shown - kept) + 2 * len(quads) + (2 * len(shown) if scenes else 0)
-        return Cost(
-            site_years=len(job.grids),
+        return replace(
+            Cost.of(request, basis_of(self.source)),
             requests=asked + 1,
             quads=frozenset(quads),
-            stored_bytes=stored_bytes(job),
-            seconds=len(quads) * QUAD_BYTES / BYTES_PER_SECOND + len(job.grids),
+            seconds=len(quads) * QUAD_BYTES / BYTES_PER_SECOND + len(request.grids),
             kept_limit=self.config.cache_gb * 1e9,
-            basis=frozenset({ASSUMED if self.source is None else ASKED}),
         )
 
     @staticmethod
-    def _ranked(source: PlanetSource, job: Job) -> bool:
-        return len(source.mosaics_of(job.season)) > 1 and source.ranks_by_scenes(job.grids[0], job.season)
+    def _ranked(source: PlanetSource, request: FetchRequest) -> bool:
+        return len(source.mosaics_of(request.season)) > 1 and source.ranks_by_scenes(request.grids[0], request.season)
 
     def _mosaics(self, season: Season) -> tuple[Mosaic, ...]:
         if self.source is None:

@@ -138,7 +138,9 @@ class _Tokens:
         return endpoint
 
 
-def _marked(request: httpx.Request, header: str, credential: Credential, *, passes: tuple[int, ...] = ()) -> httpx.Request:
+def _marked(
+    request: httpx.Request, header: str, credential: Credential, *, passes: tuple[int, ...] = ()
+) -> httpx.Request:
     request.headers["Authorization"] = header
     request.extensions = {**request.extensions, CREDENTIAL: credential, PASSES: passes}
     return request

@@ -24,10 +24,6 @@ def _open(project: Project, product: str) -> ImagerySource:
     return PlanetSource(product, project.section(PlanetConfig), quads_folder(project.lake.state))
 
 
-def _revision(project: Project, _: str) -> str:
-    return revision_of(project.section(PlanetConfig))
-
-
 def _cost_model(project: Project, _: str, source: ImagerySource | None) -> CostModel:
     from minemap_assets.imagery.sources.planet.costs import PlanetCosts
     from minemap_assets.imagery.sources.planet.source import PlanetSource
@@ -67,7 +63,7 @@ PLANET_BASEMAPS = SourceKind(
     section="planet_basemaps",
     config=PlanetConfig,
     open=_open,
-    revision=_revision,
+    revision=lambda project, _: revision_of(project.section(PlanetConfig)),
     facts=SourceFacts(
         "December 2015 to April 2025 (NICFI; access ended in January 2025, a paid successor has other series)",
         "tropics, 30 degrees north to south",

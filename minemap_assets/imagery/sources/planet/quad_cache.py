@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from minemap_assets.errors import RetryableError
 from minemap_assets.imagery.basemaps.clarity import RULE_VERSION, Clarity
@@ -28,15 +28,15 @@ from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.planet.client import PlanetClient
 from minemap_assets.lake.locks import LockedError, hold
 from minemap_assets.lake.manifests import digest, file_sha256
+from minemap_assets.project.settings import StrictModel
 
 _TRIES = 5
 """How often a quad is fetched for one read before it is given up that it stays."""
 
 
-class QuadRecord(BaseModel):
+class QuadRecord(StrictModel):
     """What is known of a kept quad."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     etag: str
     file: str
     bytes: int
@@ -164,12 +164,12 @@ class QuadCache:
                     size -= file.bytes
 
 
+@dataclass(frozen=True)
 class QuadFile:
     """A kept quad: its file and its clarity."""
 
-    def __init__(self, path: Path, clarity: Clarity) -> None:
-        self.path = path
-        self.clarity = clarity
+    path: Path
+    clarity: Clarity
 
 
 @dataclass(frozen=True, order=True)

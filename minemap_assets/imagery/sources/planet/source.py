@@ -77,8 +77,9 @@ class PlanetSource(ImagerySource):
 
     def __init__(self, product: str, config: PlanetConfig, cache: Path, *, policy: ClientPolicy | None = None) -> None:
         self._kind = known_product(product)
-        if self._kind.name != PRODUCT:
+        if product != PRODUCT:
             raise BadInputError(f"{NAME} has {PRODUCT} only; name another source for {product} under [imagery] sources")
+        super().__init__(NAME, product, revision_of(config))
         self._config = config
         self._client = PlanetClient(config, policy)
         self._cache = QuadCache(cache, self._client, config.bands, config.cache_gb * 1e9)
@@ -87,21 +88,6 @@ class PlanetSource(ImagerySource):
         self._chosen: Once[tuple[_Place, Season], _Candidate | None] = Once()
         self._described: Once[Path, Image] = Once()
         self._scenes_refused = False
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return NAME
-
-    @property
-    def product(self) -> str:
-        """Name of the product."""
-        return self._kind.name
-
-    @property
-    def revision(self) -> str:
-        """Changes with the settings that decide pixels. A published mosaic stays as it is, so no request is made."""
-        return revision_of(self._config)
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of a grid.
@@ -189,12 +175,10 @@ class PlanetSource(ImagerySource):
 
     def _opened(self, candidate: _Candidate, stack: ExitStack) -> _Chosen:
         """A quad's file and what it holds; it stays on disk until the stack is closed."""
-        path = stack.enter_context(self._cache.reading(candidate.mosaic, candidate.quad))
-
-        def describe() -> Image:
-            return describe_quad(path, self._kind, candidate.mosaic, candidate.quad, self._config.bands)
-
-        return _Chosen(candidate.mosaic, str(path.parent), self._described.get(path, describe))
+        mosaic, quad, bands = candidate.mosaic, candidate.quad, self._config.bands
+        path = stack.enter_context(self._cache.reading(mosaic, quad))
+        image = self._described.get(path, lambda: describe_quad(path, self._kind, mosaic, quad, bands))
+        return _Chosen(mosaic, str(path.parent), image)
 
     def _choose(self, place: _Place, mosaics: Sequence[Mosaic], season: Season) -> _Candidate | None:
         """The clearest picture of a quad in a season, looked for once for all sites; None where there is none."""

@@ -11,17 +11,16 @@ The three collections of the default hold the same images; they differ in years 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from minemap_assets.imagery.products import SENTINEL2_BANDS
 from minemap_assets.lake.manifests import digest
+from minemap_assets.project.settings import StrictModel
 
 NAME = "stac"
 PRODUCT = "sentinel-2-l2a"
 CODE_VERSION = "1"
 """Raised when the same scenes would give other pixels."""
-
-_STRICT = ConfigDict(frozen=True, extra="forbid")
 
 EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
 PLANETARY_COMPUTER = "https://planetarycomputer.microsoft.com/api/stac/v1"
@@ -33,10 +32,9 @@ OffsetRule = Literal["always", "baseline", "dark-pixels"]
 """When 1000 is taken off the digital numbers: always; from processing baseline 04.00 on; or as dark pixels tell."""
 
 
-class Assets(BaseModel):
+class Assets(StrictModel):
     """Asset keys of a collection: `bands` by common name, and the scene classification."""
 
-    model_config = _STRICT
     bands: dict[str, str]
     classes: str
 
@@ -49,12 +47,11 @@ def _esa() -> Assets:
     return Assets(bands={band: key for key, band in SENTINEL2_BANDS.items() if band != "cirrus"}, classes="SCL")
 
 
-class Collection(BaseModel):
+class Collection(StrictModel):
     """One STAC collection. `name` is how provenance calls it; `tokens` is where access tokens for its files' storage
     containers are to be had (empty where files are open), as `<tokens>/<account>/<container>`.
     """
 
-    model_config = _STRICT
     name: str
     endpoint: str
     collection: str
@@ -90,7 +87,7 @@ def _collections() -> tuple[Collection, ...]:
     )
 
 
-class StacConfig(BaseModel):
+class StacConfig(StrictModel):
     """The source's settings.
 
     A later collection is asked only for stretches of more than `gap_days` without an image in the earlier ones.
@@ -101,7 +98,6 @@ class StacConfig(BaseModel):
     (see `ClientPolicy`); `stack_bytes` bounds the memory of a composite, `cache_bytes` the blocks kept on disk.
     """
 
-    model_config = _STRICT
     collections: tuple[Collection, ...] = Field(default_factory=_collections, min_length=1)
     gap_days: int = Field(30, ge=1)
     max_cloud_cover: float = Field(75.0, ge=0.0, le=100.0)

@@ -1,12 +1,12 @@
 """What open scenes need: blocks of their files, for each scene the bands and the classes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.geo.grid import footprint_wgs84
-from minemap_assets.imagery.costs import ASKED, ASSUMED, BYTES_PER_SECOND, Cost, Job, sentinel2_scenes, stored_bytes
+from minemap_assets.imagery.costs import BYTES_PER_SECOND, Cost, FetchRequest, basis_of, sentinel2_scenes
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.stac.config import NAME, PRODUCT, StacConfig
 from minemap_assets.imagery.sources.stac.source import StacSource
@@ -36,32 +36,30 @@ class StacCosts:
         """True for Level-2A where the catalogues have a scene, or worldwide where they are not asked."""
         return self.product == PRODUCT and (self.source is None or self.source.shows(grid, season))
 
-    def cost(self, job: Job) -> Cost:
+    def cost(self, request: FetchRequest) -> Cost:
         """What the source would fetch, block by block; or as assumed."""
         if self.source is None:
-            requests, size = self._assumed(job)
+            requests, size = self._assumed(request)
         else:
-            load = self.source.would_fetch(job.grids, job.season, job.bands)
+            load = self.source.would_fetch(request.grids, request.season, request.bands)
             requests, size = load.requests, load.size
-        return Cost(
-            site_years=len(job.grids),
+        return replace(
+            Cost.of(request, basis_of(self.source)),
             requests=math.ceil(requests),
             other_bytes=round(size),
-            stored_bytes=stored_bytes(job),
             seconds=max(size / BYTES_PER_SECOND, requests / self.config.rate),
-            basis=frozenset({ASSUMED if self.source is None else ASKED}),
         )
 
-    def _assumed(self, job: Job) -> tuple[float, float]:
+    def _assumed(self, request: FetchRequest) -> tuple[float, float]:
         """One request for a file's head and one for each row of blocks; and bytes."""
-        scenes = sentinel2_scenes(job.season)
+        scenes = sentinel2_scenes(request.season)
         requests = size = 0.0
-        for grid in job.grids:
-            for band in (*job.bands, "classes"):
+        for grid in request.grids:
+            for band in (*request.bands, "classes"):
                 rows = _blocks_across(grid, 20.0 if band in (*_TWENTY_METRES, "classes") else 10.0)
                 requests += scenes * (1 + rows)
                 size += scenes * rows**2 * (_CLASSES_BYTES if band == "classes" else _BLOCK_BYTES)
-        return requests + 2 * len({_cell(grid) for grid in job.grids}), size
+        return requests + 2 * len({_cell(grid) for grid in request.grids}), size
 
 
 def _blocks_across(grid: GeoBox, resolution: float) -> float:

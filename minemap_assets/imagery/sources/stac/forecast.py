@@ -149,7 +149,9 @@ class Forecaster:
             return self._blocks(use, key, own, lambda block: self.cache.path(remote, header, block).exists())
         like = (use.group, key, use.grids)
         if like not in self._usual:
-            self._usual[like] = _mean([_head(s[key]) + self._blocks(use, key, s[key], _never) for s in samples])
+            heads = [Load(len(s[key].requests), sum(s[key].requests)) for s in samples]
+            bodies = [self._blocks(use, key, s[key], lambda _: False) for s in samples]
+            self._usual[like] = _mean([head + body for head, body in zip(heads, bodies, strict=True)])
         return self._usual[like]
 
     def _blocks(self, use: Use, key: str, header: Header, is_kept: Callable[[Block], bool]) -> Load:
@@ -191,14 +193,6 @@ def _by_scene(selected: Iterable[Sequence[Scene]]) -> list[Use]:
             scenes[scene.key] = scene
             grids[scene.key].append(number)
     return [Use(scene, tuple(grids[key])) for key, scene in scenes.items()]
-
-
-def _never(_: Block) -> bool:
-    return False
-
-
-def _head(header: Header) -> Load:
-    return Load(len(header.requests), sum(header.requests))
 
 
 def _coarsest(header: Header) -> Load:

@@ -16,6 +16,7 @@ from minemap_assets.imagery.source_kind import (
     SourceFacts,
     SourceKind,
     Terms,
+    without_credentials,
 )
 from minemap_assets.imagery.sources.stac.config import NAME, PRODUCT, StacConfig, cache_folder, revision_of
 from minemap_assets.project.project import Project
@@ -25,10 +26,6 @@ def _open(project: Project, product: str) -> ImagerySource:
     from minemap_assets.imagery.sources.stac.source import StacSource
 
     return StacSource(product, project.section(StacConfig), cache_folder(project.lake.state))
-
-
-def _revision(project: Project, _: str) -> str:
-    return revision_of(project.section(StacConfig))
 
 
 def _cost_model(project: Project, product: str, source: ImagerySource | None) -> CostModel:
@@ -45,10 +42,6 @@ def _clear_scenes(
     from minemap_assets.imagery.sources.stac.clear_scenes import clear_scenes
 
     return clear_scenes(project.section(StacConfig), outlines, season) if product == PRODUCT else None
-
-
-def _credentials(_: Project) -> str:
-    return "none needed"
 
 
 def _check(project: Project, product: str) -> AccessAnswer:
@@ -75,9 +68,9 @@ STAC = SourceKind(
     section="stac",
     config=StacConfig,
     open=_open,
-    revision=_revision,
+    revision=lambda project, _: revision_of(project.section(StacConfig)),
     facts=SourceFacts("2015 until now (few images before 2017)", "land worldwide", "no account, no quota"),
-    access=AccessCheck(_credentials, _check, _terms),
+    access=AccessCheck(without_credentials, _check, _terms),
     cost_model=_cost_model,
     clear_scenes=_clear_scenes,
     keeps_fetched=True,

@@ -15,15 +15,7 @@ class Services:
 
     def __init__(self, config: StacConfig, clock: Clock | None = None) -> None:
         self._clock = clock
-        self._policy = ClientPolicy(
-            rate=config.rate,
-            burst=config.burst,
-            concurrency=config.concurrency,
-            attempts=config.attempts,
-            timeout=config.timeout,
-            backoff=config.backoff,
-            longest_wait=config.longest_wait,
-        )
+        self._policy = ClientPolicy.of(config)
         self._stop = StopSignal()
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str], Client] = {}

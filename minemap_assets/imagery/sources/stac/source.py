@@ -73,27 +73,12 @@ class StacSource(ImagerySource):
         if not product.startswith("sentinel-2-"):
             raise BadInputError(f"the source {NAME} has no {product}; take it off [imagery.sources] {product}")
         share_heap()
-        self._product = product
+        super().__init__(NAME, product, revision_of(config))
         self._config = config
         self._cache = BlockCache(cache, config.cache_bytes)
         self._services = services or Services(config)
         self._lock = threading.Lock()
         self._known: Catalogues | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return NAME
-
-    @property
-    def product(self) -> str:
-        """Name of the product."""
-        return self._product
-
-    @property
-    def revision(self) -> str:
-        """Changes with the settings that pixels depend on; what a catalogue adds later does not change it."""
-        return revision_of(self._config)
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:
         """The composite of a grid.
@@ -113,12 +98,12 @@ class StacSource(ImagerySource):
             raise NotCoveredError(
                 f"none of {len(usable)} scenes shows this place clearly: {'; '.join(sorted(reasons))}"
             )
-        provenance = work.provenance(self._product, usable, selection)
+        provenance = work.provenance(self.product, usable, selection)
         return Composite(grid, tuple(bands), composite.pixels, composite.clear_count, provenance)
 
     def shows(self, grid: GeoBox, season: Season) -> bool:
         """Whether there is a scene that `read` would use. Raises as `read` does."""
-        return self._product == PRODUCT and bool(self._select(grid, season)[1])
+        return self.product == PRODUCT and bool(self._select(grid, season)[1])
 
     def would_fetch(self, grids: Sequence[GeoBox], season: Season, bands: Sequence[str]) -> Load:
         """Requests and bytes that reading these grids takes, in their order, by a source that was just opened; what is
@@ -137,7 +122,7 @@ class StacSource(ImagerySource):
 
     def available(self, area: BaseGeometry, season: Season) -> Availability:
         """Scenes of the season that touch an area (EPSG:4326), and the share of it they cover."""
-        if self._product != PRODUCT:
+        if self.product != PRODUCT:
             return Availability(0, 0.0)
         scenes = self._catalogues().select(area, season).scenes
         covered = shapely.union_all([s.geometry for s in scenes]).intersection(area) if scenes else None
@@ -150,7 +135,7 @@ class StacSource(ImagerySource):
 
     def latest_by_season(self, rule: SeasonRule) -> Latest:
         """Like `latest`, for the years of a season rule."""
-        if self._product != PRODUCT:
+        if self.product != PRODUCT:
             return Latest()
         found = (self._catalogues().newest(collection) for collection in self._config.collections)
         newest = next((scene for scene in found if scene is not None), None)
@@ -171,9 +156,9 @@ class StacSource(ImagerySource):
         return selection, [s for s in selection.scenes if s.cloud_cover <= self._config.max_cloud_cover]
 
     def _check(self, bands: Sequence[str]) -> None:
-        if self._product != PRODUCT:
+        if self.product != PRODUCT:
             raise NotEntitledError(
-                f"{self._product} cannot be had through STAC without an account: the open catalogues list it only as "
+                f"{self.product} cannot be had through STAC without an account: the open catalogues list it only as "
                 "JPEG 2000 in storage whose readers pay; use earth-engine, or an archive of your own"
             )
         for collection in self._config.collections:
@@ -191,7 +176,7 @@ class StacSource(ImagerySource):
             return f"{cloud} from {season.start} to {season.end}; {allow}"
         had = "; ".join(f"{note.collection}: {note.text}" for note in selection.notes)
         return (
-            f"no {self._product} scene shows this place from {season.start} to {season.end} ({had}); name another "
+            f"no {self.product} scene shows this place from {season.start} to {season.end} ({had}); name another "
             "source or product for that year"
         )
 
@@ -233,7 +218,10 @@ class _Work:
     def provenance(self, product: str, scenes: Sequence[Scene], selection: Selection) -> StacProvenance:
         """Where the composite's pixels come from."""
         used = [scene for scene in scenes if scene.key in self.used]
-        facts = [_facts(scene, self.offsets[scene.key]) for scene in used]
+        facts = [
+            SceneFacts(scene.id, scene.collection.name, scene.baseline, offset.value or 0, offset.reason)
+            for scene, offset in ((scene, self.offsets[scene.key]) for scene in used)
+        ]
         offsets = {fact.offset for fact in facts}
         return StacProvenance(
             source=NAME,
@@ -346,10 +334,6 @@ class _Work:
 
     def _leave_out(self, scene: Scene, reason: str) -> None:
         self.left_out.append(Note(f"{scene.collection.name}/{scene.id}", reason))
-
-
-def _facts(scene: Scene, offset: Offset) -> SceneFacts:
-    return SceneFacts(scene.id, scene.collection.name, scene.baseline, offset.value or 0, offset.reason)
 
 
 def _parallel(work: Callable[[T], R], tasks: Sequence[T], threads: int) -> list[R]:

@@ -6,7 +6,7 @@ import pytest
 
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.imagery.basemaps.quads import QuadGrid
-from minemap_assets.imagery.costs import QUAD_BYTES, Job, share_out
+from minemap_assets.imagery.costs import QUAD_BYTES, FetchRequest, share_out
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
 from minemap_assets.imagery.sources.earth_engine.costs import EarthEngineCosts
@@ -28,8 +28,8 @@ def season(year: int) -> Season:
     return SeasonRule().season(year)
 
 
-def job(year: int, *grids: object, product: str = "planet-nicfi") -> Job:
-    return Job(product, season(year), BANDS, grids or (SITE,))
+def request(year: int, *grids: object, product: str = "planet-nicfi") -> FetchRequest:
+    return FetchRequest(product, season(year), BANDS, grids or (SITE,))
 
 
 def test_a_paid_series_is_not_taken_to_have_ended(tmp_path: Path) -> None:
@@ -47,12 +47,12 @@ def test_basemaps_reach_the_tropics_only(tmp_path: Path) -> None:
 def test_a_quad_counts_once_however_many_sites_it_shows(tmp_path: Path) -> None:
     planet = PlanetCosts(PlanetConfig(), tmp_path)
     quads = len(QuadGrid(2048).touching(SITE))
-    one, two = planet.cost(job(2021)), planet.cost(job(2021, SITE, SITE))
+    one, two = planet.cost(request(2021)), planet.cost(request(2021, SITE, SITE))
     assert one.downloads == two.downloads == 6 * quads
     assert one.bytes_read == 6 * quads * QUAD_BYTES
     assert (one + two).downloads == one.downloads
-    assert (one + planet.cost(job(2022))).downloads == 12 * quads
-    assert PlanetCosts(PlanetConfig(clarity="metadata"), tmp_path).cost(job(2021)).downloads == quads
+    assert (one + planet.cost(request(2022))).downloads == 12 * quads
+    assert PlanetCosts(PlanetConfig(clarity="metadata"), tmp_path).cost(request(2021)).downloads == quads
 
 
 def test_a_kept_quad_is_not_downloaded_again(tmp_path: Path) -> None:
@@ -67,19 +67,19 @@ def test_a_kept_quad_is_not_downloaded_again(tmp_path: Path) -> None:
         clear=1,
         pixels=1,
     )
-    before = PlanetCosts(PlanetConfig(), tmp_path).cost(job(2021)).downloads
+    before = PlanetCosts(PlanetConfig(), tmp_path).cost(request(2021)).downloads
     (tmp_path / "mosaic").mkdir()
     (tmp_path / "mosaic" / f"{quad}.json").write_text(record.model_dump_json())
-    assert PlanetCosts(PlanetConfig(), tmp_path).cost(job(2021)).downloads == before, "its file was evicted"
+    assert PlanetCosts(PlanetConfig(), tmp_path).cost(request(2021)).downloads == before, "its file was evicted"
     (tmp_path / "mosaic" / "x.tif").write_bytes(b"x")
-    assert PlanetCosts(PlanetConfig(), tmp_path).cost(job(2021)).downloads == before - 1
+    assert PlanetCosts(PlanetConfig(), tmp_path).cost(request(2021)).downloads == before - 1
 
 
 def test_quads_take_no_more_disk_than_the_cache_may() -> None:
-    unbounded = PlanetCosts(PlanetConfig(), Path()).cost(job(2021))
-    bounded = PlanetCosts(PlanetConfig(cache_gb=0.5), Path()).cost(job(2021)) + PlanetCosts(
+    unbounded = PlanetCosts(PlanetConfig(), Path()).cost(request(2021))
+    bounded = PlanetCosts(PlanetConfig(cache_gb=0.5), Path()).cost(request(2021)) + PlanetCosts(
         PlanetConfig(cache_gb=0.5), Path()
-    ).cost(job(2022))
+    ).cost(request(2022))
     assert unbounded.disk_bytes == unbounded.stored_bytes + unbounded.cache_bytes
     assert bounded.disk_bytes == bounded.stored_bytes + 500_000_000
     assert bounded.bytes_read > unbounded.bytes_read
@@ -87,22 +87,22 @@ def test_quads_take_no_more_disk_than_the_cache_may() -> None:
 
 def test_open_scenes_agree_with_what_was_measured() -> None:
     """About 330 MB and 300 requests for 25 dates of four bands and the classes."""
-    cost = StacCosts(StacConfig(), "sentinel-2-l2a").cost(job(2021, product="sentinel-2-l2a"))
+    cost = StacCosts(StacConfig(), "sentinel-2-l2a").cost(request(2021, product="sentinel-2-l2a"))
     assert cost.requests == pytest.approx(300, rel=0.15)
     assert cost.bytes_read == pytest.approx(330e6, rel=0.15)
-    half = StacCosts(StacConfig(), "sentinel-2-l2a").cost(job(2016, product="sentinel-2-l2a"))
+    half = StacCosts(StacConfig(), "sentinel-2-l2a").cost(request(2016, product="sentinel-2-l2a"))
     assert half.requests == pytest.approx(cost.requests / 2, rel=0.1)
     assert cost.downloads == 0
 
 
 def test_earth_engine_needs_a_list_and_the_pixels() -> None:
     source = EarthEngineCosts(EarthEngineConfig(), "sentinel-2-l2a")
-    cost = source.cost(job(2021, product="sentinel-2-l2a"))
+    cost = source.cost(request(2021, product="sentinel-2-l2a"))
     assert cost.requests == 2
     assert cost.bytes_read == 512 * 512 * 5 * 2
     assert cost.eecu_hours > 0
     large = square_grid(707_000.0, 175_000.0, 4096, 32651, 10.0)
-    assert source.cost(job(2021, large, product="sentinel-2-l2a")).requests == 1 + 4
+    assert source.cost(request(2021, large, product="sentinel-2-l2a")).requests == 1 + 4
 
 
 def test_earth_engine_has_basemaps_where_and_when_there_are_any() -> None:

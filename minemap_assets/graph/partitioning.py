@@ -19,7 +19,7 @@ YEAR, REGION = "year", "region"
 
 
 @dataclass(frozen=True)
-class Partitions:
+class Partitioning:
     """How an asset is partitioned: its dimensions in alphabetical order."""
 
     dimensions: tuple["Dimension", ...] = ()
@@ -51,10 +51,6 @@ class Dimension:
     chosen: Callable[[Project], bool] = field(default=lambda _: False)
 
 
-def _years(project: Project) -> Sequence[str]:
-    return [str(year) for year in project.years()]
-
-
 def _year_definition(project: Project) -> dg.PartitionsDefinition[Any]:
     """One partition a year; the running year is open."""
     start = str(project.first_year)
@@ -64,13 +60,13 @@ def _year_definition(project: Project) -> dg.PartitionsDefinition[Any]:
 REGION_KEYS = dg.DynamicPartitionsDefinition(name=REGION)
 """The keys of the dimension region, which grow with the regions file (sensor `region_sync`)."""
 
-year_dimension = Dimension(YEAR, _years, _year_definition)
+year_dimension = Dimension(YEAR, lambda project: [str(year) for year in project.years()], _year_definition)
 region_dimension = Dimension(REGION, lambda project: list(project.active_regions()), lambda _: REGION_KEYS)
 
-unpartitioned = Partitions()
-by_region = Partitions((region_dimension,))
-by_year = Partitions((year_dimension,))
-by_region_and_year = Partitions((region_dimension, year_dimension))
+unpartitioned = Partitioning()
+by_region = Partitioning((region_dimension,))
+by_year = Partitioning((year_dimension,))
+by_region_and_year = Partitioning((region_dimension, year_dimension))
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ class PartitionMapping:
 
     reach: Callable[[Project], int] | None = None
 
-    def keys(self, project: Project, upstream: Partitions, downstream: Partitions, keys: Keys) -> list[Keys]:
+    def keys(self, project: Project, upstream: Partitioning, downstream: Partitioning, keys: Keys) -> list[Keys]:
         """The lake's keys, in order."""
         mine = dict(zip(downstream.names, keys, strict=True))
         options = [self._along(project, d, mine.get(d.name)) for d in upstream.dimensions]
@@ -97,7 +93,7 @@ class PartitionMapping:
         reach, year = self.reach(project), int(key)
         return [str(y) for y in range(max(project.first_year, year - reach), year + reach + 1)]
 
-    def dagster(self, project: Project, upstream: Partitions, downstream: Partitions) -> dg.PartitionMapping | None:
+    def dagster(self, project: Project, upstream: Partitioning, downstream: Partitioning) -> dg.PartitionMapping | None:
         """Dagster's mapping; None where its default is the same."""
         shared = [name for name in upstream.names if name in downstream.names]
         if not upstream.names or (upstream.names == downstream.names and self.reach is None):
@@ -119,7 +115,7 @@ class PartitionMapping:
             )
 
 
-def _all_of(project: Project, upstream: Partitions) -> dg.PartitionMapping:
+def _all_of(project: Project, upstream: Partitioning) -> dg.PartitionMapping:
     if any(dimension.chosen(project) for dimension in upstream.dimensions):
         return dg.SpecificPartitionsPartitionMapping(
             [key for keys in upstream.every(project) if (key := partition_key(keys)) is not None]
