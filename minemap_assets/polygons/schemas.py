@@ -1,9 +1,9 @@
 """Schemas: the columns of this room's tables, their types and origins; and writing tables that keep them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -75,7 +75,12 @@ def came_from(asset: str, *columns: str) -> tuple[Lineage, ...]:
     return tuple(Lineage(asset, column) for column in columns)
 
 
-def _of_type(kind: ColumnType) -> Callable[..., Column]:
+class _OfType(Protocol):
+    def __call__(self, name: str, description: str, asset: str = "", *columns: str, nullable: bool = False) -> Column:
+        """A column: its name and sentence, and the asset with the columns it is made from."""
+
+
+def _of_type(kind: ColumnType) -> _OfType:
     def column(name: str, description: str, asset: str = "", *columns: str, nullable: bool = False) -> Column:
         return Column(name, kind, description, came_from(asset, *columns), nullable)
 
@@ -84,7 +89,6 @@ def _of_type(kind: ColumnType) -> Callable[..., Column]:
 
 text, texts = _of_type("string"), _of_type("list<string>")
 whole, real, shape = _of_type("int32"), _of_type("float64"), _of_type("geometry")
-"""A column by its type: name and sentence, and the asset with the columns it is made from."""
 
 
 def conform(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:

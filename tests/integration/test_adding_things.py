@@ -188,11 +188,11 @@ FILES = {
 
 REGISTRY = "dagster_project/registry.py"
 REGISTRATION = {
-    "from minemap_assets.validation import assets as validation\n": (
+    "from minemap_assets.sites import assets as sites\n": (
         "from minemap_assets.statistics import assets as statistics\n"
     ),
     "        validation,\n": "        statistics,\n",
-    "from minemap_assets.imagery.sources.stac.kind import STAC\n": (
+    "from minemap_assets.imagery.sources.earth_engine.kind import EARTH_ENGINE\n": (
         "from minemap_assets.imagery.sources.flat.kind import FLAT\n"
     ),
     "    STAC,\n": "    FLAT,\n",

@@ -74,9 +74,8 @@ AFTER_POLYGONS = {
 }
 
 
-@pytest.mark.parametrize("setting", ["min_area_km2 = 0.004", "window = 1"])
-def test_a_changed_rule_redoes_mining_polygons_and_what_follows(copy: Chain, setting: str) -> None:
-    copy.change("[segmentation]", f"[polygons]\n{setting}\n\n[segmentation]")
+def test_a_changed_rule_redoes_mining_polygons_and_what_follows(copy: Chain) -> None:
+    copy.change("[segmentation]", "[polygons]\nmin_area_km2 = 0.004\n\n[segmentation]")
     redone = made(copy.run())
     assert {"mining_polygons", "polygons", "site_panel", "country_summary", "database"} <= redone
     assert redone <= {"mining_polygons"} | AFTER_POLYGONS
@@ -106,7 +105,7 @@ def test_a_project_that_begins_later_does_not_wait_for_years_before(copy: Chain)
     """Its first year is provisional only because the years after it are missing, and the last one as well."""
     first, _, last = WORLD.years
     copy.change("[segmentation]", "[polygons]\nwindow = 1\n\n[segmentation]")
-    copy.run()
+    assert {"mining_polygons"} <= made(copy.run()) <= {"mining_polygons"} | AFTER_POLYGONS
     assert set(copy.table("polygons", first)["status"]) == {"provisional"}
     copy.change("# Settings of the demo", f"first_year = {first}\n# Settings of the demo")
     redone = made(copy.run())
@@ -149,7 +148,7 @@ def test_a_retrained_model_changes_nothing_until_it_is_promoted(copy: Chain) -> 
     assert made(copy.run()) == {"segmentation_model", "model_evaluation"}
     assert made(copy.run()) == set()
     assert made(copy.run("promoted_model", asked=frozenset({PROMOTED_MODEL}))) == {"promoted_model"}
-    assert "raw_masks" in made(copy.run())
+    assert made(copy.run("raw_masks", WORLD.years[:1])) == {"raw_masks"}
 
 
 def test_a_lost_instance_is_told_what_the_lake_holds(copy: Chain) -> None:

@@ -15,7 +15,7 @@ from graphs import REGIONS, assembled
 
 PRODUCTS = ("planet-nicfi", "sentinel-2-l2a")
 JANUARY = datetime(2026, 1, 15, 6)
-YEARS = tuple(str(y) for y in range(2016, 2025))
+YEARS = tuple(str(y) for y in range(2019, 2025))
 
 
 Asked = set[tuple[str, str | None]]
@@ -86,7 +86,7 @@ def automation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Automation]
     folder = tmp_path_factory.mktemp("automation")
     with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions("region", list(REGIONS))
-        automation = Automation(assembled(folder).definitions, instance)
+        automation = Automation(assembled(folder, f"first_year = {YEARS[0]}").definitions, instance)
         automation.materialise_everything()
         automation.settle()
         yield automation
@@ -115,9 +115,9 @@ def test_new_imagery_of_one_region_and_year_asks_for_exactly_what_depends_on_it(
 
 
 def test_a_corrected_old_year_asks_for_the_years_around_it(automation: Automation) -> None:
-    asked = automation.after("imagery", "imagery", "birch|2020", "corrected")
-    assert {p for a, p in asked if a == "mining_polygons"} == {f"birch|{y}" for y in range(2018, 2023)}
-    assert {p for a, p in asked if a in ("chips", "raw_masks", "raw_polygons")} == {"birch|2020"}
+    asked = automation.after("imagery", "imagery", "birch|2021", "corrected")
+    assert {p for a, p in asked if a == "mining_polygons"} == {f"birch|{y}" for y in range(2019, 2024)}
+    assert {p for a, p in asked if a in ("chips", "raw_masks", "raw_polygons")} == {"birch|2021"}
     assert not {p for _, p in asked if p and p.startswith("alder")}
 
 
@@ -134,8 +134,8 @@ def test_a_new_region_gets_its_ground_truth_and_sites_but_no_imagery(automation:
 
 def test_a_partition_that_was_kept_asks_for_nothing(automation: Automation) -> None:
     """Its data version is the one it had."""
-    automation.after("imagery", "imagery", "alder|2021", "as it is")
-    assert automation.after("imagery", "imagery", "alder|2021", "as it is") == set()
+    automation.after("imagery", "imagery", "alder|2022", "as it is")
+    assert automation.after("imagery", "imagery", "alder|2022", "as it is") == set()
 
 
 def test_nothing_follows_from_what_was_made_again_with_the_same_content(automation: Automation) -> None:
@@ -155,14 +155,14 @@ def test_neighbours_hear_of_masks_that_were_made_in_one_run_with_their_own_polyg
     run = dg.DagsterRun(
         job_name="__ASSET_JOB",
         asset_selection=frozenset({masks, polygons}),
-        tags={"dagster/partition": "alder|2020", "dagster/partition/region": "alder", "dagster/partition/year": "2020"},
+        tags={"dagster/partition": "alder|2021", "dagster/partition/region": "alder", "dagster/partition/year": "2021"},
     )
     automation.instance.add_run(run)
     for key in (masks, polygons):
-        event = dg.AssetMaterialization(key, partition="alder|2020", tags={"dagster/data_version": "one run"})
+        event = dg.AssetMaterialization(key, partition="alder|2021", tags={"dagster/data_version": "one run"})
         automation.instance.report_dagster_event(_materialised(event), run.run_id)
     asked = automation.settle()
-    around = {f"alder|{year}" for year in (2018, 2019, 2021, 2022)}
+    around = {f"alder|{year}" for year in (2019, 2020, 2022, 2023)}
     assert around <= {p for a, p in asked if a == "mining_polygons"}
 
 

@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from dagster_project.cli import status as command
-from dagster_project.cli.context import Session
+from dagster_project.cli.context import Session, console
 from dagster_project.cli.status import status
 from dagster_project.environment import Environment
 from dagster_project.registry import ROOMS, SOURCES, Registry
@@ -153,7 +153,7 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
     home = ProjectHome(Lake(store, large / "state"), registry.parts())
     environment = Environment(home=str(large), state=large / "state")
     monkeypatch.setattr(command, "open_session", lambda: Session(environment, registry, home))
-    monkeypatch.setattr(command.console, "_width", 200)
+    monkeypatch.setattr(console, "_width", 200)
     status(years=f"{YEARS[0]}-{YEARS[-1]}")
 
     expected: Mapping[str, int] = dict.fromkeys(LocalStore(large).list("inputs"), 1)
