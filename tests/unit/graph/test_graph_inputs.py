@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
+from dagster._core.definitions.events import AssetKeyPartitionKey
 
 from graphs import Assembled, assembled, instance_with_regions
 from minemap_assets.graph.dagster_assets import asset_key
@@ -49,12 +50,8 @@ def by_dagster(found: Assembled, instance: dg.DagsterInstance) -> Edges:
     edges: Edges = {}
     for asset in found.graph.assets:
         for keys in asset.partitions.every(found.project):
-            subset = (
-                view.get_asset_subset_from_asset_partitions(
-                    asset_key(asset), {dg.AssetKeyPartitionKey(asset_key(asset), partition_key(keys))}
-                )
-                if hasattr(dg, "AssetKeyPartitionKey")
-                else _subset(view, asset, partition_key(keys))
+            subset = view.get_asset_subset_from_asset_partitions(
+                asset_key(asset), {AssetKeyPartitionKey(asset_key(asset), partition_key(keys))}
             )
             for _, upstream in found.graph.upstream(asset):
                 parents = view.compute_parent_subset(asset_key(upstream), subset)
@@ -62,12 +59,6 @@ def by_dagster(found: Assembled, instance: dg.DagsterInstance) -> Edges:
                     p.partition_key for p in parents.expensively_compute_asset_partitions()
                 }
     return edges
-
-
-def _subset(view: AssetGraphView, asset: Asset, key: str | None):
-    from dagster._core.definitions.events import AssetKeyPartitionKey
-
-    return view.get_asset_subset_from_asset_partitions(asset_key(asset), {AssetKeyPartitionKey(asset_key(asset), key)})
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
