@@ -125,7 +125,7 @@ def read_arrivals(store: Store) -> Arrivals:
 
 def corrections(project: Project, region: Region, year: int, product: str) -> dict[str, int]:
     """How often a region's images of a year were seen to be corrected, by source; only those that were."""
-    arrivals, season = project.once(_arrivals_of), season_name(season_rule(region))
+    arrivals, season = project.cached(_arrivals_of), season_name(season_rule(region))
     names = project.section(ImageryConfig).sources.get(product, ())
     counts = {name: arrivals.corrections(Channel(product, name, season), year) for name in names}
     return {name: count for name, count in counts.items() if count}

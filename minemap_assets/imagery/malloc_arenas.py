@@ -8,7 +8,7 @@ _M_ARENA_MAX = -8
 _ARENAS = 2
 
 
-def share_heap() -> None:
+def limit_malloc_arenas() -> None:
     """Have all threads share two heaps, where the C library is glibc; elsewhere nothing happens.
 
     Otherwise every thread may get a heap of its own, which keeps what was freed in it: over hundreds of sites memory

@@ -35,7 +35,7 @@ from minemap_assets.sites.geohash import position_ids
 
 
 @dataclass(frozen=True, eq=False)
-class _Ground:
+class _RegionYear:
     """The year at hand: its sites' cells, what of them was observed, and the masks' index by site."""
 
     region: Region
@@ -81,17 +81,17 @@ def build_mining_polygons(
     cells = site_cells(sites)
     observed, index = observe_year(cells, masks[year])
     status = window_status(year, config.window, first_year, set(masks))
-    ground = _Ground(region, year, cells, observed, index, status)
+    of_year = _RegionYear(region, year, cells, observed, index, status)
     candidates = _objects(raw, cells, config)
-    verdict = _judge(candidates, ground, masks, config)
+    verdict = _judge(candidates, of_year, masks, config)
     kept = candidates.take(verdict.keep)
     kept = absorb(kept.with_polygons(fill_holes(kept.polygons, config.holes, config.min_hole_km2)))
     done = _finish(kept, raw)
     split = Borders(boundaries, config.border_tolerance_km).split(kept.polygons)
-    polygons = _polygons(done, ground, raw, imagery_index, config)
+    polygons = _polygons(done, of_year, raw, imagery_index, config)
     _name_countries(polygons, split, country_names(boundaries))
     areas = _country_areas(polygons, split)
-    panel = _site_area(done, ground)
+    panel = _site_area(done, of_year)
     for spec, frame in (
         (MINING_POLYGONS, polygons.sort_values("polygon_id")),
         (POLYGON_COUNTRY_AREA, areas),
@@ -117,14 +117,14 @@ def _objects(raw: gpd.GeoDataFrame, cells: Mapping[str, SiteCell], config: Polyg
     return merged.take(areas_km2(gpd.GeoSeries(merged.polygons, crs=WGS84)) >= config.min_area_km2)
 
 
-def _judge(candidates: Merged, ground: _Ground, masks: Mapping[int, Partition], config: PolygonsConfig) -> Verdict:
+def _judge(candidates: Merged, of_year: _RegionYear, masks: Mapping[int, Partition], config: PolygonsConfig) -> Verdict:
     def view(year: int) -> YearView | None:
         if year not in masks:
             return None
-        found = vectorise_year(ground.region, year, ground.cells, masks[year], config)
-        return YearView(_objects(found.frame, ground.cells, config).polygons, found.unobserved)
+        found = vectorise_year(of_year.region, year, of_year.cells, masks[year], config)
+        return YearView(_objects(found.frame, of_year.cells, config).polygons, found.unobserved)
 
-    return window_rule(candidates.polygons, ground.year, view, config.window, config.buffer_m)
+    return window_rule(candidates.polygons, of_year.year, view, config.window, config.buffer_m)
 
 
 def _finish(merged: Merged, raw: gpd.GeoDataFrame) -> _Finished:
@@ -134,26 +134,26 @@ def _finish(merged: Merged, raw: gpd.GeoDataFrame) -> _Finished:
 
 
 def _polygons(
-    done: _Finished, ground: _Ground, raw: gpd.GeoDataFrame, imagery: pd.DataFrame, config: PolygonsConfig
+    done: _Finished, of_year: _RegionYear, raw: gpd.GeoDataFrame, imagery: pd.DataFrame, config: PolygonsConfig
 ) -> pd.DataFrame:
     """Rows of mining_polygons but for their country, in the order of `done`."""
     points = shapely.point_on_surface(done.merged.polygons)
-    prefix = f"{ground.region.slug}-{ground.year}-"
+    prefix = f"{of_year.region.slug}-{of_year.year}-"
     frame = pd.DataFrame(
         {
             "polygon_id": position_ids(prefix, shapely.get_x(points), shapely.get_y(points), done.area_km2),
             "site_ids": list(done.site_ids),
-            "region": ground.region.slug,
-            "year": ground.year,
+            "region": of_year.region.slug,
+            "year": of_year.year,
             "area_km2": done.area_km2,
             "mean_probability": _mean_probability(done.merged, raw),
             "operating_point": config.operating_point,
             "temporal_rule": config.rule_name,
-            "status": ground.status,
+            "status": of_year.status,
             "geometry": done.merged.polygons,
         }
     )
-    return pd.concat([frame, _provenance(done, imagery, ground.index)], axis=1)
+    return pd.concat([frame, _provenance(done, imagery, of_year.index)], axis=1)
 
 
 def _name_countries(polygons: pd.DataFrame, split: pd.DataFrame, names: Mapping[str, CountryName]) -> None:
@@ -209,28 +209,28 @@ def _joined(index: pd.DataFrame, column: str, site_ids: Sequence[str]) -> str:
     return "+".join(sorted({str(index.at[s, column]) for s in site_ids}))
 
 
-def _site_area(done: _Finished, ground: _Ground) -> pd.DataFrame:
+def _site_area(done: _Finished, of_year: _RegionYear) -> pd.DataFrame:
     """A row for every site; the areas add up to those of the polygons."""
-    area = dict.fromkeys(ground.cells, 0.0)
+    area = dict.fromkeys(of_year.cells, 0.0)
     shared: list[int] = []
     for number, site_ids in enumerate(done.site_ids):
         if len(site_ids) == 1:
             area[site_ids[0]] += float(done.area_km2[number])
         else:
             shared.append(number)
-    for number, site, share in _shares(done, shared, ground.cells):
+    for number, site, share in _shares(done, shared, of_year.cells):
         area[site] += share * float(done.area_km2[number])
-    sites = sorted(ground.cells)
-    seen = ground.observed
-    products = ground.index["product"].to_dict()
+    sites = sorted(of_year.cells)
+    seen = of_year.observed
+    products = of_year.index["product"].to_dict()
     return pd.DataFrame(
         {
             "site_id": sites,
-            "region": ground.region.slug,
-            "year": ground.year,
+            "region": of_year.region.slug,
+            "year": of_year.year,
             "observed_share": [seen[s] for s in sites],
             "area_km2": [area[s] if seen[s] > 0.0 else np.nan for s in sites],
-            "status": ground.status,
+            "status": of_year.status,
             "product": [products.get(s) for s in sites],
         }
     )

@@ -68,7 +68,7 @@ class Project:
                 self._inputs[path] = read_if_there(self.lake.store, path)
             return self._inputs[path]
 
-    def once(self, compute: Callable[["Project"], T]) -> T:
+    def cached(self, compute: Callable[["Project"], T]) -> T:
         """What a function makes of this project, computed once; a `partial` is known by its function and arguments."""
         key: Hashable = (compute.func, compute.args) if isinstance(compute, partial) else compute
         with self._lock:

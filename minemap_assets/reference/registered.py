@@ -14,7 +14,7 @@ DEFAULT_POLYGON_SETS = ("maus_2022", "tang_werner_2023")
 
 def catalogue(project: Project) -> Catalogue:
     """The registered reference files."""
-    return project.once(_read)
+    return project.cached(_read)
 
 
 def _read(project: Project) -> Catalogue:

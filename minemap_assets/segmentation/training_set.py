@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from minemap_assets.caching.lru import LruCache
 from minemap_assets.chips.reader import ChipSet
 from minemap_assets.chips.split import SPLITS, Split
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.components import components
-from minemap_assets.lake.lru import LruCache
 
 _HELD_OUT_FIRST: tuple[Split, ...] = ("test", "validation", "train")
 

@@ -18,10 +18,10 @@ from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.project.regions import Region, validate_geometry
 from minemap_assets.reference.polygon_sets import polygon_table
-from minemap_assets.sites.blocks import split_groups
 from minemap_assets.sites.build import build_sites, site_table
 from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.ground_truth import PolygonSet, unite_sets
+from minemap_assets.sites.spatial_blocks import split_groups
 from minemap_assets.sites.windows import iter_sites, site_grid
 
 REGION = Region("r", "R", shapely.box(9, -1, 11, 1))

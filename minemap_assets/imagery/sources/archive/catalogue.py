@@ -64,7 +64,7 @@ def _roots_text(roots: dict[str, str]) -> bytes:
 
 def read_archives(project: Project) -> tuple[ArchiveIndex, ...]:
     """All archives of a project, sorted by name; each index is read once. Raises `BadInputError`."""
-    return project.once(_read_archives)
+    return project.cached(_read_archives)
 
 
 def _read_archives(project: Project) -> tuple[ArchiveIndex, ...]:

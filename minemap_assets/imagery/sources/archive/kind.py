@@ -28,7 +28,7 @@ def _open(project: Project, product: str) -> ImagerySource:
 
 
 def _revision(project: Project, product: str) -> str:
-    return project.once(partial(_revision_of_product, product))
+    return project.cached(partial(_revision_of_product, product))
 
 
 def _revision_of_product(product: str, project: Project) -> str:

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import RetryableError
 from minemap_assets.imagery.basemaps.clarity import RULE_VERSION, Clarity
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
 from minemap_assets.imagery.basemaps.quad_files import check_quad
 from minemap_assets.imagery.basemaps.quads import QuadId
-from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.planet.client import PlanetClient
 from minemap_assets.lake.locks import LockedError, hold
 from minemap_assets.lake.manifests import digest, file_sha256
@@ -59,7 +59,7 @@ class QuadCache:
         self._client = client
         self._bands = bands
         self._limit = limit
-        self._kept: Once[tuple[str, QuadId], QuadFile] = Once()
+        self._kept: LoadingCache[tuple[str, QuadId], QuadFile] = LoadingCache()
 
     def known(self, mosaic: Mosaic, quad: QuadId) -> bool:
         """Whether a quad is or was kept, so that the service need not be asked whether there is one."""

@@ -19,6 +19,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
+from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import BadInputError, NotCoveredError, NotEntitledError
 from minemap_assets.imagery.basemaps.clarity import clarity_of_scenes, clearest
 from minemap_assets.imagery.basemaps.mosaics import Mosaic, choose, choose_downloadable
@@ -32,7 +33,6 @@ from minemap_assets.imagery.files.reading import Part
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance, days_text
-from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.planet.client import PlanetClient
 from minemap_assets.imagery.sources.planet.config import NAME, PlanetConfig, revision_of
 from minemap_assets.imagery.sources.planet.quad_cache import QuadCache
@@ -83,10 +83,10 @@ class PlanetSource(ImagerySource):
         self._config = config
         self._client = PlanetClient(config, policy)
         self._cache = QuadCache(cache, self._client, config.bands, config.cache_gb * 1e9)
-        self._listed: Once[str, tuple[Mosaic, ...]] = Once()
-        self._there: Once[_Candidate, bool] = Once()
-        self._chosen: Once[tuple[_Place, Season], _Candidate | None] = Once()
-        self._described: Once[Path, Image] = Once()
+        self._listed: LoadingCache[str, tuple[Mosaic, ...]] = LoadingCache()
+        self._there: LoadingCache[_Candidate, bool] = LoadingCache()
+        self._chosen: LoadingCache[tuple[_Place, Season], _Candidate | None] = LoadingCache()
+        self._described: LoadingCache[Path, Image] = LoadingCache()
         self._scenes_refused = False
 
     def read(self, grid: GeoBox, season: Season, bands: Sequence[str]) -> Composite:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import NotFoundError, PermanentError, RetryableError
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.once import Once
 from minemap_assets.imagery.sources.stac.config import Collection
 from minemap_assets.imagery.sources.stac.scenes import Gap, Scene, gaps, parse_scene, without_duplicates
 from minemap_assets.net.client import Client
@@ -59,8 +59,8 @@ class Catalogues:
         self._collections = tuple(collections)
         self._clients = clients
         self._gap_days = gap_days
-        self._opened: Once[str, pystac_client.Client] = Once()
-        self._found: Once[tuple[str, Box, Season], tuple[Scene, ...]] = Once(_REMEMBERED)
+        self._opened: LoadingCache[str, pystac_client.Client] = LoadingCache()
+        self._found: LoadingCache[tuple[str, Box, Season], tuple[Scene, ...]] = LoadingCache(_REMEMBERED)
 
     def select(self, area: BaseGeometry, season: Season) -> Selection:
         """Scenes that touch an area (EPSG:4326): the first collection's, and in its gaps the next ones'.
@@ -152,7 +152,7 @@ def _open(endpoint: str, client: Client) -> Any:
     import pystac_client
     from pystac_client.stac_api_io import StacApiIO
 
-    class Disciplined(StacApiIO):
+    class ClientStacIO(StacApiIO):
         """Sends pystac-client's requests under our policy; repeating is not its affair any more."""
 
         def request(
@@ -170,7 +170,7 @@ def _open(endpoint: str, client: Client) -> Any:
                 raise PermanentError(f"{error}; correct the endpoint under [sources.stac] collections") from error
 
     try:
-        return pystac_client.Client.open(endpoint, stac_io=Disciplined(max_retries=None))
+        return pystac_client.Client.open(endpoint, stac_io=ClientStacIO(max_retries=None))
     except (KeyError, TypeError, ValueError, pystac_client.exceptions.APIError) as error:
         raise PermanentError(f"{endpoint} is no STAC API ({error}); correct it under [sources.stac]") from error
 

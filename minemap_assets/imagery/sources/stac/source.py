@@ -24,7 +24,7 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import BadInputError, NotCoveredError, NotEntitledError, NotFoundError
 from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.imagery.files.compositing import Combined, median, mosaic
-from minemap_assets.imagery.malloc_arenas import share_heap
+from minemap_assets.imagery.malloc_arenas import limit_malloc_arenas
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance, latest_until
 from minemap_assets.imagery.sources.stac import pixels as stac_pixels
@@ -72,7 +72,7 @@ class StacSource(ImagerySource):
         """
         if not product.startswith("sentinel-2-"):
             raise BadInputError(f"the source {NAME} has no {product}; take it off [imagery.sources] {product}")
-        share_heap()
+        limit_malloc_arenas()
         super().__init__(NAME, product, revision_of(config))
         self._config = config
         self._cache = BlockCache(cache, config.cache_bytes)

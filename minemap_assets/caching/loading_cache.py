@@ -4,14 +4,14 @@ import math
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from minemap_assets.lake.lru import LruCache
-from minemap_assets.net.single_flight import SingleFlight
+from minemap_assets.caching.lru import LruCache
+from minemap_assets.caching.single_flight import SingleFlight
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Once(Generic[K, V]):
+class LoadingCache(Generic[K, V]):
     """Makes each value once and keeps those used last; a failure goes to all who wait for it and is not kept."""
 
     def __init__(self, most: float = math.inf) -> None:

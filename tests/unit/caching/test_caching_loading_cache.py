@@ -1,16 +1,16 @@
-"""Answers that are asked for once."""
+"""Answers that are asked for cache."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import QuotaError
-from minemap_assets.imagery.sources.once import Once
 
 
 def test_once_for_many_threads_and_failures_are_not_kept() -> None:
-    once: Once[str, int] = Once()
+    cache: LoadingCache[str, int] = LoadingCache()
     made: list[int] = []
     barrier = threading.Barrier(4)
 
@@ -21,11 +21,11 @@ def test_once_for_many_threads_and_failures_are_not_kept() -> None:
         return 7
 
     with pytest.raises(QuotaError):
-        once.get("a", make)
+        cache.get("a", make)
 
     def ask_together(_: int) -> int:
         barrier.wait(5)
-        return once.get("a", make)
+        return cache.get("a", make)
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask_together, range(4))) == [7] * 4
@@ -33,11 +33,11 @@ def test_once_for_many_threads_and_failures_are_not_kept() -> None:
 
 
 def test_nothing_is_an_answer_too_and_the_oldest_goes() -> None:
-    once: Once[str, None] = Once(most=2)
+    cache: LoadingCache[str, None] = LoadingCache(most=2)
     made: list[str] = []
     for key in ("a", "b", "a", "c", "a", "b"):
-        once.get(key, lambda key=key: made.append(key))  # type: ignore[misc]
+        cache.get(key, lambda key=key: made.append(key))  # type: ignore[misc]
     assert made == ["a", "b", "c", "b"]
-    once.forget("b")
-    once.get("b", lambda: made.append("again"))
+    cache.forget("b")
+    cache.get("b", lambda: made.append("again"))
     assert made[-1] == "again"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from minemap_assets.net.single_flight import SingleFlight
+from minemap_assets.caching.single_flight import SingleFlight
 
 T = TypeVar("T")
 MANY = 8

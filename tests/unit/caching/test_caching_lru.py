@@ -2,7 +2,7 @@
 
 import threading
 
-from minemap_assets.lake.lru import LruCache
+from minemap_assets.caching.lru import LruCache
 
 
 def test_the_value_used_longest_ago_goes_first() -> None:
