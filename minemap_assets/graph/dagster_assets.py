@@ -8,9 +8,10 @@ import dagster as dg
 
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.graph.automation import condition
+from minemap_assets.graph.context import Keys
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.metadata import made_metadata, static_metadata
-from minemap_assets.graph.partition_states import PartitionStates
+from minemap_assets.graph.partition_states import Made, PartitionStates
 from minemap_assets.graph.partitioning import lake_keys
 from minemap_assets.graph.statement import Asset, Room
 from minemap_assets.project.project import Project, ProjectHome
@@ -60,7 +61,7 @@ def _definition(asset: Asset, graph: Graph, project: Project) -> dg.AssetsDefini
     def _asset(
         context: dg.AssetExecutionContext, home: dg.ResourceParam[ProjectHome]
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
-        yield from _materialize(context, asset, rooms, home.open())
+        yield from _materialize(context, asset, rooms, home)
 
     return _asset
 
@@ -89,7 +90,7 @@ def _check_specs(asset: Asset, partitions: dg.PartitionsDefinition[Any] | None) 
 
 
 def _materialize(
-    context: dg.AssetExecutionContext, asset: Asset, rooms: Sequence[Room], project: Project
+    context: dg.AssetExecutionContext, asset: Asset, rooms: Sequence[Room], home: ProjectHome
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
     """Make (or keep) the partition the context names and report it.
 
@@ -99,12 +100,10 @@ def _materialize(
     keys = lake_keys(context.partition_key if context.has_partition_key else None)
     ref = asset.ref(keys)
     try:
-        made = PartitionStates(Graph(rooms, project), project).make(asset, keys)
-    except BaseException as error:
-        project.listener.failed(ref, error)
-        if isinstance(error, MinemapError):
-            raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
-        raise
+        project = home.open()
+        made = _make(asset, keys, rooms, project)
+    except MinemapError as error:
+        raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
     context.log.info("%s: %s", ref, "made" if made.now else "kept, nothing it depends on has changed")
     for f in made.findings:
         yield dg.AssetCheckResult(passed=f.passed, check_name=f.name, description=f.sentence, metadata=dict(f.facts))
@@ -115,3 +114,12 @@ def _materialize(
         raise dg.Failure("; ".join(failed), metadata=facts)
     project.listener.finished(ref, made.now)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
+
+
+def _make(asset: Asset, keys: Keys, rooms: Sequence[Room], project: Project) -> Made:
+    """Make the partition; whoever listens hears of a failure of any kind, an interruption included."""
+    try:
+        return PartitionStates(Graph(rooms, project), project).make(asset, keys)
+    except BaseException as error:
+        project.listener.failed(asset.ref(keys), error)
+        raise

@@ -60,8 +60,15 @@ def test_the_database_holds_every_table(finished: Chain) -> None:
             assert row[1] == len(WORLD.years)
 
 
-def test_a_second_run_makes_nothing(copy: Chain) -> None:
+def runs(chain: Chain) -> int:
+    with open_instance(chain.environment.dagster_home) as instance:
+        return instance.get_runs_count()
+
+
+def test_a_second_run_makes_nothing_and_starts_nothing_in_dagster(copy: Chain) -> None:
+    before = runs(copy)
     assert made(copy.run()) == set()
+    assert runs(copy) == before > 0
 
 
 AFTER_POLYGONS = {

@@ -1,5 +1,7 @@
 """The asset graph as Dagster shows it: which assets there are, what each says of itself, and what it waits for."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -141,3 +143,19 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
         "segmentation/model_evaluation",
         "segmentation/promoted_model",
     }
+
+
+def test_wrong_settings_fail_a_materialisation_in_one_sentence(tmp_path: Path) -> None:
+    """The code location was loaded before somebody broke the file."""
+    found = assembled(tmp_path)
+    (tmp_path / "lake" / "inputs" / "minemap.toml").write_text("[polygons]\nwindow = 9\n")
+    key = dg.AssetKey(["reference", "country_boundaries"])
+    job = found.definitions.resolve_implicit_job_def_def_for_assets([key])
+    assert job is not None
+    with dg.instance_for_test() as instance:
+        outcome = job.execute_in_process(instance=instance, asset_selection=[key], raise_on_error=False)
+    (failure,) = [e for e in outcome.all_events if e.event_type is dg.DagsterEventType.STEP_FAILURE]
+    told = failure.step_failure_data.user_failure_data
+    assert told is not None
+    assert told.description is not None
+    assert told.description.endswith("minemap.toml: polygons.window is 9; it has to be at most 2")
