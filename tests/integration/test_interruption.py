@@ -25,7 +25,7 @@ MOMENTS = {
     "imagery~reference_imagery": 0.2,
     "chips~chips": 0.1,
     "segmentation~segmentation_model": 3.0,
-    "segmentation~model_evaluation": 0.5,
+    "segmentation~model_evaluation": 0.1,
     "segmentation~raw_masks": 0.1,
     "polygons~mining_polygons": 0.05,
     "tables~database": 0.1,
