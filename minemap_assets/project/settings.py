@@ -67,7 +67,7 @@ class Section:
 
 
 class General(StrictModel):
-    """What concerns all sections.
+    """What holds for the whole file.
 
     `preset` is the rule of every section that has one and does not say otherwise. `first_year` is the first year of the
     project's maps.

@@ -29,7 +29,7 @@ def settings_template(sections: Sequence[Section]) -> str:
     """The text of the file."""
     settings = file_model(sections)()
     plain = {name: value for name, value in settings if not isinstance(value, BaseModel)}
-    blocks = ["\n".join([*_prose(HEADER), "", *_entries(plain)])]
+    blocks = ["\n".join([*_prose(HEADER), "", *_described(settings), *_entries(plain)])]
     for name, value in settings:
         if isinstance(value, BaseModel):
             blocks += _section(name, value)
@@ -39,14 +39,17 @@ def settings_template(sections: Sequence[Section]) -> str:
 def _section(name: str, model: BaseModel) -> Iterator[str]:
     """The block of one section, then those of the tables in it."""
     own = {k: v for k, v in model if not isinstance(v, BaseModel | Mapping)}
-    paragraphs = (inspect.getdoc(type(model)) or "").split("\n\n")
-    prose = [line for paragraph in paragraphs for line in _prose(paragraph)]
-    yield "\n".join([*prose, f"[{name}]", *_entries(own)])
+    yield "\n".join([*_described(model), f"[{name}]", *_entries(own)])
     for key, value in model:
         if isinstance(value, BaseModel):
             yield from _section(f"{name}.{key}", value)
         elif isinstance(value, Mapping):
             yield "\n".join([f"[{name}.{key}]", *_entries(value)])
+
+
+def _described(model: BaseModel) -> list[str]:
+    """What a class says of its settings."""
+    return [line for part in (inspect.getdoc(type(model)) or "").split("\n\n") for line in _prose(part)]
 
 
 def _entries(values: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ class SitesConfig(PresetModel):
     `large` says what happens to windows above `min_pixels` at 5 m: `tile` keeps 5 m and more pixels, `squeeze` keeps
     the pixels and coarsens them (the paper's rule, preset `parity`). Polygons holding a point of `known_bad`
     (longitude, latitude) are dropped, and so is what is smaller than `min_area_m2`. `sample` limits the sites of each
-    region for a pilot: a larger sample holds a smaller one.
+    region for a pilot: a larger sample holds a smaller one. `preset` is the file's unless it is set here.
     """
 
     PARITY: ClassVar[Mapping[str, Any]] = {"large": "squeeze"}
