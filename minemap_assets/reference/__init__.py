@@ -1,1 +1,1 @@
-"""Regions, and the polygon sets, country boundaries and validation points that the project compares itself with."""
+"""Reference: the polygon sets, country boundaries and validation points that a project registers."""

@@ -1,1 +1,1 @@
-"""One imagery source."""
+"""`archive`: a team's own GeoTIFF files, indexed where they lie."""

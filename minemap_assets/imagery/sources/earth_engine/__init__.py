@@ -1,1 +1,1 @@
-"""One imagery source."""
+"""`earth-engine`: composites that Google Earth Engine computes."""

@@ -1,1 +1,1 @@
-"""One imagery source."""
+"""`planet-basemaps`: the mosaics of Planet, quad by quad."""

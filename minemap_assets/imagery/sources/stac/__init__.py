@@ -1,1 +1,1 @@
-"""One imagery source."""
+"""`stac`: Sentinel-2 from open catalogues, block by block."""
