@@ -1,6 +1,6 @@
 """What a project is put together from: every room, in the order in which data flows, and every source of imagery.
 
-A new room is a folder and a line here, and so is a new source.
+A new room is a folder, a new source a package; each is imported here and named once in its tuple.
 """
 
 from dataclasses import dataclass

@@ -180,7 +180,10 @@ class Runner:
             raise KeyboardInterrupt from error
         self._states.forget(step.refs)
         self._raise_if_over()
-        return [self._result(asset.ref(step.keys), outcome.success) for asset in wanted]
+        if not outcome.success and not self._recorder.errors:
+            # outside of the assets' own code; taken for held up, it would pass unseen
+            raise RuntimeError(f"Dagster ended the run of {step.title} before any asset could say why")
+        return [self._result(asset.ref(step.keys)) for asset in wanted]
 
     def _raise_if_over(self) -> None:
         """Dagster takes Ctrl-C and a full disk for the failure of one step; here they end the whole command."""
@@ -190,14 +193,12 @@ class Runner:
             if isinstance(error, StorageError):
                 raise error
 
-    def _result(self, ref: PartitionRef, success: bool) -> Result:
+    def _result(self, ref: PartitionRef) -> Result:
         if ref in self._recorder.made:
             return Result(ref, State.MADE if self._recorder.made[ref] else State.KEPT)
         error = self._recorder.errors.get(ref)
         if error is not None:
             self._stopped[ref] = str(error) if isinstance(error, MinemapError) else f"{type(error).__name__}: {error}"
             return Result(ref, State.FAILED, self._stopped[ref])
-        if success:
-            raise RuntimeError(f"{ref} was run, and nobody heard how it came out")
         self._stopped[ref] = "waits for an earlier step of the same run"
         return Result(ref, State.BLOCKED, self._stopped[ref])

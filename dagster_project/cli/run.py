@@ -98,7 +98,7 @@ def _runner(session: Session, item: Progress) -> Runner:
     """A runner whose definitions see the session's own snapshot, and tell of their progress."""
     recorder = Recorder(item)
     home = session.home.pinned(session.project.told(recorder))
-    definitions = build_definitions(session.environment, home)
+    definitions = build_definitions(session.environment, home, session.registry)
     return Runner(definitions, session.graph, session.states, session.instance(), recorder)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 from typing import Annotated
@@ -30,6 +31,9 @@ def ui(
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore::FutureWarning"),
     }
     console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C ends it)")
+    # Started in the background of a script, a process ignores SIGINT, and with it all its children: but that is how
+    # `dagster dev` ends them when it is told to end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions"]
     os.execve(sys.executable, [*command, "-h", host, "-p", str(port)], environment)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from minemap_assets.errors import NotFoundError
 from minemap_assets.lake.manifests import PartitionRef
@@ -13,31 +13,25 @@ Keys = tuple[str, ...]
 """A partition's keys in the lake, dimensions in alphabetical order; empty for an asset without partitions."""
 
 
-class Upstream(Protocol):
-    """An asset, or a family of them, as builds name what they read."""
-
-    def holds(self, ref: PartitionRef) -> bool:
-        """True for its own partitions."""
-
-
 @dataclass(frozen=True)
 class InputContext:
-    """A partition's project, keys and existing inputs."""
+    """A partition's project, keys and existing inputs; `upstream` names the asset or family that each was read of."""
 
     project: Project
     ref: PartitionRef
     inputs: Mapping[PartitionRef, Partition]
+    upstream: Mapping[PartitionRef, object]
 
     @property
     def keys(self) -> Keys:
         """The partition's keys."""
         return self.ref.keys
 
-    def inputs_of(self, upstream: Upstream) -> dict[PartitionRef, Partition]:
+    def inputs_of(self, upstream: object) -> dict[PartitionRef, Partition]:
         """The partitions of one upstream asset or family that exist, in order."""
-        return {ref: partition for ref, partition in sorted(self.inputs.items()) if upstream.holds(ref)}
+        return {ref: self.inputs[ref] for ref in sorted(self.inputs) if self.upstream[ref] is upstream}
 
-    def input(self, upstream: Upstream) -> Partition:
+    def input(self, upstream: object) -> Partition:
         """The only partition of an upstream asset. Raises `NotFoundError` for an optional one that does not exist."""
         found = list(self.inputs_of(upstream).values())
         if len(found) != 1:

@@ -8,12 +8,12 @@ import dagster as dg
 
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.graph.automation import condition
-from minemap_assets.graph.context import Keys
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.metadata import made_metadata, static_metadata
 from minemap_assets.graph.partition_states import Made, PartitionStates
 from minemap_assets.graph.partitioning import lake_keys
 from minemap_assets.graph.statement import Asset, Room
+from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.project.project import Project, ProjectHome
 
 OWNERS = ["team:mapping"]
@@ -97,29 +97,29 @@ def _materialize(
     The partition stays in the lake when a check fails, for people to look at, but its manifest says so and it is not
     recorded as materialised: so nothing downstream starts, in this run, a later one or by automation.
     """
-    keys = lake_keys(context.partition_key if context.has_partition_key else None)
-    ref = asset.ref(keys)
+    ref = asset.ref(lake_keys(context.partition_key if context.has_partition_key else None))
     try:
         project = home.open()
-        made = _make(asset, keys, rooms, project)
+        made, facts = _make(asset, ref, rooms, project)
     except MinemapError as error:
         raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
     context.log.info("%s: %s", ref, "made" if made.now else "kept, nothing it depends on has changed")
-    for f in made.findings:
-        yield dg.AssetCheckResult(passed=f.passed, check_name=f.name, description=f.sentence, metadata=dict(f.facts))
-    facts = made_metadata(project, asset, made.manifest, made=made.now)
-    failed = [f"check {f.name} failed: {f.sentence}" for f in made.findings if not f.passed]
-    if failed:
-        project.listener.failed(ref, BadInputError("; ".join(failed)))
-        raise dg.Failure("; ".join(failed), metadata=facts)
+    for name, found in made.findings.items():
+        yield dg.AssetCheckResult(
+            passed=found.passed, check_name=name, description=found.sentence, metadata=dict(found.facts)
+        )
+    if made.failures:
+        project.listener.failed(ref, MinemapError("; ".join(made.failures)))
+        raise dg.Failure("; ".join(made.failures), metadata=facts)
     project.listener.finished(ref, made.now)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
 
 
-def _make(asset: Asset, keys: Keys, rooms: Sequence[Room], project: Project) -> Made:
-    """Make the partition; whoever listens hears of a failure of any kind, an interruption included."""
+def _make(asset: Asset, ref: PartitionRef, rooms: Sequence[Room], project: Project) -> tuple[Made, dict[str, Any]]:
+    """Make the partition and tell its facts; whoever listens hears of a failure of any kind, interruptions included."""
     try:
-        return PartitionStates(Graph(rooms, project), project).make(asset, keys)
+        made = PartitionStates(Graph(rooms, project), project).make(asset, ref.keys)
+        return made, made_metadata(project, asset, made.manifest, made=made.now)
     except BaseException as error:
-        project.listener.failed(asset.ref(keys), error)
+        project.listener.failed(ref, error)
         raise

@@ -3,13 +3,12 @@
 Manifests are read once for a project snapshot; what is made through here is read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from minemap_assets.errors import BadInputError, MinemapError, StorageError
-from minemap_assets.graph.context import BuildContext, InputContext, Keys
+from minemap_assets.graph.context import BuildContext, CheckOutcome, InputContext, Keys
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.lake import build_partition
@@ -28,22 +27,17 @@ class PartitionState(Enum):
 
 
 @dataclass(frozen=True)
-class CheckFinding:
-    """One check of a partition and how it came out."""
-
-    name: str
-    passed: bool
-    sentence: str
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Made:
-    """A partition after `make`: its manifest, whether it was made now, and what its checks found."""
+    """A partition after `make`: its manifest, whether it was made now, and what its checks found, by their names."""
 
     manifest: Manifest
     now: bool
-    findings: tuple[CheckFinding, ...]
+    findings: Mapping[str, CheckOutcome]
+
+    @property
+    def failures(self) -> list[str]:
+        """A sentence for each check that failed."""
+        return _failures(self.findings)
 
 
 class PartitionStates:
@@ -108,13 +102,14 @@ class PartitionStates:
         """
         project, ref = self.project, asset.ref(keys)
         manifests = self._inputs(asset, keys)
-        store = project.lake.store
-        inputs = {one: Partition(store, manifest) for one, manifest in manifests.items()}
-        findings: list[CheckFinding] = []
+        upstream = {one: dep.upstream for one, dep in self._graph.reads(asset, keys).items()}
+        inputs = {one: Partition(project.lake.store, manifest) for one, manifest in manifests.items()}
+        context = InputContext(project, ref, inputs, upstream)
+        findings: dict[str, CheckOutcome] = {}
 
         def examine(partition: Partition) -> list[str]:
-            findings[:] = _examine(asset, partition, InputContext(project, ref, inputs))
-            return [f"check {f.name} failed: {f.sentence}" for f in findings if not f.passed]
+            findings.update({check.name: check.evaluate(partition, context) for check in asset.checks})
+            return _failures(findings)
 
         manifest, now = build_partition(
             project.lake,
@@ -122,22 +117,18 @@ class PartitionStates:
             code_version=asset.code_version,
             config=asset.settings(project, keys),
             inputs={str(one): m.content for one, m in manifests.items()},
-            build=lambda writer: asset.build(BuildContext(project, ref, inputs, writer)),
+            build=lambda writer: asset.build(BuildContext(project, ref, inputs, upstream, writer)),
             intact=asset.intact(project, keys),
             examine=examine,
         )
         self._manifests[ref] = manifest
         if not now:
-            examine(Partition(store, manifest))
-        return Made(manifest, now, tuple(findings))
+            examine(Partition(project.lake.store, manifest))
+        return Made(manifest, now, findings)
 
 
-def _examine(asset: Asset, partition: Partition, context: InputContext) -> list[CheckFinding]:
-    found = []
-    for check in asset.checks:
-        outcome = check.evaluate(partition, context)
-        found.append(CheckFinding(check.name, outcome.passed, outcome.sentence, dict(outcome.facts)))
-    return found
+def _failures(findings: Mapping[str, CheckOutcome]) -> list[str]:
+    return [f"check {name} failed: {found.sentence}" for name, found in findings.items() if not found.passed]
 
 
 def _lacking(ref: PartitionRef, manifest: Manifest | None) -> str:

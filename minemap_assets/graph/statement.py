@@ -61,9 +61,9 @@ class Asset:
 
     `settings` gives what of the settings and other files of the project the result depends on, as JSON values, and only
     that: with the contents of what is read and `code_version` it makes the fingerprint. `automated` assets are asked
-    for by automation when inputs change; others belong to a `job`. `by_decision`: once made, it stays until somebody
-    asks for another one by name. `applies` is False where a project has nothing to make it from. `intact` is False
-    where something kept outside the lake is gone.
+    for by automation when inputs change; a `job` is what people and schedules start. `by_decision`: once made, it stays
+    until somebody asks for another one by name. `applies` is False where a project has nothing to make it from.
+    `intact` is False where something kept outside the lake is gone.
     """
 
     room: str
@@ -92,26 +92,17 @@ class Asset:
         """The partition these keys name."""
         return PartitionRef(self.room, self.name, keys)
 
-    def holds(self, ref: PartitionRef) -> bool:
-        """True for its own partitions."""
-        return (ref.room, ref.asset) == (self.room, self.name)
-
 
 @dataclass(frozen=True, eq=False)
 class AssetFamily:
-    """Assets of one kind, as many as the project names. `member` states one; `others` are the room's other assets."""
+    """Assets of one kind, as many as the project names. `member` states one of them."""
 
     room: str
     names: Callable[[Project], tuple[str, ...]]
     member: Callable[[str], Asset]
-    others: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.room}/*"
-
-    def holds(self, ref: PartitionRef) -> bool:
-        """True for partitions of its members."""
-        return ref.room == self.room and ref.asset not in self.others
 
 
 @dataclass(frozen=True)

@@ -68,11 +68,6 @@ def _polygon_set(name: str) -> Asset:
     )
 
 
-POLYGON_SETS = AssetFamily(
-    room="reference",
-    names=polygon_sets,
-    member=_polygon_set,
-    others=frozenset({COUNTRY_BOUNDARIES.name, VALIDATION_POINTS.name}),
-)
+POLYGON_SETS = AssetFamily(room="reference", names=polygon_sets, member=_polygon_set)
 
 ROOM = Room("reference", (POLYGON_SETS, COUNTRY_BOUNDARIES, VALIDATION_POINTS))

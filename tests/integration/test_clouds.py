@@ -166,7 +166,7 @@ def checked(lake: Lake, partition: Partition) -> CheckOutcome:
     """The partition's check, under the default settings."""
     (check,) = COVERAGE_CHECKS
     project = ProjectHome(lake, Registry().parts()).open()
-    return check.evaluate(partition, InputContext(project, REF, {}))
+    return check.evaluate(partition, InputContext(project, REF, {}, {}))
 
 
 @pytest.fixture
