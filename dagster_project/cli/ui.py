@@ -4,38 +4,103 @@ import errno
 import os
 import signal
 import socket
-import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
 from dagster import DagsterInstance
 
-from dagster_project.cli.context import Session, console, open_session
+from dagster_project.cli.context import Session, console, note, open_session
 from dagster_project.instance import restore
-from minemap_assets.errors import BadInputError
+from dagster_project.ui_guard import parse_authority, parse_host_option
+from minemap_assets.errors import BadInputError, MinemapError
 
 
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that the UI is reached by, such as maps.example.org; repeatable."),
+    ] = None,
 ) -> None:
     """Serve the Dagster UI with every partition of this project."""
+    for name in allow_host or ():
+        parse_host_option(name)
     session = open_session()
     _check_address(host, port)
     instance = session.instance()
     _restore_all(session, instance)
-    environment = os.environ | {
+    os.environ |= {
         "DAGSTER_HOME": str(session.environment.dagster_home),
         "MINEMAP_HOME": session.project.lake.store.root,
         "MINEMAP_STATE": str(session.project.lake.state),
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore::FutureWarning"),
     }
-    console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C ends it)")
-    # Started in the background of a script, a process ignores SIGINT, and with it all its children: but that is how
-    # `dagster dev` ends them when it is told to end.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions"]
-    os.execve(sys.executable, [*command, "-h", host, "-p", str(port)], environment)
+    shown = f"[{host}]" if ":" in host else host
+    served = parse_authority(shown)
+    if served is None or not served.loopback:
+        note(
+            f"the UI has no accounts, and {host} may be reached from other machines: put a proxy with authentication "
+            "before it, as docs/serving.md shows, and name what it is reached by with --allow-host"
+        )
+    console.print(f"Dagster UI on http://{shown}:{port} (Ctrl-C ends it)", markup=False)
+    _serve(instance, host, port, [*session.environment.allow_hosts, *(allow_host or ())])
+
+
+def _serve(instance: DagsterInstance, host: str, port: int, allowed: list[str]) -> None:
+    """Serve until a signal comes, and end everything that was started. Raises `MinemapError` where the daemon ends."""
+    from dagster_project.ui_services import services
+    from dagster_project.webserver import guarded_server
+
+    try:
+        with (
+            _signals(),
+            services() as running,
+            guarded_server(instance, running.workspace, host, port, allowed) as server,
+        ):
+
+            def end_with_daemon() -> None:
+                running.daemon.wait()
+                server.should_exit = True
+
+            threading.Thread(target=end_with_daemon, daemon=True).start()
+            server.run()
+            code = running.daemon.poll()
+    except KeyboardInterrupt:
+        return
+    raise MinemapError(
+        f"the Dagster daemon ended with code {code}, so that nothing would start by itself; start the UI again"
+    )
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Within, the first SIGINT, SIGTERM or closed terminal interrupts, and no other disturbs the end.
+
+    Started in the background of a script, a process ignores SIGINT, and all its children would; with `nohup` it is not
+    to end with its terminal, which is kept.
+    """
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, lambda _, __: None)
+        raise KeyboardInterrupt
+
+    def terminate(_: int, __: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, terminate)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_address(host: str, port: int) -> None:

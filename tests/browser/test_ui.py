@@ -1,84 +1,13 @@
 """The Dagster UI in a real browser, on the instance of a finished run of the `tiny` world."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
-
-from tiny import Chain
+from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 30_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(120):
-        if process.poll() is not None:
-            raise AssertionError(f"the server ended with {process.returncode}")
-        try:
-            httpx.get(f"{url}/server_info", timeout=2.0).raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.5)
-    raise AssertionError("the server did not answer within a minute")
-
-
-@pytest.fixture(scope="module")
-def address(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("ui") / "copy"
-    finished.copied(folder)
-    environment = os.environ | {"MINEMAP_HOME": str(folder / "lake"), "MINEMAP_STATE": str(folder / "state")}
-    minemap = [sys.executable, "-m", "dagster_project.cli.main"]
-    port = free_port()
-    with (folder / "ui.log").open("wb") as log:
-        command = [*minemap, "ui", "--port", str(port)]
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            wait_for(f"http://127.0.0.1:{port}", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(server.pid, signal.SIGINT)
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait(10)
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    if CHROMIUM is None:
-        pytest.fail("no Chromium on this machine: install the package chromium to run the browser tests")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser.new_page(viewport={"width": 1600, "height": 1000})
-        browser.close()
 
 
 def test_every_partition_of_the_run_is_there(page: Page, address: str) -> None:
