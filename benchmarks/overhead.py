@@ -13,12 +13,14 @@ from pathlib import Path
 
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
+from dagster_project.first_promotion import promote_first
 from dagster_project.instance import open_instance, sync_regions
 from dagster_project.registry import ROOMS, home_of
 from dagster_project.runner import Recorder, Runner
 from minemap_assets.graph.graph import Graph, Scope, Step
 from minemap_assets.graph.partition_states import PartitionStates
 from minemap_assets.project.project import Project, ProjectHome
+from minemap_assets.segmentation.assets import PROMOTED_MODEL
 from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.demo import prepare
 from minemap_assets.simulation.world import World
@@ -53,6 +55,8 @@ def _plain(folder: Path, world: World) -> tuple[float, int]:
     start, count = time.perf_counter(), 0
     for step in trial.steps:
         for asset in step.assets:
+            if asset is PROMOTED_MODEL:
+                promote_first(trial.project, trial.graph.assets)
             states.make(asset, step.keys)
             count += 1
     return time.perf_counter() - start, count

@@ -32,5 +32,5 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `dagster dev` and the daemon load."""
+    """What the code server loads."""
     return build_definitions()

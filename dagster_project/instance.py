@@ -12,9 +12,8 @@ from dagster import DagsterInstance
 
 from dagster_project.run_locks import close_orphans
 from minemap_assets.errors import BadInputError
-from minemap_assets.graph.dagster_assets import asset_key
+from minemap_assets.graph.dagster_assets import asset_key, materialization
 from minemap_assets.graph.graph import Graph
-from minemap_assets.graph.metadata import made_metadata
 from minemap_assets.graph.partition_states import PartitionStates
 from minemap_assets.graph.partitioning import REGION, partition_key
 from minemap_assets.lake.disk_errors import storage_errors
@@ -87,13 +86,7 @@ def restore(instance: DagsterInstance, graph: Graph, states: PartitionStates, re
             known[key] = _recorded(instance, key)
         if wanted in known[key]:
             continue
-        event = dg.AssetMaterialization(
-            key,
-            partition=wanted,
-            metadata=made_metadata(states.project, asset, manifest, made=False),
-            tags={"dagster/data_version": manifest.content},
-            description="Restored from the lake's manifest",
-        )
+        event = materialization(states.project, asset, manifest, "Restored from the lake's manifest")
         instance.report_runless_asset_event(event)
         known[key].add(wanted)
         count += 1

@@ -67,4 +67,5 @@ class Registry:
 def home_of(environment: Environment, registry: Registry | None = None) -> ProjectHome:
     """The project that the environment names."""
     parts = (registry or Registry()).parts()
-    return ProjectHome.at(environment.home, environment.state, parts, environment.sample)
+    cache_bytes = int(environment.cache_gb * 1e9)
+    return ProjectHome.at(environment.home, environment.state, parts, environment.sample, cache_bytes)

@@ -4,8 +4,6 @@ A process that runs partitions holds a lock file, which the system gives back ho
 the file's path as a tag.
 """
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +11,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterInstance
 
-from minemap_assets.lake.locks import LOCK, hold, is_held
-from minemap_assets.lake.workspaces import clear
+from minemap_assets.lake.workspaces import clear, is_held, taken, unique_name
 
 PROCESS = "minemap/process"
 """Tag of a run: the lock file that its process holds."""
@@ -38,8 +35,7 @@ def running(instance: DagsterInstance) -> Iterator[dict[str, str]]:
     """Tags for the runs of this process, which count as alive until the end of the context."""
     folder = _folder(instance)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / f"{os.getpid()}-{secrets.token_hex(4)}{LOCK}"
-    with hold(lock):
+    with taken(folder, unique_name()) as lock:
         yield {PROCESS: str(lock)}
 
 

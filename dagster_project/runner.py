@@ -9,6 +9,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from dagster_project.instance import restore
+from dagster_project.pools import pool_turn
 from dagster_project.run_locks import running
 from minemap_assets.errors import MinemapError, StorageError
 from minemap_assets.graph.dagster_assets import asset_key
@@ -17,7 +18,8 @@ from minemap_assets.graph.partition_states import PartitionState, PartitionState
 from minemap_assets.graph.partitioning import partition_key
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.disk_errors import storage_errors
-from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.manifests import DamagedError, PartitionRef
+from minemap_assets.lake.store import Patience
 from minemap_assets.project.listener import Listener
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -60,14 +62,22 @@ class Report:
 Progress = Callable[[PartitionRef, int, int], None]
 """Called with a partition, its items that are done, and all of them."""
 
+Notice = Callable[[str], None]
+"""Called with a sentence that a person should read, though the run goes on."""
+
 
 class Recorder(Listener):
-    """Remembers how the partitions of a step came out, with the errors themselves, and passes progress on."""
+    """Remembers how the partitions of a step came out, with the errors themselves, and passes on what happens."""
 
-    def __init__(self, progress: Progress = lambda _, __, ___: None) -> None:
+    def __init__(self, progress: Progress = lambda _, __, ___: None, notice: Notice = lambda _: None) -> None:
         self._progress = progress
+        self._notice = notice
         self.made: dict[PartitionRef, bool] = {}
         self.errors: dict[PartitionRef, BaseException] = {}
+
+    def tells(self, progress: Progress, notice: Notice) -> None:
+        """Pass on to others from now on."""
+        self._progress, self._notice = progress, notice
 
     def clear(self) -> None:
         """Forget everything, before the next step."""
@@ -77,6 +87,10 @@ class Recorder(Listener):
     def progress(self, ref: PartitionRef, done: int, total: int) -> None:
         """Pass it on."""
         self._progress(ref, done, total)
+
+    def noticed(self, sentence: str) -> None:
+        """Pass it on."""
+        self._notice(sentence)
 
     def finished(self, ref: PartitionRef, made: bool) -> None:
         """Remember it."""
@@ -110,27 +124,24 @@ class Runner:
         self,
         steps: Sequence[Step],
         *,
-        asked: frozenset[Asset] = frozenset(),
         told: Callable[[Step, Sequence[Result]], None] | None = None,
     ) -> Report:
         """Make what is not current. A failed partition holds up only what needs it.
 
-        An asset that stays by decision is made again only where it is among those `asked` for. Raises
-        `KeyboardInterrupt` where it was interrupted, and `StorageError` where nothing more can be stored.
+        Raises `KeyboardInterrupt` where it was interrupted, and `StorageError` where nothing more can be stored.
         """
         report = Report()
         home = Path(self._instance.root_directory)
         with storage_errors(home, "MINEMAP_STATE"), running(self._instance) as self._tags:
             for step in steps:
-                results = self._step(step, asked)
+                results = self._step(step)
                 report.results.extend(results)
                 if told is not None:
                     told(step, results)
         return report
 
-    def _step(self, step: Step, asked: frozenset[Asset]) -> list[Result]:
-        kept = self._kept(step, asked)
-        restore(self._instance, self._graph, self._states, [a.ref(step.keys) for a in kept])
+    def _step(self, step: Step) -> list[Result]:
+        kept = self._recorded(step)
         results = [Result(a.ref(step.keys), State.KEPT) for a in kept]
         wanted = [a for a in step.assets if a not in kept]
         held = next((reason for a in wanted if (reason := self._held_up(a, step))), "")
@@ -140,13 +151,23 @@ class Runner:
             return results + [Result(a.ref(step.keys), State.BLOCKED, held) for a in wanted]
         return results + (self._execute(wanted, step) if wanted else [])
 
-    def _kept(self, step: Step, asked: frozenset[Asset]) -> list[Asset]:
+    def _recorded(self, step: Step) -> list[Asset]:
+        """Assets that are kept, once the instance knows of them; telling their facts may show that one is damaged."""
+        while True:
+            kept = self._kept(step)
+            try:
+                restore(self._instance, self._graph, self._states, [a.ref(step.keys) for a in kept])
+            except DamagedError as damage:
+                self._states.set_aside(damage)
+            else:
+                return kept
+
+    def _kept(self, step: Step) -> list[Asset]:
         """Assets whose partition is current and stays so: none of their inputs is made anew in the same step."""
         kept: list[Asset] = []
         redone: set[PartitionRef] = set()
         for asset in step.assets:
-            decided = asset.by_decision and asset not in asked and self._states.manifest(asset.ref(step.keys))
-            if decided or (
+            if (
                 not redone & set(self._graph.reads(asset, step.keys))
                 and self._states.state(asset, step.keys) is PartitionState.CURRENT
             ):
@@ -168,14 +189,15 @@ class Runner:
             raise RuntimeError(f"no job holds {keys}")
         self._recorder.clear()
         try:
-            outcome = job.execute_in_process(
-                run_config=QUIET,
-                instance=self._instance,
-                asset_selection=keys,
-                partition_key=partition_key(step.keys),
-                raise_on_error=False,
-                tags={"minemap/step": step.title, **self._tags},
-            )
+            with pool_turn(self._instance, {a.pool for a in wanted if a.pool is not None}, self._patience(step)):
+                outcome = job.execute_in_process(
+                    run_config=QUIET,
+                    instance=self._instance,
+                    asset_selection=keys,
+                    partition_key=partition_key(step.keys),
+                    raise_on_error=False,
+                    tags={"minemap/step": step.title, **self._tags},
+                )
         except dg.DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
         self._states.forget(step.refs)
@@ -184,6 +206,10 @@ class Runner:
             # outside of the assets' own code; taken for held up, it would pass unseen
             raise RuntimeError(f"Dagster ended the run of {step.title} before any asset could say why")
         return [self._result(asset.ref(step.keys)) for asset in wanted]
+
+    def _patience(self, step: Step) -> Patience:
+        minutes = self._states.project.settings.general.wait_minutes
+        return Patience(minutes * 60, lambda who: self._recorder.noticed(f"{step.title} waits for {who}"))
 
     def _raise_if_over(self) -> None:
         """Dagster takes Ctrl-C and a full disk for the failure of one step; here they end the whole command."""

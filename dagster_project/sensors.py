@@ -14,11 +14,10 @@ from minemap_assets.graph.partitioning import REGION, REGION_KEYS
 from minemap_assets.imagery.arrivals import (
     Channel,
     PollResult,
+    change_arrivals,
     merge_polls,
     poll_sources,
-    read_arrivals,
     season_name,
-    write_arrivals,
 )
 from minemap_assets.imagery.assets import COMPOSITES, IMAGERY_UPDATE
 from minemap_assets.imagery.rules import product_of, season_of, season_rule
@@ -52,7 +51,7 @@ def new_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[Proj
     known = set(context.instance.get_dynamic_partitions(REGION))
     regions = {slug: region for slug, region in project.active_regions().items() if slug in known}
     complete = sorted({(channel, year) for channel, _, year in ended_seasons(project, regions, found, today)})
-    write_arrivals(project.lake.store, read_arrivals(project.lake.store).with_poll(found, complete))
+    change_arrivals(project.lake.store, lambda known: known.with_poll(found, complete))
     requests = [
         imagery_request(slug, year, f"{channel.source}-{found.revisions[channel][year]}")
         for channel, slug, year in ended_seasons(project, regions, found, today)

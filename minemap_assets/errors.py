@@ -13,6 +13,14 @@ class RetryableError(MinemapError):
     """The same request may succeed later (time-outs, dropped connections, overload)."""
 
 
+class ConflictError(RetryableError):
+    """Somebody else wrote the same thing meanwhile, and theirs stays."""
+
+
+class BusyError(RetryableError):
+    """Somebody else still holds what is needed, and it was waited for long enough."""
+
+
 class AuthenticationError(MinemapError):
     """Credentials are missing, wrong or expired."""
 

@@ -17,6 +17,7 @@ KINDS: Mapping[str, str] = {
     "dict": "a table",
     "model": "a table",
     "path": "a path",
+    "finite": "a finite number",
 }
 """What a value has to be, by the first word of pydantic's error type."""
 
@@ -28,13 +29,15 @@ LIMITS: Mapping[str, tuple[str, str]] = {
 }
 
 _SHOWN = 60
+_LONGEST = 400
+_LARGE = 1_000_000
 _LISTED = 12
 _SIMILAR = 0.6
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """` (did you mean 'x'?)` for the most similar known word; empty where none is similar."""
-    found = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=_SIMILAR)
+    found = get_close_matches(word[:_SHOWN].lower(), {k.lower(): k for k in known}, n=1, cutoff=_SIMILAR)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
@@ -56,15 +59,15 @@ def _sentence(fault: Any, faults: Sequence[Any], model: type[BaseModel]) -> str:
         known = sorted(_names(model, loc[:-1]))
         meant = suggestion(str(loc[-1]), known)
         listed = "" if meant and len(known) > _LISTED else f"; it has {', '.join(known)}"
-        return f"{_table(loc[:-1])} has no setting {str(loc[-1])!r}{meant}{listed}"
+        return f"{_table(loc[:-1])} has no setting {shown(str(loc[-1]))}{meant}{listed}"
     if kind == "missing":
         if isinstance(loc[-1], int):
             return f"{_place(loc[:-1])} has only {loc[-1]} of the values it needs; add the others"
         return f"{_table(loc[:-1])} lacks {str(loc[-1])!r}; add it"
     if kind in ("value_error", "assertion_error"):
-        return f"{place}: {str(fault['msg']).removeprefix('Value error, ')}"
+        return f"{place}: {_in_one_line(str(fault['msg']).removeprefix('Value error, '))}"
     allowed = " or ".join(dict.fromkeys(_allowed(f) for f in faults if _same_value(f, fault)))
-    return f"{place} is {_shown(fault['input'])}; it has to be {allowed}"
+    return f"{place} is {shown(fault['input'])}; it has to be {allowed}"
 
 
 def _whole(fault: Any) -> tuple[Any, ...]:
@@ -83,7 +86,8 @@ def _allowed(fault: Any) -> str:
     kind, context = str(fault["type"]), fault.get("ctx") or {}
     if kind in LIMITS:
         name, words = LIMITS[kind]
-        return f"{words} {context[name]:g}"
+        limit = context[name]
+        return f"{words} {limit:,}" if isinstance(limit, int) and abs(limit) >= _LARGE else f"{words} {limit:g}"
     if kind in ("literal_error", "enum"):
         return str(context["expected"])
     if kind == "too_long":
@@ -93,9 +97,18 @@ def _allowed(fault: Any) -> str:
     return KINDS.get(kind.split("_", maxsplit=1)[0], str(fault["msg"]).removeprefix("Input should be "))
 
 
-def _shown(value: Any) -> str:
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+def shown(value: Any) -> str:
+    """A value in one line that is short, whatever it is."""
+    try:
+        text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    except (ValueError, RecursionError):
+        text = "a number with too many digits" if isinstance(value, int) else "a value that is nested too deep"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _in_one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def _table(loc: tuple[Any, ...]) -> str:
@@ -109,7 +122,8 @@ def _place(loc: tuple[Any, ...]) -> str:
         if isinstance(part, int):
             text += f" entry {part + 1}"
         elif not part.startswith(("literal[", "function-")) and part not in ("float", "int", "str"):
-            text += f".{part}" if text else part
+            name = part if part.isprintable() and len(part) <= _SHOWN else shown(part)
+            text += f".{name}" if text else name
     return text
 
 

@@ -8,7 +8,7 @@ import shapely
 
 from dagster_project.registry import Registry
 from minemap_assets.graph.graph import Graph, Scope
-from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, write_arrivals
+from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, change_arrivals
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.imagery.files.images import Asset, Image, write_features
 from minemap_assets.imagery.sources.archive.catalogue import add_archive
@@ -97,7 +97,7 @@ def _write_inputs(store: Store, slugs: tuple[str, ...]) -> None:
     store.write_bytes(PROMOTED_SITES_PATH, b'{"type": "FeatureCollection", "features": []}')
     add_archive(store, "own", "images", write_features([_image(number) for number in range(IMAGES)]))
     seen = {Channel("planet-nicfi", "planet-basemaps", "6-11").key: {2019: Arrival(revision="2", corrections=1)}}
-    write_arrivals(store, Arrivals(channels=seen))
+    change_arrivals(store, lambda _: Arrivals(channels=seen))
 
 
 def _image(number: int) -> Image:

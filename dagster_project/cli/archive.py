@@ -126,7 +126,7 @@ def remove(
 def _complain_of(report: "FolderReport", root: str) -> None:
     """Name what was left out, and images whose clouds nothing tells. Raises `BadInputError` without any image."""
     for refusal in report.refused:
-        complain(f"{refusal.path}: {refusal.reason}", word="left out ", colour="yellow")
+        complain(f"{_printable(refusal.path)}: {refusal.reason}", word="left out ", colour="yellow")
     if not report.images:
         raise BadInputError(f"{root} holds no image that can be used; the reason for every file stands above")
     unmasked = sum(not image.clouds for image in report.images)
@@ -135,6 +135,11 @@ def _complain_of(report: "FolderReport", root: str) -> None:
             f"{counted(unmasked, 'image')} without a cloud mask, so that clouds count as ground; masks are found "
             "beside the images by their names (SCL, UDM, UDM2, CLM) or by --clouds"
         )
+
+
+def _printable(path: str) -> str:
+    """A path in one line that any terminal can show."""
+    return path if path.isprintable() else path.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def _place(root: str) -> str:
@@ -158,7 +163,7 @@ def _check_no_secret(address: str) -> None:
 def _name_of(place: str) -> str:
     """The folder's name, in the letters that an archive's name may have."""
     last = place.rstrip("/").rpartition("/")[2].lower()
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in last).strip("-")[:60]
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in last).strip("-")[:60].strip("-")
 
 
 def _masked(images: "Collection[Image]") -> str:

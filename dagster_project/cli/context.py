@@ -60,6 +60,12 @@ class Session:
         """The same project after its inputs were written."""
         return Session(self.environment, self.registry, self.home)
 
+    def pinned(self, project: Project) -> "Session":
+        """The same graph, with everybody at work for it seeing one snapshot of its project."""
+        session = Session(self.environment, self.registry, self.home.pinned(project))
+        session.graph = self.graph
+        return session
+
     def instance(self) -> DagsterInstance:
         """The Dagster instance of this machine, with a partition for every region."""
         from dagster_project.instance import open_instance, sync_regions

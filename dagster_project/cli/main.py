@@ -19,19 +19,23 @@ from dagster_project.cli.demo import demo
 from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
+from dagster_project.cli.inputs import inputs_app
 from dagster_project.cli.plan import plan
+from dagster_project.cli.promote import promote
+from dagster_project.cli.prune import prune
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
-from dagster_project.cli.run import promote, run
+from dagster_project.cli.run import run
 from dagster_project.cli.sites import sites_app
 from dagster_project.cli.sources import sources
 from dagster_project.cli.status import status
 from dagster_project.cli.ui import ui
+from dagster_project.cli.verify import verify
 from minemap_assets.errors import BadInputError, MinemapError
 
 NAME = "minemap"
 
-BEGIN, MAKE, LOOK, INPUTS = "Begin", "Make maps", "Look", "What a project works with"
+BEGIN, MAKE, LOOK, KEEP, INPUTS = "Begin", "Make maps", "Look", "Keep the lake whole", "What a project works with"
 """Headings of the help, in which the commands stand."""
 
 app = typer.Typer(
@@ -44,12 +48,15 @@ app.command(rich_help_panel=BEGIN)(init)
 app.command(rich_help_panel=BEGIN)(demo)
 app.command(rich_help_panel=MAKE)(run)
 app.command(rich_help_panel=MAKE)(promote)
+app.command(rich_help_panel=KEEP)(verify)
+app.command(rich_help_panel=KEEP)(prune)
 app.add_typer(regions_app, name="regions", rich_help_panel=INPUTS)
 reference_app.command()(fetch)
 app.add_typer(reference_app, name="reference", rich_help_panel=INPUTS)
 app.add_typer(archive_app, name="archive", rich_help_panel=INPUTS)
 app.add_typer(sites_app, name="sites", rich_help_panel=INPUTS)
 app.add_typer(imagery_app, name="imagery", rich_help_panel=INPUTS)
+app.add_typer(inputs_app, name="inputs", rich_help_panel=INPUTS)
 app.command(rich_help_panel=LOOK)(sources)
 app.command(rich_help_panel=LOOK)(plan)
 app.command(rich_help_panel=LOOK)(status)

@@ -1,7 +1,7 @@
 """`minemap regions`: the areas a project maps."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from dagster_project.cli.advice import say_next_steps
-from dagster_project.cli.context import Session, console, open_session
+from dagster_project.cli.context import console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import product as known_product
+from minemap_assets.lake.inputs import Inputs
 from minemap_assets.project.region_changes import (
     RegionChange,
     add_pieces,
@@ -21,7 +22,7 @@ from minemap_assets.project.region_changes import (
     restore_region,
     retire_region,
 )
-from minemap_assets.project.regions import REGIONS_PATH, region_from_file, write_regions
+from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions, region_from_file, write_regions
 
 regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
 
@@ -43,6 +44,9 @@ Replace = Annotated[
 ]
 
 Split = Annotated[bool, typer.Option("--split", help="Cut a region that is too large into several.")]
+
+Regions = Mapping[str, Region]
+"""By their slugs."""
 
 PROJECT_RULE = "default"
 """What a season or product is set to, to go back to the project's."""
@@ -89,26 +93,24 @@ def add(
     split: Split = False,
 ) -> None:
     """Add a region, or edit one with --replace: what is not given stays, `--season default` is the project's again."""
-    session = open_session()
-    known = session.project.regions
-    before = known.get(slug) if replace_known else None
-    region = region_from_file(
-        file,
-        slug,
-        title=title or (before.title if before else None),
-        season=before.season if before and season is None else parse_season(season),
-        products=before.products if before and not product else parse_periods(product or ()),
-        reference_year=before.reference_year if before and reference_year is None else reference_year,
-        layer=layer,
-        crs=crs,
-    )
-    if replace_known:
-        change = replace_region(known, region)
-    elif split:
-        change = add_pieces(known, region)
-    else:
-        change = add_region(known, region)
-    _save(session, change)
+
+    def change(known: Regions) -> RegionChange:
+        before = known.get(slug) if replace_known else None
+        region = region_from_file(
+            file,
+            slug,
+            title=title or (before.title if before else None),
+            season=before.season if before and season is None else parse_season(season),
+            products=before.products if before and not product else parse_periods(product or ()),
+            reference_year=before.reference_year if before and reference_year is None else reference_year,
+            layer=layer,
+            crs=crs,
+        )
+        if replace_known:
+            return replace_region(known, region)
+        return add_pieces(known, region) if split else add_region(known, region)
+
+    _save(change)
 
 
 @regions_app.command("list")
@@ -142,28 +144,36 @@ def check(file: File, layer: Layer = None, crs: Crs = None) -> None:
 @regions_app.command()
 def retire(slug: Slug) -> None:
     """Leave a region out of everything from now on; what was made stays."""
-    session = open_session()
-    _save(session, retire_region(session.project.regions, slug))
+    _save(lambda known: retire_region(known, slug))
 
 
 @regions_app.command()
 def restore(slug: Slug) -> None:
     """Bring a retired region back."""
-    session = open_session()
-    _save(session, restore_region(session.project.regions, slug))
+    _save(lambda known: restore_region(known, slug))
 
 
 @regions_app.command()
 def rename(slug: Slug, new_slug: Slug) -> None:
     """Give a region another name."""
+    _save(lambda known: rename_region(known, slug, new_slug))
+
+
+def _save(change: Callable[[Regions], RegionChange]) -> None:
+    """Change the list of regions as it is at this moment, and say what follows."""
     session = open_session()
-    _save(session, rename_region(session.project.regions, slug, new_slug))
+    inputs, said = Inputs(session.project.lake.store), [""]
 
+    def edit(data: bytes | None) -> bytes | None:
+        with inputs.reading(REGIONS_PATH, data):
+            known = {} if data is None else read_regions(data)
+        changed = change(known)
+        said[0] = changed.sentence
+        return data if changed.regions == known else write_regions(changed.regions.values())
 
-def _save(session: Session, change: RegionChange) -> None:
-    session.project.lake.store.write_bytes(REGIONS_PATH, write_regions(list(change.regions.values())))
+    inputs.change(REGIONS_PATH, edit)
     session.reopened().instance()
-    console.print(f"{change.sentence}.", soft_wrap=True)
+    console.print(f"{said[0]}.", soft_wrap=True)
 
 
 def _period_text(period: dict[str, object]) -> str:

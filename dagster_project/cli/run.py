@@ -1,8 +1,9 @@
-"""`minemap run` and `minemap promote`: make what a scope asks for, with progress."""
+"""`minemap run`: make what a scope asks for, with progress."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,15 +15,15 @@ from dagster_project.cli.advice import check_pilot, site_notes
 from dagster_project.cli.context import Session, complain, console, errors, note, open_session
 from dagster_project.cli.interrupts import interruptible
 from dagster_project.definitions import build_definitions
+from dagster_project.first_promotion import adopt_promotion, promote_first
 from dagster_project.runner import Progress, Recorder, Report, Result, Runner, State
-from minemap_assets.errors import BadInputError, StorageError
+from minemap_assets.errors import StorageError
 from minemap_assets.graph.graph import Scope, Step
-from minemap_assets.graph.statement import Asset
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.net.usage import run_usage
 from minemap_assets.planning.spending import hold_steps_to_budget
-from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
+from minemap_assets.segmentation.assets import SEGMENTATION_MODEL
 from minemap_assets.sites.assets import SITES
 
 Select = Annotated[
@@ -40,31 +41,33 @@ Years = Annotated[
 Sample = Annotated[int | None, typer.Option(min=1, help="A pilot: only so many sites of each region.")]
 
 
-def run(select: Select = None, regions: Regions = None, years: Years = None, sample: Sample = None) -> int:
+Losses = Annotated[
+    bool,
+    typer.Option(
+        "--accept-losses", help="Go on where a partition loses more of its rasters than `most_dropped` allows."
+    ),
+]
+
+
+def run(
+    select: Select = None, regions: Regions = None, years: Years = None, sample: Sample = None, losses: Losses = False
+) -> int:
     """Make everything a selection needs, for some regions and years; what is current is kept."""
     session = open_session(sample)
     scope = session.scope(select, regions, years)
     if sample is not None:
         check_pilot(session, scope.regions)
-    report = execute(session, scope)
-    for sentence in site_notes(session, scope.regions):
+    report = execute(session, scope, accepts_losses=losses)
+    for sentence in site_notes(session.reopened(), scope.regions):
         note(sentence)
     return summarise(report)
 
 
-def promote() -> int:
-    """Put the newest trained model in use; masks are made with it from the next run on."""
-    session = open_session()
-    if session.states.manifest(SEGMENTATION_MODEL.ref()) is None:
-        raise BadInputError(
-            "there is no trained model to put in use; train one with `minemap run --select +segmentation_model`"
-        )
-    asked = frozenset({PROMOTED_MODEL})
-    return summarise(execute(session, Scope(asked, (), ()), asked=asked))
-
-
-def execute(session: Session, scope: Scope, *, asked: frozenset[Asset] = frozenset()) -> Report:
+def execute(session: Session, scope: Scope, *, accepts_losses: bool = False) -> Report:
     """Run a scope and show how it goes; where it stops before its end, say what is done and what is left."""
+    recorder = Recorder()
+    session = session.pinned(replace(session.project.told(recorder), accepts_losses=accepts_losses))
+    session.project.record_inputs()
     steps = session.graph.steps(scope)
     hold_steps_to_budget(session.project, steps, session.states)
     planned = [ref for step in steps for ref in step.refs]
@@ -76,29 +79,31 @@ def execute(session: Session, scope: Scope, *, asked: frozenset[Asset] = frozens
         errors.print(f"\n{_left(planned, report)}", soft_wrap=True)
 
     with _display(len(planned)) as (tell, item), interruptible(last_words) as interruption:
-        runner = _runner(session, item)
+        recorder.tells(item, note)
+        adopt_promotion(session.project, scope.assets)
+        runner = _runner(session, recorder)
 
         def told(step: Step, results: Sequence[Result]) -> None:
             report.results.extend(results)
             tell(step, results)
             interruption.check()
+            if SEGMENTATION_MODEL in step.assets and (sentence := promote_first(session.project, scope.assets)):
+                note(sentence)
             if step == last_sites:  # only now the sites of all regions are known
                 hold_steps_to_budget(session.project, steps, session.states)
 
         try:
             with run_usage(session.project.section(ImageryConfig).budget):
-                runner.run(steps, asked=asked, told=told)
+                runner.run(steps, told=told)
         except (KeyboardInterrupt, StorageError):
             last_words()
             raise
     return report
 
 
-def _runner(session: Session, item: Progress) -> Runner:
+def _runner(session: Session, recorder: Recorder) -> Runner:
     """A runner whose definitions see the session's own snapshot, and tell of their progress."""
-    recorder = Recorder(item)
-    home = session.home.pinned(session.project.told(recorder))
-    definitions = build_definitions(session.environment, home, session.registry)
+    definitions = build_definitions(session.environment, session.home, session.registry)
     return Runner(definitions, session.graph, session.states, session.instance(), recorder)
 
 

@@ -18,7 +18,7 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.manifests import Missing, Outcome
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.sites.windows import Site, iter_sites
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from minemap_assets.project.settings import StrictModel
+from minemap_assets.project.settings import LARGEST_SEED, StrictModel
 
 
 class ChipsConfig(StrictModel):
@@ -10,12 +10,12 @@ class ChipsConfig(StrictModel):
     (a product without a near-infrared band works when `nir` is left out). Shares are of split groups.
     """
 
-    size: int = Field(512, ge=32)
-    overlap: int = Field(64, ge=0)
+    size: int = Field(512, ge=32, le=4096)
+    overlap: int = Field(64, ge=0, le=2048)
     bands: tuple[str, ...] = ("blue", "green", "red", "nir")
     validation_share: float = Field(0.15, ge=0.0, le=0.5)
     test_share: float = Field(0.15, ge=0.0, le=0.4)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _consistent(self) -> "ChipsConfig":

@@ -4,16 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import BadInputError
-
-if TYPE_CHECKING:
-    pass
+from minemap_assets.geo.raster_files import alone, open_raster
 
 TAG_NAMESPACE = "MINEMAP"
 
@@ -82,17 +80,17 @@ def write_cog(
 
 def read_raster(path: Path) -> Raster:
     """Read a file that `write_cog` wrote. Raises `BadInputError` where it is not a whole raster."""
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(path) as source:
+        with alone(), open_raster(str(path.absolute())) as source:
             pixels = source.read()
             facts = json.loads(source.tags(ns=TAG_NAMESPACE).get("facts", "{}"))
             grid = GeoBox(pixels.shape[1:], source.transform, str(source.crs))
             return Raster(grid, pixels, tuple(d or "" for d in source.descriptions), facts)
-    except RasterioError as error:
-        raise BadInputError(f"{path} cannot be read as a raster ({error}); fetch or make it again") from error
+    except (RasterioError, ValueError, RecursionError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadInputError(f"{path} cannot be read as a raster ({reason}); fetch or make it again") from error
 
 
 def quicklook(

@@ -1,9 +1,11 @@
-"""Vector files as people hand them over: any format GDAL or GeoParquet knows, brought to EPSG:4326 and checked."""
+"""Vector files as people hand them over: the usual formats, brought to EPSG:4326 and checked."""
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -16,24 +18,15 @@ from pyproj.exceptions import CRSError, ProjError
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, repair
+from minemap_assets.geo.vector_formats import FOLDER, READABLE, gdal_address
 
 _UNREADABLE = (
-    DataLayerError,
-    DataSourceError,
-    FeatureError,
-    FieldError,
-    GeometryError,
-    CRSError,
-    shapely.GEOSException,
-    UnicodeError,
-    ValueError,
-    OSError,
+    *(DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError, CRSError),
+    *(shapely.GEOSException, zipfile.BadZipFile, zlib.error, struct.error),
+    *(UnicodeError, ValueError, OSError, RuntimeError, LookupError, TypeError, ArithmeticError, MemoryError),
 )
 _PARQUET = (".parquet", ".geoparquet")
-_FOLDERS = (".gdb",)
-"""Formats that are folders."""
-
-_INSIDE_ZIP = (".shp", ".gpkg", ".geojson", ".fgb", ".gml", ".kml")
+_ARCHIVES = (".zip", ".kmz")
 _LONGITUDE = ("longitude", "lon", "lng", "x")
 _LATITUDE = ("latitude", "lat", "y")
 _ROUNDING_DEGREES = 1e-6
@@ -46,19 +39,16 @@ def read_vector(
 
     `crs` says what the coordinates are in where the file does not, or says it wrongly. A file of several layers needs
     `layer`, unless exactly one of its layers is among `known_layers`. Text tables (.csv) need longitude and latitude
-    columns. Raises `BadInputError`.
+    columns. No other file is read, and no address fetched, whatever the file says. Raises `BadInputError`.
     """
     if not path.exists():
         raise BadInputError(f"{path} does not exist; give the path of a vector file")
-    if path.is_dir() and path.suffix.lower() not in _FOLDERS:
+    if path.is_dir() and path.suffix.lower() != FOLDER:
         raise BadInputError(f"{path} is a folder; give one vector file in it")
     try:
         frame = _open(path, layer, known_layers)
     except _UNREADABLE as error:
-        raise BadInputError(
-            f"{path} cannot be read as a vector file ({_one_line(error)}); give a GeoPackage, GeoJSON, Shapefile or "
-            "GeoParquet file"
-        ) from error
+        raise BadInputError(f"{path} cannot be read as a vector file ({_one_line(error)}); {READABLE}") from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise BadInputError(f"{path} holds a table without geometry; give a file with geometries")
     if not len(frame):
@@ -70,7 +60,7 @@ def is_empty_collection(data: bytes) -> bool:
     """True for a GeoJSON FeatureCollection without features, which `read_vector` refuses."""
     try:
         return bool(json.loads(data)["features"] == [])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
@@ -115,33 +105,21 @@ def areal_parts(
 def _open(path: Path, layer: str | None, known_layers: Sequence[str]) -> gpd.GeoDataFrame | pd.DataFrame:
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
-        return gpd.read_parquet(path)
+        return gpd.read_parquet(path.absolute())
     if suffix == ".csv":
-        return _points_of_table(path)
-    source = _inside_zip(path, layer) if suffix == ".zip" else str(path)
+        return _points_of_table(path.absolute())
+    source = gdal_address(path, layer)
+    if suffix in _ARCHIVES:
+        return pyogrio.read_dataframe(source)
     layers = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
     if layer is None and len(layers) > 1:
         known = [name for name in layers if name in known_layers]
         if len(known) != 1:
             raise BadInputError(f"{path} has the layers {', '.join(sorted(layers))}; choose one with --layer")
         layer = known[0]
-    if layer is not None and suffix != ".zip" and layer not in layers:
+    if layer is not None and layer not in layers:
         raise BadInputError(f"{path} has no layer {layer!r}; it has {', '.join(sorted(layers)) or 'none'}")
-    return gpd.read_file(source, layer=layer if suffix != ".zip" else None)
-
-
-def _inside_zip(path: Path, layer: str | None) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(n for n in archive.namelist() if PurePosixPath(n).suffix.lower() in _INSIDE_ZIP)
-    except zipfile.BadZipFile as error:
-        raise BadInputError(f"{path} is not a whole zip archive; fetch it again") from error
-    if layer is not None:
-        names = [n for n in names if PurePosixPath(n).stem == layer]
-    if len(names) != 1:
-        found = ", ".join(PurePosixPath(n).stem for n in names) or "none"
-        raise BadInputError(f"{path} must hold one vector file, but holds {found}; name the one to read as its layer")
-    return f"/vsizip/{path.resolve()}/{names[0]}"
+    return pyogrio.read_dataframe(source, layer=layer)
 
 
 def _points_of_table(path: Path) -> gpd.GeoDataFrame:
@@ -171,7 +149,7 @@ def _in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.Geo
         if frame.crs.is_geographic:
             check_degrees(_bounds(frame), str(path))
         frame = frame.to_crs(WGS84)
-    except ProjError as error:
+    except (ProjError, shapely.GEOSException, MemoryError) as error:
         raise BadInputError(f"{path} cannot be brought from its CRS to EPSG:4326 ({_one_line(error)})") from error
     check_degrees(_bounds(frame), str(path))
     return frame

@@ -6,7 +6,8 @@ from typing import Any
 
 from minemap_assets.errors import NotFoundError
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.project import Project
 
 Keys = tuple[str, ...]

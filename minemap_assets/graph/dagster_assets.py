@@ -11,9 +11,10 @@ from minemap_assets.graph.automation import condition
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.metadata import made_metadata, static_metadata
 from minemap_assets.graph.partition_states import Made, PartitionStates
-from minemap_assets.graph.partitioning import lake_keys
+from minemap_assets.graph.partitioning import lake_keys, partition_key
 from minemap_assets.graph.statement import Asset, Room
-from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.manifests import DamagedError, Manifest, PartitionRef
+from minemap_assets.project.listener import Listener
 from minemap_assets.project.project import Project, ProjectHome
 
 OWNERS = ["team:mapping"]
@@ -37,6 +38,17 @@ def job_definitions(graph: Graph) -> list[Any]:
         )
         for job, assets in graph.jobs().items()
     ]
+
+
+def materialization(project: Project, asset: Asset, manifest: Manifest, why: str) -> dg.AssetMaterialization:
+    """The event that tells Dagster of a partition which no run of it made."""
+    return dg.AssetMaterialization(
+        asset_key(asset),
+        partition=partition_key(manifest.ref.keys),
+        metadata=made_metadata(project, asset, manifest, made=False),
+        tags={"dagster/data_version": manifest.content},
+        description=why,
+    )
 
 
 def _definition(asset: Asset, graph: Graph, project: Project) -> dg.AssetsDefinition:
@@ -100,9 +112,15 @@ def _materialize(
     ref = asset.ref(lake_keys(context.partition_key if context.has_partition_key else None))
     try:
         project = home.open()
-        made, facts = _make(asset, ref, rooms, project)
+        project = project.told(_Logged(project.listener, context))
+        graph = Graph(rooms, project)
+        states = PartitionStates(graph, project)
+        made, facts = _make(asset, ref, states)
+        project.record_inputs()
     except MinemapError as error:
         raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
+    for manifest in states.healed:
+        context.log_event(materialization(project, graph.asset(manifest.ref), manifest, "Made again: it was damaged"))
     context.log.info("%s: %s", ref, "made" if made.now else "kept, nothing it depends on has changed")
     for name, found in made.findings.items():
         yield dg.AssetCheckResult(
@@ -115,11 +133,42 @@ def _materialize(
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
 
 
-def _make(asset: Asset, ref: PartitionRef, rooms: Sequence[Room], project: Project) -> tuple[Made, dict[str, Any]]:
+def _make(asset: Asset, ref: PartitionRef, states: PartitionStates) -> tuple[Made, dict[str, Any]]:
     """Make the partition and tell its facts; whoever listens hears of a failure of any kind, interruptions included."""
     try:
-        made = PartitionStates(Graph(rooms, project), project).make(asset, ref.keys)
-        return made, made_metadata(project, asset, made.manifest, made=made.now)
+        with states.project.lake.store.using():
+            made = states.make(asset, ref.keys)
+            try:
+                return made, made_metadata(states.project, asset, made.manifest, made=made.now)
+            except DamagedError as damage:
+                states.set_aside(damage)
+                made = states.make(asset, ref.keys)
+                return made, made_metadata(states.project, asset, made.manifest, made=made.now)
     except BaseException as error:
-        project.listener.failed(ref, error)
+        states.project.listener.failed(ref, error)
         raise
+
+
+class _Logged(Listener):
+    """Passes on what it hears, and writes what a person should know into the run's log."""
+
+    def __init__(self, inner: Listener, context: dg.AssetExecutionContext) -> None:
+        self._inner = inner
+        self._log = context.log
+
+    def progress(self, ref: PartitionRef, done: int, total: int) -> None:
+        """Pass it on."""
+        self._inner.progress(ref, done, total)
+
+    def noticed(self, sentence: str) -> None:
+        """Pass it on, and log it."""
+        self._log.warning("%s", sentence)
+        self._inner.noticed(sentence)
+
+    def finished(self, ref: PartitionRef, made: bool) -> None:
+        """Pass it on."""
+        self._inner.finished(ref, made)
+
+    def failed(self, ref: PartitionRef, error: BaseException) -> None:
+        """Pass it on."""
+        self._inner.failed(ref, error)

@@ -73,6 +73,8 @@ class Graph:
         """Every partition that one is made from, needed and optional, with the dependency that says so."""
         found: dict[PartitionRef, Dep] = {}
         for dep, upstream in self.upstream(asset):
+            if dep.lineage:
+                continue
             for theirs in dep.mapping.keys(self._project, upstream.partitions, asset.partitions, keys):
                 ref = upstream.ref(theirs)
                 if ref not in found or found[ref].optional:
@@ -85,7 +87,7 @@ class Graph:
 
     def applies(self, asset: Asset) -> bool:
         """False where the project has nothing to make it from, or from which to make what it needs."""
-        needed = (upstream for dep, upstream in self.upstream(asset) if not dep.optional)
+        needed = (upstream for dep, upstream in self.upstream(asset) if not (dep.optional or dep.lineage))
         return asset.applies(self._project) and all(self.applies(upstream) for upstream in needed)
 
     def jobs(self) -> dict[Job, tuple[Asset, ...]]:
@@ -150,8 +152,8 @@ class Graph:
 
 
 def _same(dep: Dep, upstream: Asset, asset: Asset) -> bool:
-    """True where a partition reads of the other asset only the partition with its own keys."""
-    return dep.mapping.reach is None and upstream.partitions == asset.partitions
+    """True where a partition reads of the other asset only the partition with its own keys; lineage comes before."""
+    return not dep.lineage and dep.mapping.reach is None and upstream.partitions == asset.partitions
 
 
 def _in_scope(partitions: Partitioning, project: Project, scope: Scope) -> list[Keys]:

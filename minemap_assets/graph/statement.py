@@ -29,13 +29,15 @@ class Dep:
     """An upstream asset or family, and which of its partitions are read.
 
     An `optional` partition is used where it exists and holds nothing up. `triggers` is False where its update asks for
-    nothing by itself.
+    nothing by itself. One that is `lineage` only comes first and is shown, but is read, if at all, because something
+    else names it: what it holds now does not enter the fingerprint.
     """
 
     upstream: "Asset | AssetFamily"
     mapping: PartitionMapping = along_shared_dimensions
     optional: bool = False
     triggers: bool = True
+    lineage: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Asset:
 
     `settings` gives what of the settings and other files of the project the result depends on, as JSON values, and only
     that: with the contents of what is read and `code_version` it makes the fingerprint. `automated` assets are asked
-    for by automation when inputs change; a `job` is what people and schedules start. `by_decision`: once made, it stays
-    until somebody asks for another one by name. `applies` is False where a project has nothing to make it from.
-    `intact` is False where something kept outside the lake is gone.
+    for by automation when inputs change; a `job` is what people and schedules start. What was `fetched` may not be
+    there to be fetched again, so what replaces it does not delete it. `applies` is False where a project has nothing to
+    make it from. `intact` is False where something kept outside the lake is gone.
     """
 
     room: str
@@ -80,7 +82,7 @@ class Asset:
     op_tags: Mapping[str, Any] = field(default_factory=dict)
     automated: bool = False
     job: Job | None = None
-    by_decision: bool = False
+    fetched: bool = False
     columns: ColumnFacts = ColumnFacts()
     applies: Callable[[Project], bool] = lambda _: True
     intact: Callable[[Project, Keys], bool] = lambda _, __: True

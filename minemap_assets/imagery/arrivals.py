@@ -6,7 +6,7 @@ fingerprint.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import Field, ValidationError
@@ -16,7 +16,8 @@ from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.rules import season_rule
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import ImagerySource
-from minemap_assets.lake.store import Store, read_if_there
+from minemap_assets.lake.inputs import Inputs
+from minemap_assets.lake.store import Store
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
 from minemap_assets.project.settings import StrictModel
@@ -119,8 +120,29 @@ def merge_polls(polls: Iterable[PollResult]) -> PollResult:
 
 
 def read_arrivals(store: Store) -> Arrivals:
-    """The project's arrivals; none where nothing was looked at yet. Raises `BadInputError` for a damaged file."""
-    return _parse(read_if_there(store, ARRIVALS_PATH), store)
+    """The project's arrivals; none where nothing was looked at yet.
+
+    Raises `BadInputError` for a damaged or lost file.
+    """
+    inputs = Inputs(store)
+    return _parsed(inputs, inputs.read(ARRIVALS_PATH), store)
+
+
+def change_arrivals(store: Store, change: Callable[[Arrivals], Arrivals]) -> None:
+    """Change the arrivals as they are at this moment; nothing is written where they stay the same.
+
+    Raises `BadInputError` for a damaged or lost file.
+    """
+    inputs = Inputs(store)
+
+    def edit(data: bytes | None) -> bytes | None:
+        known = _parsed(inputs, data, store)
+        arrivals = change(known)
+        if arrivals == known and data is not None:
+            return data
+        return (json.dumps(arrivals.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+    inputs.change(ARRIVALS_PATH, edit)
 
 
 def corrections(project: Project, region: Region, year: int, product: str) -> dict[str, int]:
@@ -132,7 +154,12 @@ def corrections(project: Project, region: Region, year: int, product: str) -> di
 
 
 def _arrivals_of(project: Project) -> Arrivals:
-    return _parse(project.input(ARRIVALS_PATH), project.lake.store)
+    return project.parsed(ARRIVALS_PATH, lambda data: _parse(data, project.lake.store))
+
+
+def _parsed(inputs: Inputs, data: bytes | None, store: Store) -> Arrivals:
+    with inputs.reading(ARRIVALS_PATH, data):
+        return _parse(data, store)
 
 
 def _parse(data: bytes | None, store: Store) -> Arrivals:
@@ -142,10 +169,3 @@ def _parse(data: bytes | None, store: Store) -> Arrivals:
         raise BadInputError(
             f"{store.root}/{ARRIVALS_PATH} cannot be read; remove it, and the sensor new_imagery begins anew"
         ) from error
-
-
-def write_arrivals(store: Store, arrivals: Arrivals) -> None:
-    """Keep arrivals, if they are others than those that are kept."""
-    data = (json.dumps(arrivals.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
-    if data != read_if_there(store, ARRIVALS_PATH):
-        store.write_bytes(ARRIVALS_PATH, data)

@@ -103,6 +103,7 @@ COMPOSITES = Asset(
     kinds=frozenset({"geotiff"}),
     pool=FETCHING_POOL,
     job=IMAGERY_UPDATE,
+    fetched=True,
     build=lambda context: _build(context, *_year_and_product(context.project, context.keys)),
 )
 
@@ -118,6 +119,7 @@ REFERENCE_COMPOSITES = Asset(
     kinds=frozenset({"geotiff"}),
     pool=FETCHING_POOL,
     job=REFERENCE_UPDATE,
+    fetched=True,
     build=lambda context: _build(context, *_reference_year_and_product(context.project, context.keys)),
 )
 

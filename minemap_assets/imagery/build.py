@@ -29,7 +29,7 @@ from minemap_assets.imagery.requests import Request, common_product, plan
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.manifests import Missing, Outcome, file_sha256
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
 
 CLEAR_COUNT = "clear_count"

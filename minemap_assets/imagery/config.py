@@ -4,15 +4,15 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.products import PRODUCTS, product
-from minemap_assets.project.settings import EARLIEST_YEAR, StrictModel
+from minemap_assets.project.settings import EARLIEST_YEAR, LATEST_YEAR, StrictModel
 
 
 class ProductPeriod(StrictModel):
     """A product and the years it serves, both ends included; an open end is None."""
 
     product: str
-    first: int | None = Field(None, alias="from")
-    until: int | None = None
+    first: int | None = Field(None, alias="from", ge=1, le=9999)
+    until: int | None = Field(None, ge=1, le=9999)
 
     @model_validator(mode="after")
     def _in_order(self) -> "ProductPeriod":
@@ -51,10 +51,10 @@ class BudgetConfig(StrictModel):
     quads, `eecu_hours` Earth Engine's compute units.
     """
 
-    requests: int | None = Field(None, ge=0)
-    gigabytes: float | None = Field(None, ge=0.0)
-    planet_downloads: int | None = Field(None, ge=0)
-    eecu_hours: float | None = Field(None, ge=0.0)
+    requests: int | None = Field(None, ge=0, le=10**12)
+    gigabytes: float | None = Field(None, ge=0.0, le=1e9)
+    planet_downloads: int | None = Field(None, ge=0, le=10**12)
+    eecu_hours: float | None = Field(None, ge=0.0, le=1e9)
 
     @property
     def limits_anything(self) -> bool:
@@ -73,7 +73,7 @@ class ImageryConfig(StrictModel):
     products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)
     sources: dict[str, tuple[str, ...]] = DEFAULT_SOURCES
     bands: dict[str, tuple[str, ...]] = DEFAULT_BANDS
-    reference_year: int = Field(2019, ge=EARLIEST_YEAR)
+    reference_year: int = Field(2019, ge=EARLIEST_YEAR, le=LATEST_YEAR)
     reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
     workers: int = Field(4, ge=1, le=64)

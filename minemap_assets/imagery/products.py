@@ -15,16 +15,41 @@ SCALE = 10_000
 
 NOT_OBSERVED = 0
 
+LOWEST = -0.1
+"""Lowest reflectance that is an observation: what the offset of -1000 of Sentinel-2's baselines from 04.00 on can
+express (Sentinel-2 Products Specification Document, BOA_ADD_OFFSET). Like everything below 0 it is stored as 1; a
+number that means less, such as -9999 or -32768, stands for a missing one.
+"""
+
+HIGHEST = 3.0
+"""Highest reflectance that is an observation. Sentinel-2's instrument saturates at about 1.0 with the sun overhead and
+at 2.9 with the sun 70 degrees from there (largest radiances, Sentinel-2 User Handbook); PlanetScope scenes show up to
+2.7 over cloud. A number that means more, such as 65535 (saturated, by Sentinel-2's special values) or 32767, is none.
+"""
+
 
 @dataclass(frozen=True)
 class Product:
-    """One kind of image. `resolution` is the pixel size in metres at which composites are stored (5 or 10)."""
+    """One kind of image. `resolution` is the pixel size in metres at which composites are stored (5 or 10); a number
+    that stands for less reflectance than `lowest`, or for more than `highest`, is no observation.
+    """
 
     name: str
     title: str
     bands: tuple[str, ...]
     resolution: float
     level: str
+    lowest: float = LOWEST
+    highest: float = HIGHEST
+
+    def limits(self, scale: float, offset: float) -> tuple[float, float]:
+        """The lowest and the highest number that is an observation, where reflectance is number x scale + offset.
+
+        Half a stored digital number is granted on both sides.
+        """
+        half = 0.5 / SCALE
+        ends = (self.lowest - half - offset) / scale, (self.highest + half - offset) / scale
+        return min(ends), max(ends)
 
     def check_bands(self, bands: Sequence[str]) -> None:
         """Raise `BadInputError` where no band is asked for, or one that the product does not have."""

@@ -8,19 +8,29 @@ reference files. `lake.json` says which layout the lake has.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
-
-from minemap_assets.errors import BadInputError, NotFoundError, StorageError
-from minemap_assets.lake.locks import LockedError
-from minemap_assets.lake.manifests import LAYOUT_VERSION, Manifest, Outcome, PartitionRef, file_sha256, fingerprint
-from minemap_assets.lake.partitions import MANIFEST, Examine, Partition, PartitionWriter
-from minemap_assets.lake.store import LocalStore, Store
-from minemap_assets.lake.workspaces import workspace
+from minemap_assets.errors import NotFoundError, StorageError
+from minemap_assets.lake.checksums import CHECKSUMS
+from minemap_assets.lake.manifests import (
+    LAYOUT_VERSION,
+    DamagedError,
+    Manifest,
+    Outcome,
+    PartitionRef,
+    StoredFile,
+    file_sha256,
+    fingerprint,
+    layout_of,
+    parse_manifest,
+)
+from minemap_assets.lake.partitions import MANIFEST, Examine, Partition
+from minemap_assets.lake.store import LocalStore, Store, read_if_there
+from minemap_assets.lake.trash import Trash
+from minemap_assets.lake.writer import Base, PartitionWriter, WriteRules
 
 MARKER = "lake.json"
 
@@ -39,44 +49,42 @@ class Lake:
         return cls(LocalStore(home), state)
 
     @classmethod
-    def at(cls, home: str, state: Path) -> "Lake":
-        """A lake in a folder, or under the URL of an object store."""
+    def at(cls, home: str, state: Path, cache_bytes: int | None = None) -> "Lake":
+        """A lake in a folder, or under the URL of an object store, of whose files this machine keeps so many bytes."""
         state = state.expanduser().absolute()
         if "://" not in home:
             return cls.local(Path(home).expanduser().absolute(), state)
         from minemap_assets.lake.object_store import ObjectStore
 
-        return cls(ObjectStore(home, state / "lake-cache"), state)
+        return cls(ObjectStore(home, state / "lake-cache", cache_bytes=cache_bytes), state)
+
+    def read_manifest(self, ref: PartitionRef) -> Manifest | None:
+        """The partition's manifest; None where it was never published.
+
+        Raises `DamagedError` where it cannot be read, and `StorageError` where a newer minemap wrote it.
+        """
+        data = read_if_there(self.store, f"{ref.prefix}/{MANIFEST}")
+        return None if data is None else parse_manifest(data, ref, self.store.root)
 
     def manifest(self, ref: PartitionRef) -> Manifest | None:
-        """The partition's manifest; None where it was never published. Raises `StorageError` for a newer layout."""
+        """Like `read_manifest`, with None for a damaged one too: the partition has to be made again."""
         try:
-            data = self.store.read_bytes(f"{ref.prefix}/{MANIFEST}")
-        except NotFoundError:
-            return None
-        try:
-            raw = json.loads(data)
-            self._refuse_newer(raw)
-            return Manifest.model_validate(raw)
-        except (json.JSONDecodeError, ValidationError):
+            return self.read_manifest(ref)
+        except DamagedError:
             return None
 
     def check(self) -> int:
-        """Layout of the lake, 0 for a new one. Raises `StorageError` where a newer minemap wrote it."""
-        try:
-            raw = json.loads(self.store.read_bytes(MARKER))
-        except (NotFoundError, json.JSONDecodeError):
+        """Its layout, 0 for a new lake. Raises `StorageError` where it is damaged, or a newer minemap wrote it."""
+        data = read_if_there(self.store, MARKER)
+        if data is None:
             return 0
-        return self._refuse_newer(raw)
-
-    def _refuse_newer(self, raw: Any) -> int:
-        layout = raw.get("layout", 0) if isinstance(raw, dict) else 0
-        if layout > LAYOUT_VERSION:
+        try:
+            return layout_of(json.loads(data), self.store.root)
+        except (ValueError, RecursionError) as error:
             raise StorageError(
-                f"the lake at {self.store.root} was written by a newer minemap (layout {layout}, this one reads up to "
-                f"{LAYOUT_VERSION}); update minemap"
-            )
-        return int(layout)
+                f"{self.store.root}/{MARKER}, which says which layout the lake has, cannot be read; restore it, or "
+                "remove it where no newer minemap has worked here"
+            ) from error
 
     def _mark(self) -> None:
         """Say in the lake which layout it has, once."""
@@ -96,22 +104,53 @@ class Lake:
         manifest = self.manifest(ref)
         return None if manifest is None else Partition(self.store, manifest)
 
-    def is_whole(self, manifest: Manifest, *, checksums: bool = True) -> bool:
-        """True where every file is there with its size and, unless told otherwise, its checksum."""
-        sizes = self.store.sizes(manifest.ref.prefix)
-        for stored in manifest.files:
-            path = f"{manifest.ref.prefix}/{stored.path}"
-            if sizes.get(path) != stored.bytes:
-                return False
-            if checksums and file_sha256(self.store.fetch(path)) != stored.sha256:
-                return False
-        return True
+    def damaged(self, manifest: Manifest, *, thoroughly: bool = False) -> list[StoredFile]:
+        """Files of a partition that are not what was published, or not there at all.
 
-    def is_current(self, manifest: Manifest | None, print_: str, *, checksums: bool = True) -> bool:
+        The manifest is written last: a file that has changed since is read to see whether it is still the same, the
+        others are only where they lie looked at for their size. `thoroughly` reads every byte.
+        """
+        prefix = manifest.ref.prefix
+        entries = self.store.entries(prefix)
+        own = entries.get(f"{prefix}/{MANIFEST}")
+        found: list[StoredFile] = []
+        suspected: list[StoredFile] = []
+        for stored in manifest.files:
+            entry = entries.get(f"{prefix}/{stored.path}")
+            if entry is None or entry.bytes != stored.bytes:
+                found.append(stored)
+            elif thoroughly or own is None or entry.changed > own.changed:
+                suspected.append(stored)
+        wrong = [stored for stored in suspected if not self._is_as_published(prefix, stored, thoroughly)]
+        if suspected and not found and not wrong:
+            self.store.confirm(f"{prefix}/{MANIFEST}")
+        return sorted([*found, *wrong], key=lambda f: f.path)
+
+    def _is_as_published(self, prefix: str, stored: StoredFile, anew: bool) -> bool:
+        path = f"{prefix}/{stored.path}"
+        if anew:
+            self.store.forget(path)
+        try:
+            local = self.store.fetch(path)
+            return (file_sha256(local) if anew else CHECKSUMS.of(local)) == stored.sha256
+        except (NotFoundError, FileNotFoundError):
+            return False
+
+    def set_aside(self, ref: PartitionRef, paths: Iterable[str]) -> None:
+        """Take damaged files out of their partition, which is made again then; people may still look at them."""
+        for path in paths:
+            with suppress(NotFoundError):
+                Trash(self.store).set_aside(f"{ref.prefix}/{path}")
+
+    def is_whole(self, manifest: Manifest) -> bool:
+        """True where every file is there as it was published."""
+        return not self.damaged(manifest)
+
+    def is_current(self, manifest: Manifest | None, print_: str) -> bool:
         """True where a partition is whole, misses nothing worth another try, and was made under this fingerprint."""
         if manifest is None or manifest.fingerprint != print_ or not manifest.complete:
             return False
-        return self.is_whole(manifest, checksums=checksums)
+        return self.is_whole(manifest)
 
     def manifests(self, room: str, asset: str) -> Iterator[Manifest]:
         """Manifests of all published partitions of an asset, in order of their keys."""
@@ -123,21 +162,30 @@ class Lake:
                     yield manifest
 
     @contextmanager
-    def writer(self, ref: PartitionRef, print_: str) -> Iterator[PartitionWriter]:
+    def writer(self, ref: PartitionRef, print_: str, rules: WriteRules | None = None) -> Iterator[PartitionWriter]:
         """Exclusive write access to a partition.
 
-        Raises `BadInputError` while another run holds it, and `StorageError` where the disk takes nothing more.
+        Waits for another writer as `rules` say, and raises `BusyError` after that; `StorageError` where the disk takes
+        nothing more.
         """
-        folder = self.store.staging()
-        with self.store.writing(), ExitStack() as stack:
-            try:
-                staging = stack.enter_context(workspace(folder, ref.prefix.replace("/", "~")))
-            except LockedError as error:
-                raise BadInputError(
-                    f"another run is writing {ref} now; wait for it to end and run this again"
-                ) from error
+        rules = rules or WriteRules()
+        with self.store.writing(), self.store.claim(ref.prefix.replace("/", "~"), rules.patience) as staging:
             self._mark()
-            yield PartitionWriter(self.store, ref, print_, staging, self.manifest(ref))
+            yield PartitionWriter(self.store, ref, print_, staging, self._base(ref), rules)
+
+    def _base(self, ref: PartitionRef) -> Base:
+        """What lies there now. Files are listed first: whoever wrote them began from this manifest, or an older one."""
+        prefix = f"{ref.prefix}/"
+        entries = self.store.entries(ref.prefix).items()
+        files = {path.removeprefix(prefix): entry.changed for path, entry in entries if path != f"{prefix}{MANIFEST}"}
+        found = self.store.read_tagged(f"{prefix}{MANIFEST}")
+        if found is None:
+            return Base(files=files)
+        try:
+            manifest = parse_manifest(found.data, ref, self.store.root)
+        except DamagedError:
+            manifest = None
+        return Base(manifest, found.tag, files)
 
 
 def build_partition(
@@ -150,16 +198,23 @@ def build_partition(
     build: Callable[[PartitionWriter], Outcome],
     intact: bool = True,
     examine: Examine | None = None,
+    rules: WriteRules | None = None,
 ) -> tuple[Manifest, bool]:
     """Make a partition, or keep it where it is whole and nothing it depends on has changed.
 
     `intact` is False where something it keeps outside the lake is gone. Returns the manifest and whether it was made
-    now. A partition with items worth a retry, or that `examine` rejected, is made again.
+    now. A partition with items worth a retry, or that `examine` rejected, is made again. What of it was damaged is set
+    aside, and told.
     """
     print_ = fingerprint(code_version, config, inputs)
-    with lake.writer(ref, print_) as writer:
-        known = lake.manifest(ref)
-        if known is not None and intact and lake.is_current(known, print_):
-            return known, False
+    with lake.writer(ref, print_, rules) as writer:
+        known = writer.known
+        if known is not None and known.fingerprint == print_ and known.complete:
+            damaged = lake.damaged(known)
+            if intact and not damaged:
+                return known, False
+            lake.set_aside(ref, [stored.path for stored in damaged])
+            for stored in damaged:
+                (rules or WriteRules()).told(f"{ref}: {stored.name} was damaged or gone; it is made again")
         outcome = build(writer)
         return writer.commit(code_version, inputs, outcome, examine), True

@@ -1,19 +1,89 @@
-"""Advisory lock files, which the system gives back however their holder ends."""
+"""Advisory lock files, which the system gives back however their holder ends; who holds one, and waiting for it."""
 
+import errno
 import fcntl
+import json
 import math
 import os
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from minemap_assets.errors import BusyError, StorageError
 
 LOCK = ".lock"
 _PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class LockedError(Exception):
     """Somebody else holds it now."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Which process holds something, and since when by its own machine's clock; for people, never for decisions."""
+
+    pid: int
+    host: str
+    since: datetime
+
+    @classmethod
+    def now(cls) -> "Holder":
+        """This process, from now on."""
+        return cls(os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Holder | None":
+        """What `dump` wrote; None for anything else."""
+        try:
+            raw = json.loads(data)
+            return cls(int(raw["pid"]), str(raw["host"]), datetime.fromisoformat(raw["since"]).astimezone(UTC))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return None
+
+    def dump(self) -> bytes:
+        """As JSON."""
+        return json.dumps({"pid": self.pid, "host": self.host, "since": self.since.isoformat()}).encode()
+
+    def __str__(self) -> str:
+        since = self.since.astimezone()
+        today = since.date() == datetime.now().astimezone().date()
+        return f"process {self.pid} on {self.host} since {since:{'%H:%M' if today else '%Y-%m-%d %H:%M'}}"
+
+
+SOMEBODY = "another process"
+"""A holder that did not say who it is, or has just let go."""
+
+
+class Wait:
+    """One wait for `what`, which others hold: with growing pauses, for so many seconds.
+
+    `waiting` is told who holds it, once, if it is waited for at all.
+    """
+
+    def __init__(self, what: str, seconds: float, waiting: Callable[[str], None]) -> None:
+        self._what = what
+        self._end = time.monotonic() + seconds
+        self._waiting = waiting
+        self._told = False
+        self._pause = _PAUSE
+
+    def once_more(self, holder: str) -> None:
+        """Pause before the next try. Raises `BusyError` where the time is up."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise BusyError(f"{self._what} is held by {holder}; run the same command again when that has ended")
+        if not self._told:
+            self._told = True
+            self._waiting(holder)
+        time.sleep(min(self._pause, left))
+        self._pause = min(self._pause * 1.5, _LONGEST_PAUSE)
 
 
 @contextmanager
@@ -21,26 +91,29 @@ def hold(lock: Path, patience: float = 0.0, *, shared: bool = False, keep: bool 
     """Hold a lock file between threads and processes: alone, or with others who share it.
 
     The file exists only as long as it is held, unless it is shared or to be kept. Raises `LockedError` where another
-    one still holds it after `patience` seconds; `math.inf` waits in the system, without asking again and again.
+    one still holds it after `patience` seconds; `math.inf` waits in the system, without asking again and again. Raises
+    `StorageError` on a file system without locks.
     """
-    handle = _patiently(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience)
+    handle, process = _patiently(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience), os.getpid()
     try:
         yield
     finally:
-        if not (shared or keep):
-            lock.unlink(missing_ok=True)
-        os.close(handle)
+        try:
+            if os.getpid() == process:  # a child that was forked meanwhile shares the lock, which is not its own
+                if not (shared or keep):
+                    lock.unlink(missing_ok=True)
+                # closing alone would let go only when every such child has closed it too
+                fcntl.flock(handle, fcntl.LOCK_UN)
+        finally:
+            os.close(handle)
 
 
-def is_held(lock: Path) -> bool:
-    """True while somebody holds the lock file; one that nobody holds is removed."""
-    if not lock.exists():
-        return False
+def read_holder(lock: Path) -> str:
+    """Who holds a lock file, in words, as far as it says so."""
     try:
-        with hold(lock):
-            return False
-    except LockedError:
-        return True
+        return str(Holder.parse(lock.read_bytes()) or SOMEBODY)
+    except OSError:
+        return SOMEBODY
 
 
 def _patiently(lock: Path, how: int, patience: float) -> int:
@@ -66,6 +139,14 @@ def _acquire(lock: Path, how: int) -> int:
         except BlockingIOError as error:
             os.close(handle)
             raise LockedError(str(lock)) from error
+        except OSError as error:
+            os.close(handle)
+            if error.errno in _NO_LOCKS:
+                raise StorageError(
+                    f"{lock.parent} is on a file system without file locks ({os.strerror(error.errno or 0)}), which "
+                    "keep processes apart; choose another folder with MINEMAP_HOME or MINEMAP_STATE"
+                ) from error
+            raise
         except BaseException:
             os.close(handle)
             raise

@@ -4,13 +4,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from minemap_assets.errors import PermanentError, StorageError
 
 LAYOUT_VERSION = 1
 """Raised when an older minemap could not read what this one writes."""
+
+_SEAL = "seal"
 
 
 @dataclass(frozen=True, order=True)
@@ -30,14 +34,39 @@ class PartitionRef:
         return f"{self.asset}[{'|'.join(self.keys)}]" if self.keys else self.asset
 
 
+class DamagedError(PermanentError):
+    """A published partition does not hold what its manifest says.
+
+    `ref` is the partition that has to be made again, `path` the file in it that is damaged; None for the manifest.
+    """
+
+    def __init__(self, ref: PartitionRef, sentence: str, path: str | None = None) -> None:
+        super().__init__(sentence)
+        self.ref = ref
+        self.path = path
+
+
 class StoredFile(BaseModel):
     """One file of a partition: its logical name, where it lies below the partition's folder, and its checksum."""
 
     model_config = ConfigDict(frozen=True)
     name: str
     path: str
-    bytes: int
+    bytes: int = Field(ge=0)
     sha256: str
+
+    @field_validator("name", "path")
+    @classmethod
+    def _stays_inside(cls, value: str) -> str:
+        path = PurePosixPath(value)
+        if not value or path.is_absolute() or ".." in path.parts or "\\" in value or "\0" in value:
+            raise ValueError(f"{value!r} does not lie in the partition's folder")
+        return value
+
+    @property
+    def is_item(self) -> bool:
+        """True for a file that was made and published by itself, such as a site's raster."""
+        return self.path != self.name and "/" not in self.name
 
 
 class Missing(BaseModel):
@@ -57,7 +86,8 @@ class Manifest(BaseModel):
     """What one asset partition holds, made from what, by which code.
 
     `missing` is retried on the next run. `rejected` says which checks it failed: it is there for people to look at, and
-    nothing is made from it.
+    nothing is made from it. `commit` makes two manifests of the same result different objects, where a store is written
+    by several machines.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +102,7 @@ class Manifest(BaseModel):
     missing: tuple[Missing, ...] = ()
     rejected: tuple[str, ...] = ()
     summary: dict[str, Any] = {}
+    commit: str = ""
 
     @property
     def ref(self) -> PartitionRef:
@@ -87,6 +118,56 @@ class Manifest(BaseModel):
     def content(self) -> str:
         """Hash of names and bytes of all files: equal where two partitions hold the same."""
         return digest([[f.name, f.sha256] for f in self.files])
+
+
+def parse_manifest(data: bytes, ref: PartitionRef, root: str) -> Manifest:
+    """The manifest of a partition from its bytes.
+
+    Raises `DamagedError` where they are none of this partition, and `StorageError` where a newer minemap wrote them.
+    """
+    where = f"{root}/{ref.prefix}/manifest.json"
+    try:
+        raw = json.loads(data)
+        _check_seal(raw)
+        layout_of(raw, root)
+        if set(raw) - {*Manifest.model_fields, _SEAL}:  # the name of a part was damaged, such as that of the seal
+            raise ValueError("says what it cannot say")
+        manifest = Manifest.model_validate(raw)
+    except (ValueError, TypeError, RecursionError, ValidationError) as error:
+        raise DamagedError(ref, f"{where} cannot be read, so {ref} has to be made again") from error
+    if manifest.ref != ref:
+        raise DamagedError(ref, f"{where} is that of {manifest.ref}, so {ref} has to be made again")
+    return manifest
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """A manifest as it is stored: JSON, with the hash of all else that it says as its seal."""
+    raw = manifest.model_dump(mode="json")
+    return json.dumps(raw | {_SEAL: digest(raw)}, indent=1, sort_keys=True).encode()
+
+
+def _check_seal(raw: Any) -> None:
+    """Raises `ValueError` where a manifest was changed since it was written. Older ones have no seal.
+
+    The seals of all layouts are made alike, so that a newer one can be told from a damaged one.
+    """
+    if isinstance(raw, dict) and _SEAL in raw:
+        said = {name: value for name, value in raw.items() if name != _SEAL}
+        if raw[_SEAL] != digest(said):
+            raise ValueError("not as it was written")
+
+
+def layout_of(raw: Any, root: str) -> int:
+    """The layout that a manifest or a lake's own file states. Raises `StorageError` for a newer one than this reads."""
+    layout = raw.get("layout", 0) if isinstance(raw, dict) else None
+    if not isinstance(layout, int):
+        raise ValueError("no layout")
+    if layout > LAYOUT_VERSION:
+        raise StorageError(
+            f"the lake at {root} was written by a newer minemap (layout {layout}, this one reads up to "
+            f"{LAYOUT_VERSION}); update minemap"
+        )
+    return layout
 
 
 @dataclass(frozen=True)

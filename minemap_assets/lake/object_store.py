@@ -3,62 +3,52 @@
 `obstore` takes credentials and addresses from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and the like).
 
 An object appears at once or not at all, so a put is a publication. Reading goes through local copies, because rasters,
-Zarr and Parquet are opened as files; a copy is kept as long as the object's ETag stays the same.
+Zarr and Parquet are opened as files; a copy is kept as long as the object's ETag stays the same, nobody finds it
+damaged, and there is room.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import obstore
-from obstore.exceptions import (
-    BaseError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
-from obstore.exceptions import (
-    NotFoundError as ObjectNotFoundError,
-)
-from obstore.store import from_url
 
-from minemap_assets.errors import AuthenticationError, BadInputError, NotFoundError, RetryableError
+from minemap_assets.errors import NotFoundError, RetryableError
+from minemap_assets.lake.bucket import Bucket
+from minemap_assets.lake.copies import CACHE_BYTES, Copies
 from minemap_assets.lake.disk_errors import storage_errors
-from minemap_assets.lake.locks import hold
+from minemap_assets.lake.leases import LeaseTimes, leased, place_of
+from minemap_assets.lake.locks import Wait
+from minemap_assets.lake.store import Entry, Patience, Tagged, described
 from minemap_assets.lake.workspaces import workspace
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig  # these exist in its type stubs only
-    from obstore.store import ObjectStore as Bucket
-
-Value = TypeVar("Value")
-
-# An address that a person gives as http:// (a server in the own network) is meant so.
-CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=5)}
-RETRIES: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(minutes=1)}
+LEASES = ".leases"
 
 
 class ObjectStore:
-    """Objects under a URL prefix; `folder` holds copies and files on their way."""
+    """Objects under a URL prefix; `folder` holds copies and files on their way.
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self._url = url.rstrip("/")
+    `cache_bytes` is how much its copies may take before those used longest ago go; None keeps all.
+    """
+
+    def __init__(
+        self, url: str, folder: Path, *, cache_bytes: int | None = CACHE_BYTES, times: LeaseTimes | None = None
+    ) -> None:
         self._folder = folder
-        try:
-            self._bucket: Bucket = from_url(self._url, client_options=CLIENT, retry_config=RETRIES)
-        except (BaseError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise BadInputError(
-                f"MINEMAP_HOME is {url!r}, which is neither a folder nor an object store's URL such as "
-                f"s3://bucket/prefix ({reason})"
-            ) from error
+        self._bucket = Bucket(url)
+        self._brisk = Bucket(url, brisk=True)
+        self._copies = Copies(folder, cache_bytes)
+        self._times = times or LeaseTimes()
 
     @property
     def root(self) -> str:
         """The URL prefix."""
-        return self._url
+        return self._bucket.url
+
+    @property
+    def excludes(self) -> bool:
+        """A lease is lost by a machine that stands still for too long."""
+        return False
 
     def staging(self) -> Path:
         """A local folder for files on their way."""
@@ -71,101 +61,130 @@ class ObjectStore:
         """Errors of this machine's disk as one sentence."""
         return storage_errors(self._folder, "MINEMAP_STATE")
 
+    @contextmanager
+    def claim(self, name: str, patience: Patience) -> Iterator[Path]:
+        """A lock file among this machine's processes, and a lease among machines.
+
+        Raises `ConflictError` at the end where another machine took the lease over meanwhile.
+        """
+        wait = Wait(described(name, self.root), patience.seconds, patience.waiting)
+        folder = self.staging()
+        with (
+            self.writing(),
+            workspace(folder, name, wait) as place,
+            leased(self._bucket, f"{LEASES}/{name}.json", place_of(folder), wait, self._times, self._brisk),
+        ):
+            yield place
+
+    def using(self) -> AbstractContextManager[None]:
+        """Copies that are fetched in this context stay until its end."""
+        return self._copies.using()
+
     def put(self, local: Path, path: str) -> None:
         """Upload a file, and keep it here as the object's copy."""
-        tag = self._write(path, lambda: obstore.put(self._bucket, path, local))["e_tag"] or ""
-        with self._copy(path) as (copy, note):
-            _exchange(copy, note, local, tag)
+        size = local.stat().st_size
+        tag = self._bucket.write(path, lambda: obstore.put(self._bucket.objects, path, local))["e_tag"] or ""
+        with self.writing():
+            begin = self._copies.begin()
+            with self._copies.at(path) as copy:
+                copy.exchange(local, tag)
+                copy.use(begin)
+            self._copies.grown(size)
 
     def fetch(self, path: str) -> Path:
         """The local copy, fetched anew where the object changed."""
-        tag = self._ask(path, lambda: obstore.head(self._bucket, path))["e_tag"] or ""
-        with self._copy(path) as (copy, note):
-            if not copy.is_file() or note.read_text() != tag:
-                with workspace(self.staging()) as scratch:
-                    part = scratch / "object"
-                    tag = self._ask(path, lambda: self._download(path, part))
-                    _exchange(copy, note, part, tag)
-            return copy
+        tag = self._bucket.ask(path, lambda: obstore.head(self._bucket.objects, path))["e_tag"] or ""
+        added = 0
+        with self.writing():
+            begin = self._copies.begin()
+            with self._copies.at(path) as copy:
+                if not copy.shows(tag):
+                    with workspace(self.staging()) as scratch:
+                        part = scratch / "object"
+                        tag = self._bucket.ask(path, lambda: self._download(path, part))
+                        added = part.stat().st_size
+                        copy.exchange(part, tag)
+                copy.use(begin)
+            if added:
+                self._copies.grown(added)
+        return copy.path
+
+    def forget(self, path: str) -> None:
+        """The next `fetch` gets the object anew; whoever reads the copy now keeps it until then."""
+        with self.writing():
+            self._copies.forget(path)
 
     def _download(self, path: str, target: Path) -> str:
-        found = obstore.get(self._bucket, path)
+        found = obstore.get(self._bucket.objects, path)
         with target.open("wb") as handle:
             for chunk in found.stream():
                 handle.write(chunk)
+            if handle.tell() != found.meta["size"]:
+                raise RetryableError(
+                    f"{self.root}/{path} broke off after {handle.tell()} of {found.meta['size']} bytes"
+                )
         return found.meta["e_tag"] or ""
+
+    def copy(self, path: str, to: str) -> None:
+        """Copy an object within the store."""
+        self._bucket.ask(path, lambda: obstore.copy(self._bucket.objects, path, to))
+
+    def move(self, path: str, to: str) -> None:
+        """Copy an object within the store, then delete it: for a moment it is in both places."""
+        self.copy(path, to)
+        self.delete(path)
 
     def size(self, path: str) -> int | None:
         """Bytes of an object; None where there is none."""
         try:
-            return int(self._ask(path, lambda: obstore.head(self._bucket, path))["size"])
+            return int(self._bucket.ask(path, lambda: obstore.head(self._bucket.objects, path))["size"])
         except NotFoundError:
             return None
 
-    def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes of all objects below a folder, by path, sorted."""
+    def entries(self, prefix: str) -> dict[str, Entry]:
+        """All objects below a folder, by path, sorted, with the store's own time of their last change."""
 
-        def pages() -> dict[str, int]:
-            listed = obstore.list(self._bucket, prefix=prefix)
-            return {str(item["path"]): int(item["size"]) for page in listed for item in page}
+        def pages() -> dict[str, Entry]:
+            return {
+                str(item["path"]): Entry(int(item["size"]), round(item["last_modified"].timestamp() * 1e6) * 1000)
+                for page in obstore.list(self._bucket.objects, prefix=prefix)
+                for item in page
+            }
 
-        return dict(sorted(self._ask(prefix, pages).items()))
+        return dict(sorted(self._bucket.ask(prefix, pages).items()))
+
+    def confirm(self, path: str) -> None:
+        """An object's time changes with its bytes only."""
 
     def read_bytes(self, path: str) -> bytes:
         """The object's bytes."""
-        return self._ask(path, lambda: bytes(obstore.get(self._bucket, path).bytes()))
+        return self._bucket.ask(path, lambda: bytes(obstore.get(self._bucket.objects, path).bytes()))
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """The object's bytes and its ETag."""
+        return self._bucket.read_tagged(path)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a small object."""
-        self._write(path, lambda: obstore.put(self._bucket, path, data))
+        self._bucket.write(path, lambda: obstore.put(self._bucket.objects, path, data))
+
+    def write_if(self, path: str, data: bytes, tag: str | None) -> str:
+        """Have the store compare the ETag and write, at once.
+
+        Where the object has these bytes already, whoever wrote them, that is a success. Raises `BadInputError` where
+        the store knows no such condition.
+        """
+        return self._bucket.write_if(path, data, tag)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Paths of all objects below a folder, sorted."""
-        yield from self.sizes(prefix)
+        yield from self.entries(prefix)
 
     def delete(self, path: str) -> None:
         """Remove an object and its local copy."""
         try:
-            self._ask(path, lambda: obstore.delete(self._bucket, path))
+            self._bucket.ask(path, lambda: obstore.delete(self._bucket.objects, path))
         except NotFoundError:
             return
-        (self._folder / "files" / path).unlink(missing_ok=True)
-        (self._folder / "tags" / f"{path}.tag").unlink(missing_ok=True)
-
-    @contextmanager
-    def _copy(self, path: str) -> Iterator[tuple[Path, Path]]:
-        """Place of the local copy and the note of its ETag, which is its lock: for one process at a time."""
-        copy, note = self._folder / "files" / path, self._folder / "tags" / f"{path}.tag"
         with self.writing():
-            for target in (copy, note):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            with hold(note, math.inf, keep=True):
-                yield copy, note
-
-    def _write(self, path: str, request: Callable[[], Value]) -> Value:
-        try:
-            return self._ask(path, request)
-        except NotFoundError as error:
-            raise BadInputError(
-                f"{self._url} cannot be written to: there is no such bucket; make it, or correct MINEMAP_HOME"
-            ) from error
-
-    def _ask(self, path: str, request: Callable[[], Value]) -> Value:
-        where = f"{self._url}/{path}"
-        try:
-            return request()
-        except (ObjectNotFoundError, FileNotFoundError) as error:
-            raise NotFoundError(f"{where} does not exist") from error
-        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise AuthenticationError(
-                f"{where}: access was refused; check the credentials in the environment"
-            ) from error
-        except BaseError as error:
-            raise RetryableError(f"{where} could not be reached: {str(error).splitlines()[0]}") from error
-
-
-def _exchange(copy: Path, note: Path, local: Path, tag: str) -> None:
-    """Put `local` in the copy's place. No tag stands beside a copy it does not belong to, whenever this ends."""
-    note.write_text("")
-    local.replace(copy)
-    note.write_text(tag)
+            self._copies.drop(path)

@@ -29,9 +29,9 @@ class PolygonsConfig(PresetModel):
     window: int = Field(2, ge=1, le=WIDEST_WINDOW)
     buffer_m: float = Field(0.0, ge=0.0, le=5_000.0)
     holes: Literal["small", "all", "none"] = "small"
-    min_hole_km2: float = Field(0.01, ge=0.0)
-    min_area_km2: float = Field(0.0005, ge=0.0)
-    operating_point: str = "match_area"
+    min_hole_km2: float = Field(0.01, ge=0.0, le=1e6)
+    min_area_km2: float = Field(0.0005, ge=0.0, le=1e6)
+    operating_point: str = Field("match_area", min_length=1, max_length=60)
     threshold: float | None = Field(None, gt=0.0, le=1.0)
     border_tolerance_km: float = Field(5.0, ge=0.0, le=100.0)
 

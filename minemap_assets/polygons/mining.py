@@ -15,7 +15,8 @@ import shapely
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, areas_km2
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.polygons.cells import SiteCell, site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.countries import Borders, CountryName, country_names, largest_share

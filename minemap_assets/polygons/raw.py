@@ -18,7 +18,8 @@ from minemap_assets.geo.antimeridian import to_wgs84
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only, read_geoparquet
 from minemap_assets.lake.manifests import Missing, Outcome
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.polygons.cells import SiteCell, site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.outlines import outline

@@ -18,6 +18,9 @@ class Listener:
     def progress(self, ref: PartitionRef, done: int, total: int) -> None:
         """Items of a partition that are done, and all of them."""
 
+    def noticed(self, sentence: str) -> None:
+        """Something that a person should know while a partition is made: what is waited for, healed, or thrown away."""
+
     def finished(self, ref: PartitionRef, made: bool) -> None:
         """A partition is whole: made now, or found current."""
 

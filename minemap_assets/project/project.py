@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.lake.input_history import History
+from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.lake import Lake
-from minemap_assets.lake.store import read_if_there
 from minemap_assets.messages import suggestion
 from minemap_assets.project.listener import Listener
 from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions
@@ -41,7 +42,10 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """A frozen snapshot: settings, regions and input files as they were when it was first asked for each."""
+    """A frozen snapshot: settings, regions and input files as they were when it was first asked for each.
+
+    `accepts_losses` says that a person has agreed to what a run would drop.
+    """
 
     lake: Lake
     parts: Parts
@@ -49,8 +53,12 @@ class Project:
     regions: Mapping[str, Region]
     sample: int | None = None
     listener: Listener = field(default_factory=Listener)
+    accepts_losses: bool = False
     _inputs: dict[str, bytes | None] = field(default_factory=dict, repr=False)
+    _damaged: set[str] = field(default_factory=set, repr=False)
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _made_from: dict[Hashable, set[str]] = field(default_factory=dict, repr=False)
+    _computing: list[set[str]] = field(default_factory=list, repr=False)
     _lock: Any = field(default_factory=threading.RLock, repr=False)
 
     def section(self, model: type[Model]) -> Model:
@@ -62,20 +70,70 @@ class Project:
         return tuple(one for one in self.parts.extensions if isinstance(one, kind))
 
     def input(self, path: str) -> bytes | None:
-        """The bytes of a file under `inputs/`, read once; None where there is none."""
+        """The bytes of a file under `inputs/`, read once; None where there is none.
+
+        Raises `BadInputError` where there was one, and nobody removed it on purpose.
+        """
         with self._lock:
+            if self._computing:
+                self._computing[-1].add(path)
             if path not in self._inputs:
-                self._inputs[path] = read_if_there(self.lake.store, path)
+                self._inputs[path] = Inputs(self.lake.store).read(path, lambda: self.cached(_history))
             return self._inputs[path]
+
+    def parsed(self, path: str, parse: Callable[[bytes | None], T]) -> T:
+        """What a function makes of a file under `inputs/`; where it raises `BadInputError`, the file is damaged, and
+        the sentence also names its last good version.
+        """
+        data = self.input(path)
+        try:
+            with Inputs(self.lake.store).reading(path, data):
+                return parse(data)
+        except BadInputError:
+            self._damaged.add(path)
+            raise
+
+    def wrote(self, path: str, data: bytes) -> None:
+        """Take notice of a file under `inputs/` that this process itself has just written.
+
+        What was computed from it is computed again. Settings and regions stay what they were.
+        """
+        with self._lock:
+            self._inputs[path] = data
+            self._damaged.discard(path)
+            for key in [key for key, paths in self._made_from.items() if path in paths]:
+                self._known.pop(key, None)
+                del self._made_from[key]
+
+    def record_inputs(self) -> None:
+        """Keep a version of every input that this snapshot has read and that is not damaged, to be brought back later.
+
+        What is kept already costs nothing. A lake that cannot be written to stays as it is.
+        """
+        with self._lock:
+            found = {p: data for p, data in self._inputs.items() if data is not None and p not in self._damaged}
+        Inputs(self.lake.store).record(found)
 
     def cached(self, compute: Callable[["Project"], T]) -> T:
         """What a function makes of this project, computed once; a `partial` is known by its function and arguments."""
         key: Hashable = (compute.func, compute.args) if isinstance(compute, partial) else compute
         with self._lock:
             if key not in self._known:
-                self._known[key] = compute(self)
+                self._computing.append(set())
+                try:
+                    value = compute(self)
+                finally:
+                    self._made_from[key] = self._computing.pop()
+                    self._hand_up(key)
+                self._known[key] = value
+            self._hand_up(key)
             found: T = self._known[key]
             return found
+
+    def _hand_up(self, key: Hashable) -> None:
+        """What is being computed now was made from everything that one of its parts was made from."""
+        if self._computing:
+            self._computing[-1].update(self._made_from.get(key, ()))
 
     def told(self, listener: Listener) -> "Project":
         """The same snapshot, telling somebody else how work goes on."""
@@ -123,24 +181,52 @@ class ProjectHome:
     snapshot: Project | None = None
 
     @classmethod
-    def at(cls, home: str, state: Path, parts: Parts, sample: int | None = None) -> "ProjectHome":
-        """The project whose lake lies at `home`, a folder or the URL of an object store."""
-        return cls(Lake.at(home, state), parts, sample)
+    def at(
+        cls, home: str, state: Path, parts: Parts, sample: int | None = None, cache_bytes: int | None = None
+    ) -> "ProjectHome":
+        """The project whose lake lies at `home`, a folder or the URL of an object store (`Lake.at`)."""
+        return cls(Lake.at(home, state, cache_bytes), parts, sample)
 
     def open(self) -> Project:
-        """Read settings and regions. Raises `BadInputError` naming the file and the entry that is wrong."""
+        """Read settings and regions. Raises `BadInputError` naming the file and the entry that is wrong.
+
+        So it does where a file is gone or blank that was neither, and nobody removed it on purpose.
+        """
         if self.snapshot is not None:
             return self.snapshot
-        data, drawn = read_if_there(self.lake.store, SETTINGS_PATH), read_if_there(self.lake.store, REGIONS_PATH)
-        where = f"{self.lake.store.root}/{SETTINGS_PATH}"
-        sections = self.parts.sections
-        settings = default_settings(sections) if data is None else parse_settings(data, sections, where)
-        regions = {} if drawn is None else read_regions(drawn)
-        project = Project(self.lake, self.parts, settings, regions, self.sample)
-        for rule in self.parts.rules:
-            rule(project)
+        store, inputs = self.lake.store, Inputs(self.lake.store)
+        known: dict[Hashable, Any] = {}
+
+        def history() -> History:
+            if _history not in known:
+                known[_history] = inputs.history()
+            found: History = known[_history]
+            return found
+
+        data, drawn = (inputs.read(path, history) for path in (SETTINGS_PATH, REGIONS_PATH))
+        if data is not None and not data.strip():
+            history().refuse_lost(SETTINGS_PATH, store.root, data)
+        where, sections = f"{store.root}/{SETTINGS_PATH}", self.parts.sections
+        with inputs.reading(SETTINGS_PATH, data):
+            settings = default_settings(sections) if data is None else parse_settings(data, sections, where)
+        with inputs.reading(REGIONS_PATH, drawn):
+            regions = {} if drawn is None else read_regions(drawn)
+        found = {SETTINGS_PATH: data, REGIONS_PATH: drawn}
+        project = Project(self.lake, self.parts, settings, regions, self.sample, _inputs=found, _known=known)
+        try:
+            for rule in self.parts.rules:
+                rule(project)
+        except BadInputError as error:
+            if where not in str(error):
+                raise
+            with inputs.reading(SETTINGS_PATH, data):
+                raise
         return project
 
     def pinned(self, project: Project) -> "ProjectHome":
         """A home at which everybody finds this snapshot."""
         return replace(self, snapshot=project)
+
+
+def _history(project: Project) -> History:
+    return Inputs(project.lake.store).history()

@@ -17,7 +17,8 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import geodesic_area_km2
 from minemap_assets.geo.vector_files import check_degrees, read_vector
-from minemap_assets.project.settings import EARLIEST_YEAR
+from minemap_assets.messages import shown as _shown
+from minemap_assets.project.settings import EARLIEST_YEAR, LATEST_YEAR
 
 REGIONS_PATH = "inputs/regions.geojson"
 """Where the lake keeps the file."""
@@ -25,9 +26,10 @@ REGIONS_PATH = "inputs/regions.geojson"
 MAX_AREA_KM2 = 3_000_000.0
 """A larger region is refused: its partitions would be too big to rerun."""
 
-_LAST_REFERENCE_YEAR = 2100
-
-_SLUG = re.compile(r"[a-z0-9_-]{1,60}")
+_SLUG = re.compile(r"[a-z0-9_][a-z0-9_-]{0,59}")
+_LAST_YEAR = 9999
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
+"""What comes of values of other kinds than are looked for."""
 _PLACE = re.compile(r"(?P<what>[^\[]+)\[(?P<x>\S+) (?P<y>[^\s\]]+)")
 _PROPERTIES = {"slug", "title", "season", "products", "reference_year", "retired"}
 _PERIOD_KEYS = {"product", "from", "until"}
@@ -59,7 +61,8 @@ def validate_slug(slug: str) -> str:
     """The slug itself. Raises `BadInputError` where it could not name a folder, a partition and a URL alike."""
     if not _SLUG.fullmatch(slug):
         raise BadInputError(
-            f"{slug!r} cannot name a region; use 1 to 60 lower-case letters, digits, hyphens and underscores"
+            f"{_shown(slug)} cannot name a region; use 1 to 60 lower-case letters, digits, hyphens and underscores, no "
+            "hyphen first"
         )
     return slug
 
@@ -86,24 +89,45 @@ def check_region(region: Region) -> Region:
     validate_geometry(region.geometry, f"region {region.slug}")
     if region.season is not None and not all(1 <= month <= 12 for month in region.season):
         raise BadInputError(f"region {region.slug} has the season {region.season}; give two months from 1 to 12")
+    _check_text(region.title, f"region {region.slug} has a title")
     for period in region.products:
-        if not isinstance(period.get("product"), str) or set(period) - _PERIOD_KEYS:
-            raise BadInputError(
-                f"region {region.slug} has a product period {json.dumps(period, sort_keys=True)}; "
-                "give product, and where wanted from and until"
-            )
-        first, until = period.get("from"), period.get("until")
-        if first is not None and until is not None and int(first) > int(until):
-            raise BadInputError(
-                f"region {region.slug}: {period['product']} from {first} until {until} holds no year; swap the years"
-            )
-    year = region.reference_year
-    if year is not None and not EARLIEST_YEAR <= int(year) <= _LAST_REFERENCE_YEAR:
-        raise BadInputError(
-            f"region {region.slug} has the reference year {year}, of which there are no images; give one from "
-            f"{EARLIEST_YEAR} on"
-        )
+        _check_period(period, region.slug)
+    if region.reference_year is not None:
+        _check_year(region.reference_year, f"region {region.slug} has the reference year")
     return region
+
+
+def _check_period(period: Mapping[str, Any], slug: str) -> None:
+    if not isinstance(period.get("product"), str) or set(period) - _PERIOD_KEYS:
+        raise BadInputError(
+            f"region {slug} has a product period {_shown(period)}; give product, and where wanted from and until"
+        )
+    _check_text(period["product"], f"region {slug} has a product period")
+    first, until = period.get("from"), period.get("until")
+    for year in (first, until):
+        if year is not None and not (_is_whole(year) and 1 <= year <= _LAST_YEAR):
+            raise BadInputError(f"region {slug} has a product period {_shown(period)}; from and until are years")
+    if first is not None and until is not None and first > until:
+        raise BadInputError(
+            f"region {slug}: {period['product']} from {first} until {until} holds no year; swap the years"
+        )
+
+
+def _check_text(text: str, what: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadInputError(f"{what} with half a letter in it, which no file can hold; write it again") from error
+
+
+def _check_year(year: Any, what: str) -> None:
+    if not _is_whole(year) or not EARLIEST_YEAR <= year <= LATEST_YEAR:
+        raise BadInputError(f"{what} {_shown(year)}, of which there are no images; give one from {EARLIEST_YEAR} on")
+
+
+def _is_whole(value: Any) -> bool:
+    """A whole number, and not true or false, which Python takes for one."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def region_from_file(
@@ -144,7 +168,7 @@ def read_regions(data: bytes) -> dict[str, Region]:
     """Regions by slug, sorted, from the bytes of the GeoJSON file. Raises `BadInputError` naming the fault."""
     try:
         features = list(json.loads(data)["features"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInputError(f"{REGIONS_PATH} is not a GeoJSON FeatureCollection; restore an earlier version") from error
     regions: dict[str, Region] = {}
     for number, feature in enumerate(features, start=1):
@@ -165,28 +189,46 @@ def write_regions(regions: Iterable[Region]) -> bytes:
 def _region(feature: Any, number: int) -> Region:
     try:
         properties = dict(feature["properties"])
-        slug = str(properties["slug"])
-        geometry = validate_geometry(shape(feature["geometry"]), f"region {slug}")
-    except (KeyError, TypeError, ValueError, AttributeError, shapely.GEOSException) as error:
+        slug = properties["slug"]
+        if not isinstance(slug, str):
+            raise TypeError(slug)
+        shown = f"{REGIONS_PATH}: region {slug}" if _SLUG.fullmatch(slug) else f"feature {number} of {REGIONS_PATH}"
+        geometry = validate_geometry(shape(feature["geometry"]), shown)
+    except BadInputError:
+        raise
+    except (*_MALFORMED, shapely.errors.ShapelyError) as error:
         raise BadInputError(f"feature {number} of {REGIONS_PATH} lacks a slug or a geometry; add it") from error
-    unknown = set(properties) - _PROPERTIES
-    if unknown:
-        raise BadInputError(f"region {slug} has unknown properties {', '.join(sorted(unknown))}; remove them")
     try:
-        season = properties.get("season")
-        return check_region(
-            Region(
-                slug=slug,
-                title=str(properties.get("title") or slug),
-                geometry=geometry,
-                season=None if season is None else (int(season[0]), int(season[1])),
-                products=tuple(dict(p) for p in properties.get("products") or ()),
-                reference_year=properties.get("reference_year"),
-                retired=bool(properties.get("retired", False)),
-            )
-        )
-    except (TypeError, ValueError, IndexError) as error:
-        raise BadInputError(f"region {slug} has a season or products that cannot be read; see the others") from error
+        return check_region(_with_properties(properties, validate_slug(slug), geometry))
+    except BadInputError as error:
+        raise BadInputError(f"{REGIONS_PATH}: {error}") from error
+    except _MALFORMED as error:
+        raise BadInputError(
+            f"{REGIONS_PATH}: region {slug} has a season or products that cannot be read; see the others"
+        ) from error
+
+
+def _with_properties(properties: Mapping[str, Any], slug: str, geometry: Polygon | MultiPolygon) -> Region:
+    unknown = sorted(set(properties) - _PROPERTIES)
+    if unknown:
+        named = _shown(", ".join(unknown))[1:].rstrip("'\"")
+        raise BadInputError(f"region {slug} has unknown properties {named}; remove them")
+    season, title, retired = (properties.get(name) for name in ("season", "title", "retired"))
+    if season is not None and not (isinstance(season, list) and len(season) == 2 and all(map(_is_whole, season))):
+        raise BadInputError(f"region {slug} has the season {_shown(season)}; give two months from 1 to 12")
+    if not isinstance(retired, bool | None):
+        raise BadInputError(f"region {slug} has retired = {_shown(retired)}; write true or false without quotes")
+    if not isinstance(title, str | None):
+        raise BadInputError(f"region {slug} has the title {_shown(title)}; write text")
+    return Region(
+        slug=slug,
+        title=title or slug,
+        geometry=geometry,
+        season=None if season is None else (season[0], season[1]),
+        products=tuple(dict(p) for p in properties.get("products") or ()),
+        reference_year=properties.get("reference_year"),
+        retired=bool(retired),
+    )
 
 
 def _feature(region: Region) -> dict[str, Any]:

@@ -19,6 +19,12 @@ SETTINGS_PATH = "inputs/minemap.toml"
 EARLIEST_YEAR = 2015
 """No product has images of an earlier year: Sentinel-2A was launched in June, the first basemap is of December."""
 
+LATEST_YEAR = 2100
+"""A later year is a slip of the pen."""
+
+LARGEST_SEED = 2**32 - 1
+"""The largest number from which every generator of random numbers can start."""
+
 FIRST_YEAR = 2016
 """The first year of a project that does not set one (paper: 2016 to 2024)."""
 
@@ -27,9 +33,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class StrictModel(BaseModel):
-    """Values that stay as they are, and under known names only."""
+    """Values that stay as they are, under known names only; numbers are finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _web_address(value: str) -> str:
@@ -70,11 +76,16 @@ class General(StrictModel):
     """What holds for the whole file.
 
     `preset` is the rule of every section that has one and does not say otherwise. `first_year` is the first year of the
-    project's maps.
+    project's maps. A run refuses to lose more than the share `most_dropped` of a partition's rasters without being told
+    to. What it drops lies in the trash for `trash_days` until `minemap prune` empties it. A run that meets another one
+    at the same partition waits for it, `wait_minutes` at most.
     """
 
     preset: Preset = "default"
-    first_year: int = Field(FIRST_YEAR, ge=EARLIEST_YEAR, le=2100)
+    first_year: int = Field(FIRST_YEAR, ge=EARLIEST_YEAR, le=LATEST_YEAR)
+    most_dropped: float = Field(0.2, ge=0.0, le=1.0)
+    trash_days: int = Field(90, ge=0, le=36_500)
+    wait_minutes: float = Field(720.0, ge=0.0, le=100_000.0)
 
 
 @dataclass(frozen=True)
@@ -130,10 +141,16 @@ def parse_settings(text: str | bytes, sections: Sequence[Section], where: str = 
             f"{where} is not valid TOML: {error}; a setting is written as name = value under its [section], text in "
             "quotes"
         ) from error
+    except RecursionError as error:
+        raise BadInputError(f"{where} is nested deeper than any setting; take out the brackets that do it") from error
+    except ValueError as error:
+        raise BadInputError(f"{where} has a number with too many digits to be one; correct it") from error
     try:
         return _settings(model.model_validate(_with_preset(raw, sections)), sections)
     except ValidationError as error:
         raise BadInputError(f"{where}: {explain(error, model)}") from error
+    except RecursionError as error:
+        raise BadInputError(f"{where} is nested deeper than any setting; take out the names that do it") from error
 
 
 def default_settings(sections: Sequence[Section]) -> Settings:
@@ -148,7 +165,7 @@ def _settings(whole: Any, sections: Sequence[Section]) -> Settings:
         for name in section.name.split("."):
             value = getattr(value, name)
         found[section.model] = value
-    return Settings(General(preset=whole.preset, first_year=whole.first_year), found)
+    return Settings(General(**{name: getattr(whole, name) for name in General.model_fields}), found)
 
 
 def _with_preset(raw: dict[str, Any], sections: Sequence[Section]) -> dict[str, Any]:

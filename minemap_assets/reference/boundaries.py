@@ -12,8 +12,8 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only, write_geoparquet
 from minemap_assets.geo.vector_files import areal_parts
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
 from minemap_assets.lake.store import Store
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.reference.catalogue import ReferenceEntry, read_entry
 from minemap_assets.reference.polygon_sets import text_of
 

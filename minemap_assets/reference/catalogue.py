@@ -1,7 +1,8 @@
 """The catalogue of reference files: what was registered, from where, under which licence, and its checksum.
 
 Files are kept byte for byte as they were given, under `inputs/reference/<name>/<start of checksum>/`, so that a file
-that replaces another never overwrites it while somebody reads. A Shapefile, which is several files, is kept as one
+that replaces another never overwrites it while somebody reads. One that was replaced stays as long as a version of the
+catalogue names it, so that every version can be brought back. A Shapefile, which is several files, is kept as one
 uncompressed zip archive with fixed dates (`<stem>.shp.zip`), the same bytes for the same parts.
 """
 
@@ -20,8 +21,11 @@ from pydantic import Field, ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.geo.vector_files import read_vector
+from minemap_assets.lake.input_history import is_below
+from minemap_assets.lake.inputs import Change as InputChange
+from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.manifests import file_sha256
-from minemap_assets.lake.store import Store, read_if_there
+from minemap_assets.lake.store import Store
 from minemap_assets.lake.workspaces import workspace
 from minemap_assets.project.settings import StrictModel
 
@@ -93,18 +97,45 @@ class Registration:
 
 
 def read_catalogue(store: Store) -> Catalogue:
-    """The catalogue as it is now; empty where nothing was registered. Raises as `parse_catalogue` does."""
-    return parse_catalogue(read_if_there(store, CATALOGUE_PATH), store.root)
+    """The catalogue as it is now; empty where nothing was registered. Raises `BadInputError` where it is damaged, or is
+    gone though nobody removed it on purpose.
+    """
+    inputs = Inputs(store)
+    return _parsed(inputs, inputs.read(CATALOGUE_PATH), store.root)
 
 
 def parse_catalogue(data: bytes | None, root: str) -> Catalogue:
-    """A catalogue from its bytes; `root` is the lake, for messages. Raises `BadInputError` where it is damaged."""
+    """A catalogue from its bytes; `root` is the lake, for messages.
+
+    Raises `BadInputError` where it is damaged, or names what is not of the project.
+    """
     try:
-        return Catalogue() if data is None else Catalogue.model_validate_json(data)
+        catalogue = Catalogue() if data is None else Catalogue.model_validate_json(data)
     except ValidationError as error:
         raise BadInputError(
             f"{root}/{CATALOGUE_PATH} cannot be read; restore an earlier version or register the files again"
         ) from error
+    for entry in catalogue.entries:
+        if not _NAME.fullmatch(entry.name):
+            raise BadInputError(
+                f"{root}/{CATALOGUE_PATH} holds an entry named {entry.name!r}; correct it there to lower-case letters, "
+                "digits and underscores, a letter first"
+            )
+        if not is_below(entry.file, FOLDER):
+            raise BadInputError(
+                f"{root}/{CATALOGUE_PATH} says that {entry.name} lies at {entry.file!r}, which is not below {FOLDER}/; "
+                "correct it there or register the file again"
+            )
+    names = [entry.name for entry in catalogue.entries]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadInputError(f"{root}/{CATALOGUE_PATH} holds the name {twice} twice; keep one of the entries")
+    return catalogue
+
+
+def _parsed(inputs: Inputs, data: bytes | None, root: str) -> Catalogue:
+    with inputs.reading(CATALOGUE_PATH, data):
+        return parse_catalogue(data, root)
 
 
 def register(
@@ -128,10 +159,10 @@ def register(
 
     `origin` says where the file came from (an address, a DOI). `licence` is mandatory: `unknown` must be said. Polygons
     have the role `labels` unless told otherwise. Registering the same again does nothing; another file under the same
-    name replaces the entry. `expected_features` is how many there are where that is known. Raises `BadInputError`.
+    name replaces the entry. `expected_features` is how many there are where that is known. The file comes first, then
+    the entry, into whatever the catalogue is at that moment. Raises `BadInputError`.
     """
-    catalogue = read_catalogue(store)
-    _check_name(catalogue, name, kind, reserved)
+    _check_name(read_catalogue(store), name, kind, reserved)
     if not licence.strip():
         raise BadInputError(f"{name} has no licence; give the one its authors chose, or 'unknown'")
     if role is not None and kind != "polygons":
@@ -159,12 +190,41 @@ def register(
         )
         if store.size(entry.file) != entry.bytes or file_sha256(store.fetch(entry.file)) != checksum:
             store.put(local, entry.file)
-    known = catalogue.find(name)
-    if known != entry:
-        _write(store, [e for e in catalogue.entries if e.name != name] + [entry])
-    if known is not None and known.file != entry.file:
-        store.delete(known.file)
-    return _registration(known, entry)
+    return _registration(_enter(store, entry, reserved), entry)
+
+
+def _enter(store: Store, entry: ReferenceEntry, reserved: Collection[str]) -> ReferenceEntry | None:
+    """Put an entry into the catalogue as it is now; returns the entry of that name before."""
+    inputs = Inputs(store)
+
+    def edit(data: bytes | None) -> bytes | None:
+        catalogue = _parsed(inputs, data, store.root)
+        _check_name(catalogue, entry.name, entry.kind, reserved)
+        if catalogue.find(entry.name) == entry:
+            return data
+        return _bytes_of([e for e in catalogue.entries if e.name != entry.name] + [entry])
+
+    change = inputs.change(CATALOGUE_PATH, edit)
+    _sweep(store, inputs, change)
+    return parse_catalogue(change.before, store.root).find(entry.name)
+
+
+def _sweep(store: Store, inputs: Inputs, change: InputChange) -> None:
+    """Remove files that only versions of the catalogue named which are no longer kept."""
+    if not change.dropped:
+        return
+    kept = [inputs.bytes_of(CATALOGUE_PATH, v) for v in inputs.versions(CATALOGUE_PATH) if not v.removed]
+    named = {file for data in (*kept, inputs.read(CATALOGUE_PATH)) for file in _files_of(data)}
+    for file in sorted({file for data in change.dropped for file in _files_of(data)} - named):
+        store.delete(file)
+
+
+def _files_of(data: bytes | None) -> set[str]:
+    """Files that a version of the catalogue names, one of an older minemap or of a person too."""
+    try:
+        return {entry.file for entry in parse_catalogue(data, "").entries}
+    except BadInputError:
+        return set()
 
 
 def _check_count(source: Path, name: str, features: int, expected: int | None) -> None:
@@ -177,23 +237,38 @@ def _check_count(source: Path, name: str, features: int, expected: int | None) -
 
 def withdraw(store: Store, name: str) -> Catalogue:
     """Take an entry out of the catalogue; its file stays in the lake. Raises `BadInputError` for an unknown name."""
-    catalogue = read_catalogue(store)
-    if catalogue.find(name) is None:
-        names = ", ".join(e.name for e in catalogue.entries) or "none"
-        raise BadInputError(f"nothing is registered as {name}; registered are {names}")
-    return _write(store, [e for e in catalogue.entries if e.name != name])
+    inputs = Inputs(store)
+
+    def edit(data: bytes | None) -> bytes:
+        catalogue = _parsed(inputs, data, store.root)
+        if catalogue.find(name) is None:
+            names = ", ".join(e.name for e in catalogue.entries) or "none"
+            raise BadInputError(f"nothing is registered as {name}; registered are {names}")
+        return _bytes_of([e for e in catalogue.entries if e.name != name])
+
+    change = inputs.change(CATALOGUE_PATH, edit)
+    _sweep(store, inputs, change)
+    return parse_catalogue(change.after, store.root)
 
 
 def read_entry(entry: ReferenceEntry, store: Store) -> gpd.GeoDataFrame:
     """All features of a registered file in EPSG:4326. Raises `BadInputError` where the file changed or went missing."""
-    again = f"register {entry.name} again"
+    damage = entry_damage(entry, store)
+    if damage is not None:
+        raise BadInputError(damage)
+    path = store.fetch(entry.file)
+    return read_vector(path, layer=entry.layer, crs=entry.crs, known_layers=KNOWN_LAYERS.get(entry.kind, ()))
+
+
+def entry_damage(entry: ReferenceEntry, store: Store) -> str | None:
+    """One sentence where a registered file is gone, or not the one that was registered; None where it is whole."""
     try:
         path = store.fetch(entry.file)
-    except NotFoundError as error:
-        raise BadInputError(f"{store.root}/{entry.file} is gone; {again}") from error
+    except NotFoundError:
+        return f"{store.root}/{entry.file} is gone; register {entry.name} again"
     if file_sha256(path) != entry.sha256:
-        raise BadInputError(f"{path} is not the file that was registered (its checksum differs); {again}")
-    return read_vector(path, layer=entry.layer, crs=entry.crs, known_layers=KNOWN_LAYERS.get(entry.kind, ()))
+        return f"{path} is not the file that was registered (its checksum differs); register {entry.name} again"
+    return None
 
 
 def _check_name(catalogue: Catalogue, name: str, kind: Kind, reserved: Collection[str]) -> None:
@@ -247,11 +322,10 @@ def _single_file(source: Path, folder: Path) -> Path:
     return target
 
 
-def _write(store: Store, entries: list[ReferenceEntry]) -> Catalogue:
+def _bytes_of(entries: list[ReferenceEntry]) -> bytes:
     catalogue = Catalogue(entries=tuple(sorted(entries, key=lambda e: e.name)))
     text = json.dumps(catalogue.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
-    store.write_bytes(CATALOGUE_PATH, f"{text}\n".encode())
-    return catalogue
+    return f"{text}\n".encode()
 
 
 def _registration(known: ReferenceEntry | None, entry: ReferenceEntry) -> Registration:

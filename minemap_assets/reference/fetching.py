@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ValidationError
 
 from minemap_assets.errors import BadInputError, NotFoundError
+from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.manifests import file_sha256
-from minemap_assets.lake.store import Store, read_if_there
+from minemap_assets.lake.store import Store
 from minemap_assets.project.settings import StrictModel
 from minemap_assets.reference.catalogue import FOLDER, Registration, register
 from minemap_assets.reference.published_sets import Dataset
@@ -95,20 +96,25 @@ def fetch_dataset(
         reference_year=dataset.reference_year,
         expected_features=dataset.features,
     )
-    _remember(store, known, kept)
+    _remember(store, kept)
     return Fetch(tuple(kept), registration)
 
 
 def read_fetched(store: Store) -> dict[str, FetchedFile]:
-    """What every address gave the first time. Raises `BadInputError` where the record is damaged."""
-    try:
-        data = read_if_there(store, FETCHED_PATH)
-        raw = {} if data is None else json.loads(data)
-        return {str(address): FetchedFile.model_validate(file) for address, file in raw.items()}
-    except (ValueError, AttributeError, ValidationError) as error:
-        raise BadInputError(
-            f"{store.root}/{FETCHED_PATH} cannot be read; restore an earlier version, or remove it to begin anew"
-        ) from error
+    """What every address gave the first time. Raises `BadInputError` where the record is damaged or lost."""
+    inputs = Inputs(store)
+    return _parsed(inputs, inputs.read(FETCHED_PATH), store)
+
+
+def _parsed(inputs: Inputs, data: bytes | None, store: Store) -> dict[str, FetchedFile]:
+    with inputs.reading(FETCHED_PATH, data):
+        try:
+            raw = {} if data is None else json.loads(data)
+            return {str(address): FetchedFile.model_validate(file) for address, file in raw.items()}
+        except (ValueError, AttributeError, ValidationError) as error:
+            raise BadInputError(
+                f"{store.root}/{FETCHED_PATH} cannot be read; restore an earlier version, or remove it to begin anew"
+            ) from error
 
 
 def is_address(place: str) -> bool:
@@ -159,9 +165,16 @@ def _origin(dataset: Dataset, place: str | None) -> str:
     return dataset.origin if place is None or dataset.features is not None else place
 
 
-def _remember(store: Store, known: Mapping[str, FetchedFile], arrived: list[Arrived]) -> None:
+def _remember(store: Store, arrived: list[Arrived]) -> None:
+    inputs = Inputs(store)
     new = {a.address: FetchedFile(sha256=a.sha256, bytes=a.bytes) for a in arrived if is_address(a.address)}
-    merged = dict(known) | new
-    if merged != dict(known):
+
+    def edit(data: bytes | None) -> bytes | None:
+        known = _parsed(inputs, data, store)
+        merged = known | new
+        if merged == known:
+            return data
         plain = {address: file.model_dump() for address, file in merged.items()}
-        store.write_bytes(FETCHED_PATH, (json.dumps(plain, indent=1, sort_keys=True) + "\n").encode())
+        return (json.dumps(plain, indent=1, sort_keys=True) + "\n").encode()
+
+    inputs.change(FETCHED_PATH, edit)

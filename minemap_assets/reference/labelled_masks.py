@@ -4,22 +4,28 @@ Whether a mask lies on its image is checked in `imagery/sources/archive/label_pa
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import rasterio
 import rasterio.features
 import shapely
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.raster_files import alone, open_raster
 from minemap_assets.geo.vector import WGS84
+from minemap_assets.geo.vector_files import check_degrees
 from minemap_assets.lake.manifests import Missing
 from minemap_assets.reference.polygon_sets import text_of
+
+MOST_PIXELS = 2**28
+"""A mask is outlined in one go, so a larger one has to be cut."""
 
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
@@ -82,17 +88,40 @@ def polygons_from_masks(
 
 
 def _outlines(mask: Path, value: int) -> gpd.GeoDataFrame:
+    with _opened(mask) as source:
+        if source.crs is None:
+            raise _RefusedError(f"{mask.name} does not say where on Earth it lies; give it a CRS")
+        if source.width * source.height > MOST_PIXELS:
+            raise _RefusedError(
+                f"{mask.name} has {source.height:,} x {source.width:,} pixels (rows x columns), too many to outline at "
+                "once; cut it into several masks"
+            )
+        foreground = source.read(1) == value
+        transform, crs = source.transform, source.crs
+        shapes = rasterio.features.shapes(
+            foreground.astype(np.uint8), mask=foreground, connectivity=4, transform=transform
+        )
+        polygons = [shapely.geometry.shape(outline) for outline, _ in shapes]
+        frame = gpd.GeoDataFrame(geometry=polygons, crs=crs.to_wkt()).to_crs(WGS84)
+        if polygons:
+            check_degrees(frame.total_bounds, mask.name)
+        return frame
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[DatasetReader]:
+    """A raster open for reading. Raises `_RefusedError` where that fails, or anything inside."""
     try:
-        with rasterio.open(mask) as source:
-            if source.crs is None:
-                raise _RefusedError(f"{mask.name} does not say where on Earth it lies; give it a CRS")
-            foreground = source.read(1) == value
-            transform, crs = source.transform, source.crs
+        with alone(), open_raster(str(path.absolute())) as source:
+            yield source
     except RasterioError as error:
-        raise _RefusedError(f"{mask.name} cannot be read as a raster ({error})") from error
-    shapes = rasterio.features.shapes(foreground.astype(np.uint8), mask=foreground, connectivity=4, transform=transform)
-    polygons = [shapely.geometry.shape(outline) for outline, _ in shapes]
-    return gpd.GeoDataFrame(geometry=polygons, crs=crs.to_wkt()).to_crs(WGS84)
+        reason = " ".join(str(error).split())
+        raise _RefusedError(f"{path.name} cannot be read as a raster ({reason})") from error
+    except BadInputError as error:
+        raise _RefusedError(str(error)) from error
+    except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, shapely.errors.ShapelyError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _RefusedError(f"{path.name} says of itself what cannot be ({reason}); make it again") from error
 
 
 def _check_picture(mask: Path, pictures: Mapping[int, Path] | None) -> None:
@@ -101,15 +130,12 @@ def _check_picture(mask: Path, pictures: Mapping[int, Path] | None) -> None:
     picture = pictures.get(number) if (number := _number(mask)) is not None else None
     if picture is None:
         raise _RefusedError(f"{mask.name} has no image of the same number; add the image or remove the mask")
-    try:
-        with rasterio.open(picture) as image, rasterio.open(mask) as labels:
-            if image.shape != labels.shape:
-                raise _RefusedError(
-                    f"{picture.name} has {image.height} x {image.width} pixels (rows x columns), its mask "
-                    f"{mask.name} {labels.height} x {labels.width}; replace the one that is wrong"
-                )
-    except RasterioError as error:
-        raise _RefusedError(f"{picture.name} or {mask.name} cannot be read as a raster ({error})") from error
+    with _opened(picture) as image, _opened(mask) as labels:
+        if image.shape != labels.shape:
+            raise _RefusedError(
+                f"{picture.name} has {image.height} x {image.width} pixels (rows x columns), its mask "
+                f"{mask.name} {labels.height} x {labels.width}; replace the one that is wrong"
+            )
 
 
 def _group(mask: Path, group_of: Mapping[int, str] | None) -> str:
@@ -125,11 +151,18 @@ def _group(mask: Path, group_of: Mapping[int, str] | None) -> str:
 def _groups(path: Path, key: str, column: str) -> dict[int, str]:
     if not path.is_file():
         raise BadInputError(f"{path} does not exist; give the table of groups")
-    table = pd.read_csv(path)
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise BadInputError(f"{path} cannot be read as a table ({reason}); give a text table with a header") from error
     absent = [c for c in (key, column) if c not in table.columns]
     if absent:
         raise BadInputError(f"{path} has no column {', '.join(absent)}; it has {', '.join(map(str, table.columns))}")
-    return {int(number): text_of(group) for number, group in zip(table[key], table[column], strict=True)}
+    try:
+        return {int(number): text_of(group) for number, group in zip(table[key], table[column], strict=True)}
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadInputError(f"{path} has something else than whole numbers in its column {key}; correct it") from error
 
 
 def _by_number(folder: Path) -> dict[int, Path]:

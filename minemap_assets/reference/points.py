@@ -15,8 +15,8 @@ import shapely
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
 from minemap_assets.lake.store import Store
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.reference.catalogue import ReferenceEntry, read_entry
 from minemap_assets.reference.polygon_sets import text_of
 

@@ -18,7 +18,7 @@ def catalogue(project: Project) -> Catalogue:
 
 
 def _read(project: Project) -> Catalogue:
-    return parse_catalogue(project.input(CATALOGUE_PATH), project.lake.store.root)
+    return project.parsed(CATALOGUE_PATH, lambda data: parse_catalogue(data, project.lake.store.root))
 
 
 def is_registered(project: Project, name: str) -> bool:

@@ -2,11 +2,12 @@
 
 from minemap_assets.chips.assets import CHIPS, TRAINING_CHIPS
 from minemap_assets.chips.reader import ChipSet, open_chips
-from minemap_assets.graph.context import BuildContext
+from minemap_assets.graph.context import BuildContext, Keys
 from minemap_assets.graph.partitioning import by_region_and_year
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
 from minemap_assets.imagery.assets import by_product_and_region
 from minemap_assets.lake.manifests import Outcome
+from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.sites.assets import SITES, sites_of
@@ -15,7 +16,6 @@ GPU_POOL = "gpu"
 """Assets of this pool run one at a time by default: they want the accelerator, or every core."""
 
 TRAINING = Job("training", "Train and evaluate a model; nothing is predicted with it before it is promoted.")
-PROMOTION = Job("promotion", "Put the newest trained model in use.")
 
 
 def _config(context: BuildContext) -> SegmentationConfig:
@@ -32,7 +32,14 @@ def _build_model(context: BuildContext) -> Outcome:
     from minemap_assets.segmentation.training import train_model
 
     inputs = {str(ref): chips.manifest.content for ref, chips in context.inputs_of(TRAINING_CHIPS).items()}
-    return train_model(_chip_sets(context), _config(context), context.writer, inputs, progress=context.progress)
+    return train_model(
+        _chip_sets(context),
+        _config(context),
+        context.writer,
+        inputs,
+        progress=context.progress,
+        tell=context.project.listener.noticed,
+    )
 
 
 def _build_evaluation(context: BuildContext) -> Outcome:
@@ -43,9 +50,21 @@ def _build_evaluation(context: BuildContext) -> Outcome:
 
 
 def _build_promotion(context: BuildContext) -> Outcome:
-    from minemap_assets.segmentation.promotion import promote_model
+    from minemap_assets.segmentation.promotion import restore_model
 
-    return promote_model(context.input(SEGMENTATION_MODEL), context.writer)
+    return restore_model(context.project, SEGMENTATION_MODEL.ref(), context.writer)
+
+
+def _promoted_version(project: Project, _: Keys) -> dict[str, str]:
+    from minemap_assets.segmentation.promotion import promoted_version
+
+    return {"version": promoted_version(project)}
+
+
+def _is_copy_kept(project: Project, keys: Keys) -> bool:
+    from minemap_assets.segmentation.promotion import is_copy_kept
+
+    return is_copy_kept(project, PROMOTED_MODEL.ref(keys))
 
 
 def _build_masks(context: BuildContext, chips: Asset) -> Outcome:
@@ -87,11 +106,11 @@ MODEL_EVALUATION = Asset(
 PROMOTED_MODEL = Asset(
     room="segmentation",
     name="promoted_model",
-    description="The model in use, pinned by hash: only promoting another one changes what masks are made with.",
-    deps=(Dep(SEGMENTATION_MODEL),),
+    description="The model in use, pinned by hash: only `minemap promote` changes what masks are made with.",
+    deps=(Dep(SEGMENTATION_MODEL, triggers=False, lineage=True),),
+    settings=_promoted_version,
+    intact=_is_copy_kept,
     kinds=frozenset({"pytorch"}),
-    job=PROMOTION,
-    by_decision=True,
     build=_build_promotion,
 )
 

@@ -12,7 +12,8 @@ from minemap_assets.chips.reader import ChipSet
 from minemap_assets.chips.split import Split
 from minemap_assets.geo.vector import write_parquet
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.segmentation.artefact import Model, load_model
 from minemap_assets.segmentation.baseline import Rule, best_rule
 from minemap_assets.segmentation.config import SegmentationConfig

@@ -1,14 +1,14 @@
 """Learning: the same steps in the same order for the same seed. Imports torch: import it late."""
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 
 from minemap_assets.segmentation.calibration import Calibration
+from minemap_assets.segmentation.checkpoints import Checkpoints, State, part, under
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.dataset import CropSampler
 from minemap_assets.segmentation.losses import segmentation_loss
@@ -75,31 +75,120 @@ def train(
     normalisation: Mapping[str, Normalisation],
     config: SegmentationConfig,
     progress: Callable[[int, int], None],
+    checkpoints: Checkpoints,
 ) -> Trained:
-    """Train for `config.steps` steps; keep the last weights whose mIoU on whole validation chips is as good as any."""
-    device = choose_device(config.device)
-    network = build_network(config, len(training_set.bands)).to(device)
-    optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, betas=(0.9, 0.999))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, config))
+    """Train for `config.steps` steps; keep the last weights whose mIoU on whole validation chips is as good as any.
+
+    Goes on from the last of the `checkpoints`, where there is one: on a CPU with the same bytes as without a break.
+    """
+    learner = _learner(config, len(training_set.bands), checkpoints)
     sampler = CropSampler(library, training_set.of("train"), normalisation, config)
-    log: list[LogRow] = []
-    best: Trained | None = None
-    highest = 0.0
-    for step in range(1, config.steps + 1):
-        used_rate = float(schedule.get_last_lr()[0])
-        loss = _step(network, optimizer, sampler, step, config)
-        schedule.step()
+    if learner.step:
+        progress(learner.step, config.steps)
+    for step in range(learner.step + 1, config.steps + 1):
+        used_rate = float(learner.schedule.get_last_lr()[0])
+        loss = _step(learner.network, learner.optimizer, sampler, step, config)
+        learner.schedule.step()
         score = _Score(math.nan, math.nan)
         if step % config.validate_every == 0 or step == config.steps:
-            score = _validate(network, training_set, library, normalisation, config)
-            highest = max(highest, score.miou)
-            if best is None or score.miou >= highest - AS_GOOD:
-                best = Trained(copy.deepcopy(network), step, score.miou, ())
-        log.append(LogRow(step, loss, used_rate, score.iou, score.miou))
+            score = _validate(learner.network, training_set, library, normalisation, config)
+            learner.judge(step, score)
+        learner.log.append(LogRow(step, loss, used_rate, score.iou, score.miou))
+        checkpoints.save_if_due(learner.state)
         progress(step, config.steps)
-    if best is None:
-        raise RuntimeError("the last step is always validated")
-    return Trained(best.network.eval(), best.best_step, best.validation_miou, tuple(log))
+    return learner.trained()
+
+
+@dataclass(frozen=True, eq=False)
+class _Best:
+    step: int
+    score: float
+    weights: dict[str, torch.Tensor]
+
+
+class _Learner:
+    """All that changes from step to step. Crops are not part of it: they hang on the seed and the step alone."""
+
+    def __init__(self, config: SegmentationConfig, bands: int, device: torch.device) -> None:
+        self.network = build_network(config, bands).to(device)
+        self.optimizer = torch.optim.AdamW(_groups(self.network, config), lr=config.learning_rate, betas=(0.9, 0.999))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: rate(step, config))
+        self.log: list[LogRow] = []
+        self._device = device
+        self._highest = 0.0
+        self._best: _Best | None = None
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return len(self.log)
+
+    def judge(self, step: int, score: _Score) -> None:
+        """Keep the weights where they are as good as any before."""
+        self._highest = max(self._highest, score.miou)
+        if self._best is None or score.miou >= self._highest - AS_GOOD:
+            weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+            self._best = _Best(step, score.miou, weights)
+
+    def trained(self) -> Trained:
+        """The best weights, in the network."""
+        if self._best is None:
+            raise RuntimeError("the last step is always validated")
+        self.network.load_state_dict(self._best.weights)
+        return Trained(self.network.eval(), self._best.step, self._best.score, tuple(self.log))
+
+    def state(self) -> State:
+        """Everything, torch's random numbers included."""
+        optimizer, best = self.optimizer.state_dict(), self._best
+        tensors = under("network", self.network.state_dict())
+        for place, moments in optimizer["state"].items():
+            tensors |= under(f"optimizer.{place}", moments)
+        if best is not None:
+            tensors |= under("best", best.weights)
+        tensors["log"] = torch.tensor([astuple(row) for row in self.log], dtype=torch.float64)
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self._device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
+        facts = {
+            "groups": optimizer["param_groups"],
+            "schedule": self.schedule.state_dict(),
+            "highest": self._highest,
+            "best": None if best is None else {"step": best.step, "score": best.score},
+        }
+        return State(tensors, facts)
+
+    def restore(self, state: State) -> None:
+        """Be as a state says. Raises `KeyError`, `RuntimeError`, `TypeError` or `ValueError` where it does not fit."""
+        tensors, facts = state.tensors, state.facts
+        self.network.load_state_dict(part("network", tensors))
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in part("optimizer", tensors).items():
+            place, what = name.split(".")
+            moments.setdefault(int(place), {})[what] = value
+        self.optimizer.load_state_dict({"state": moments, "param_groups": facts["groups"]})
+        self.schedule.load_state_dict(facts["schedule"])
+        self.log = [LogRow(int(row[0]), *row[1:]) for row in tensors["log"].tolist()]
+        self._highest, best = facts["highest"], facts["best"]
+        self._best = None if best is None else _Best(best["step"], best["score"], part("best", tensors))
+        torch.set_rng_state(tensors["random.cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
+
+
+def _learner(config: SegmentationConfig, bands: int, checkpoints: Checkpoints) -> _Learner:
+    """A learner at the step that an earlier run left it at, or at the beginning."""
+    device, before = choose_device(config.device), torch.get_rng_state()
+    learner, state = _Learner(config, bands, device), checkpoints.latest()
+    if state is None:
+        return learner
+    try:
+        learner.restore(state)
+    except (KeyError, RuntimeError, TypeError, ValueError):
+        checkpoints.refuse("is of another network")
+        torch.set_rng_state(before)
+        return _Learner(config, bands, device)
+    checkpoints.note(f"training goes on from step {learner.step} of {config.steps}")
+    return learner
 
 
 def rate(step: int, config: SegmentationConfig) -> float:

@@ -14,7 +14,8 @@ from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.geo.raster import read_raster, write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.manifests import Missing, Outcome, digest
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.segmentation.artefact import Model, load_model
 from minemap_assets.segmentation.blending import ChipProbability, blend

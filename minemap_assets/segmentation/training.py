@@ -1,7 +1,8 @@
 """The trained model: from labelled chips to a model folder with weights, calibration and operating points."""
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pandas as pd
 from minemap_assets.chips.reader import ChipSet
 from minemap_assets.geo.vector import write_parquet
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.segmentation.artefact import LOG, MODEL, ModelCard, ProductCard, content_version, write_card
 from minemap_assets.segmentation.calibration import fit
@@ -33,23 +34,33 @@ def train_model(
     inputs: Mapping[str, str],
     *,
     progress: Progress = no_progress,
+    tell: Callable[[str], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Train on the labelled chips of any number of regions and products, and write the folder `model`.
 
+    A run that was killed goes on from its last checkpoint, which lies beside the model until that is whole; `tell`
+    hears so in a sentence, and `clock` counts the seconds between checkpoints.
     `inputs` are hashes of what is trained on, kept in the model card. Raises `BadInputError` where no chip holds a
     labelled mine pixel, or the chip sets do not fit together. Where a side of the split lacks mines, its part is taken
     by training chips and the card's notes say so.
     """
+    import torch
+
+    from minemap_assets.segmentation.checkpoints import Checkpoints
     from minemap_assets.segmentation.learning import reproducible, train
     from minemap_assets.segmentation.network import save_network
+    from minemap_assets.segmentation.prediction import choose_device
 
     training_set = assemble(chips)
     library = ChipLibrary(chips, config.chip_cache_megabytes)
+    computer = {"torch": str(torch.__version__), "device": choose_device(config.device).type}
+    checkpoints = Checkpoints(writer, config.checkpoint_minutes, about=computer, clock=clock, tell=tell)
     folder = writer.path(MODEL)
     folder.mkdir(parents=True, exist_ok=True)
     with reproducible(config.seed, config.threads):
         normalisation = {p: _measure(training_set, library, p, config) for p in training_set.products}
-        trained = train(training_set, library, normalisation, config, progress)
+        trained = train(training_set, library, normalisation, config, progress, checkpoints)
         products = {
             p: _product_card(trained.network, training_set, p, library, normalisation[p], config)
             for p in training_set.products
@@ -68,6 +79,7 @@ def train_model(
     _write_log(trained, folder / LOG)
     version = content_version(folder)
     writer.add(MODEL)
+    checkpoints.drop()
     return Outcome(_summary(card, training_set, version))
 
 

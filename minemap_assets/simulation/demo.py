@@ -1,9 +1,12 @@
 """The demo's inputs, written as a person would write them: settings, regions, reference files of a simulated world."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.lake.inputs import Inputs
+from minemap_assets.lake.store import Store
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import REGIONS_PATH, region_from_file, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
@@ -70,13 +73,13 @@ def prepare(project: Project, world: World) -> None:
         if store.size(REGIONS_PATH) is not None:
             return
     elif found := [path for path in INPUTS if store.size(path) is not None]:
-        raise BadInputError(
-            f"{store.root} holds another project ({found[0]}); set MINEMAP_HOME and MINEMAP_STATE to empty folders for "
-            "the demo"
-        )
+        raise _another_project(store, found[0])
     from minemap_assets.simulation.export import write_inputs
 
-    store.write_bytes(SETTINGS_PATH, settings.encode())
+    known = Inputs(store)
+    kept = known.change(SETTINGS_PATH, partial(_unless_there, settings.encode())).after
+    if kept is not None and not kept.startswith(MARK.encode()):
+        raise _another_project(store, SETTINGS_PATH)
     with tempfile.TemporaryDirectory() as scratch:
         inputs = write_inputs(world, Path(scratch))
         register(store, inputs.broad, name="simulated_broad", kind="polygons", licence=LICENCE, role="outlines")
@@ -84,5 +87,16 @@ def prepare(project: Project, world: World) -> None:
         register(store, inputs.boundaries, name="country_boundaries", kind="boundaries", licence=LICENCE)
         register(store, inputs.points, name="validation_points", kind="points", licence=LICENCE)
         regions = [region_from_file(path, slug) for slug, path in sorted(inputs.regions.items())]
-        store.write_bytes(PROMOTED_SITES_PATH, inputs.promoted.read_bytes())
-        store.write_bytes(REGIONS_PATH, write_regions(regions))  # last: says that the others are there
+        known.change(PROMOTED_SITES_PATH, partial(_unless_there, inputs.promoted.read_bytes()))
+        known.change(REGIONS_PATH, partial(_unless_there, write_regions(regions)))  # last: says that all is there
+
+
+def _another_project(store: Store, path: str) -> BadInputError:
+    return BadInputError(
+        f"{store.root} holds another project ({path}); set MINEMAP_HOME and MINEMAP_STATE to empty folders for the demo"
+    )
+
+
+def _unless_there(new: bytes, found: bytes | None) -> bytes:
+    """What somebody else wrote meanwhile stays."""
+    return new if found is None else found

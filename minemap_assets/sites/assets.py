@@ -61,7 +61,7 @@ def _sites_settings(project: Project, keys: Keys) -> Any:
         "sites": _sampled(project).model_dump(
             mode="json", include={"min_pixels", "window_factor", "large", "sample"}, exclude_none=True
         ),
-        "promoted": "" if promoted is None else promoted.decode(),
+        "promoted": "" if promoted is None else promoted.decode(errors="backslashreplace"),
     }
 
 

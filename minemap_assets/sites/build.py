@@ -16,7 +16,7 @@ import shapely
 from minemap_assets.geo.grid import to_columns
 from minemap_assets.geo.vector import WGS84, areas_km2, dissolve_touching, write_geoparquet
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.regions import Region
 from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.geohash import position_ids

@@ -1,11 +1,14 @@
 """Settings of the sites room."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from minemap_assets.project.settings import PresetModel
+
+Longitude = Annotated[float, Field(ge=-180.0, le=180.0)]
+Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
 
 BADLY_DRAWN = (-2.02629645, 5.8978455)
 """A point (longitude, latitude) inside the one polygon of the published sets that the paper removes."""
@@ -22,12 +25,12 @@ class SitesConfig(PresetModel):
 
     PARITY: ClassVar[Mapping[str, Any]] = {"large": "squeeze"}
 
-    min_pixels: int = Field(512, ge=2)
-    window_factor: float = Field(2.0, ge=1.0)
+    min_pixels: int = Field(512, ge=2, le=16_384)
+    window_factor: float = Field(2.0, ge=1.0, le=100.0)
     large: Literal["tile", "squeeze"] = "tile"
-    known_bad: tuple[tuple[float, float], ...] = (BADLY_DRAWN,)
-    min_area_m2: float = Field(500.0, ge=0.0)
-    sample: int | None = Field(None, ge=1)
+    known_bad: tuple[tuple[Longitude, Latitude], ...] = (BADLY_DRAWN,)
+    min_area_m2: float = Field(500.0, ge=0.0, le=1e12)
+    sample: int | None = Field(None, ge=1, le=10**9)
 
     @field_validator("min_pixels")
     @classmethod

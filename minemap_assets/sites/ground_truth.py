@@ -23,7 +23,7 @@ import shapely
 from minemap_assets.geo.vector import WGS84, areas_km2, connected_components, write_geoparquet
 from minemap_assets.geo.vector_files import areal_parts
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.regions import Region
 from minemap_assets.reference.catalogue import Role
 from minemap_assets.sites.config import SitesConfig

@@ -127,6 +127,12 @@ def _build_database(context: BuildContext) -> Outcome:
     return Outcome({"rows": sum(rows.values()), "tables": tables})
 
 
+def _has_database(project: Project, _: Keys) -> bool:
+    from minemap_assets.tables.database import is_database
+
+    return is_database(database_path(project))
+
+
 _OF_REGIONS = (Dep(MINING_POLYGONS, optional=True), Dep(SITES, optional=True, triggers=False))
 """A region whose polygons or sites were not made holds no other up: its rows say that it was not observed."""
 
@@ -197,7 +203,7 @@ DATABASE = Asset(
     kinds=frozenset({"duckdb"}),
     pool=DATABASE_POOL,
     automated=True,
-    intact=lambda project, _: database_path(project).is_file(),
+    intact=_has_database,
     build=_build_database,
 )
 

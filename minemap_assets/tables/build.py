@@ -7,7 +7,7 @@ import geopandas as gpd
 import pandas as pd
 
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.polygons.countries import Borders
 from minemap_assets.polygons.schemas import TableSpec, stack, write_table
 from minemap_assets.tables import summaries

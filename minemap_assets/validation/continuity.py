@@ -16,7 +16,8 @@ import pandas as pd
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import read_geoparquet, write_parquet
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.segmentation.scale import NOT_OBSERVED, is_mine
 
 FILE = "source_continuity.parquet"

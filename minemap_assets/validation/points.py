@@ -15,7 +15,7 @@ import shapely
 
 from minemap_assets.geo.vector import write_parquet
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.segmentation.metrics import Confusion
 from minemap_assets.validation.accuracy import wilson
 

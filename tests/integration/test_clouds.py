@@ -45,7 +45,8 @@ from minemap_assets.imagery.sources.archive.index import ArchiveRules, IndexRepo
 from minemap_assets.imagery.sources.archive.source import ArchiveSource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Outcome, PartitionRef
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.project import ProjectHome
 from same_pixels import Picture, Plane, through_stac
 from stac_service import World

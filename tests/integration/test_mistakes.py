@@ -13,6 +13,7 @@ import shapely
 
 from commands import command
 from minemap_assets.errors import BadInputError
+from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.store import LocalStore
 from tiny import Chain
 
@@ -184,7 +185,7 @@ def test_another_folder_is_another_project(tmp_path: Path) -> None:
 
 def test_a_demo_that_was_stopped_while_it_wrote_its_inputs_goes_on(copy: Chain) -> None:
     store = LocalStore(copy.folder / "lake")
-    store.delete("inputs/regions.geojson")
+    Inputs(store).remove("inputs/regions.geojson")
     chain = copy.prepared()
     assert set(chain.project.regions) == {"alder-basin", "birch-delta"}
     store.write_bytes("inputs/minemap.toml", b"# mine\n")

@@ -27,7 +27,7 @@ from minemap_assets.imagery.source import Composite
 from minemap_assets.imagery.sources.stac.source import StacProvenance, StacSource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Outcome, PartitionRef
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from servers.unreliable import KINDS
 from stac_service import GROUND, World
 from stac_world import BANDS, TILE, Shot

@@ -24,7 +24,7 @@ from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.net.policy import Clock
 from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH

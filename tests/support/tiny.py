@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -10,18 +10,21 @@ import pandas as pd
 
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
+from dagster_project.first_promotion import promote_first
 from dagster_project.instance import open_instance, sync_regions
 from dagster_project.registry import Registry, home_of
-from dagster_project.runner import Recorder, Report, Runner, State
+from dagster_project.runner import Recorder, Report, Result, Runner, State
 from dagster_project.selection import parse_selection
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.graph import Graph, Scope
+from minemap_assets.graph.graph import Graph, Scope, Step
 from minemap_assets.graph.partition_states import PartitionStates
-from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import Manifest, PartitionRef
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project, ProjectHome
 from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.segmentation.artefact import load_model
+from minemap_assets.segmentation.assets import SEGMENTATION_MODEL
+from minemap_assets.segmentation.promotion import promote
 from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.demo import prepare
 from minemap_assets.simulation.world import World
@@ -61,19 +64,26 @@ class Chain:
         shutil.copytree(self.folder, folder)
         return Chain(folder, registry or self.registry)
 
-    def run(
-        self, select: str | None = None, years: tuple[int, ...] = YEARS, asked: frozenset[Asset] = frozenset()
-    ) -> Report:
-        project, recorder = self.project, Recorder()
-        definitions = build_definitions(
-            self.environment, self.project_home.pinned(project.told(recorder)), self.registry
-        )
+    def run(self, select: str | None = None, years: tuple[int, ...] = YEARS, accepts_losses: bool = False) -> Report:
+        recorder = Recorder()
+        project = replace(self.project.told(recorder), accepts_losses=accepts_losses)
+        project.record_inputs()
+        definitions = build_definitions(self.environment, self.project_home.pinned(project), self.registry)
         graph = Graph(self.registry.rooms, project)
         with open_instance(self.environment.dagster_home) as instance:
             sync_regions(instance, project)
             scope = Scope(parse_selection(select, graph), tuple(project.active_regions()), years)
             runner = Runner(definitions, graph, PartitionStates(graph, project), instance, recorder)
-            return runner.run(graph.steps(scope), asked=asked)
+
+            def told(step: Step, _: Sequence[Result]) -> None:
+                if SEGMENTATION_MODEL in step.assets:
+                    promote_first(project, scope.assets)
+
+            return runner.run(graph.steps(scope), told=told)
+
+    def promote(self) -> None:
+        """Put the newest trained model in use, as `minemap promote` does."""
+        promote(self.project, load_model(self.open("segmentation", "segmentation_model")), "a test")
 
     def manifests(self) -> list[Manifest]:
         """All partitions."""

@@ -15,7 +15,7 @@ from minemap_assets.imagery.files.inspection import Numbers, inspect
 from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.files.scene_names import common_band
 from minemap_assets.imagery.files.tiff_structure import check_whole
-from minemap_assets.imagery.products import Product
+from minemap_assets.imagery.products import HIGHEST, SCALE, Product
 
 if TYPE_CHECKING:
     import rasterio.io
@@ -76,7 +76,8 @@ def check_quad(path: Path, mosaic: Mosaic, quad: QuadId, bands: Sequence[str] | 
         for top in range(0, source.height, _ROWS):
             rows = (top, min(top + _ROWS, source.height))
             pixels = source.read(window=(rows, (0, source.width)))
-            valid = (pixels[: len(order)] > 0).any(axis=0)
+            known = pixels[: len(order)]
+            valid = (known > 0).any(axis=0) & (known <= HIGHEST * SCALE).all(axis=0)
             if pixels.shape[0] > len(order):
                 valid &= pixels[-1] > 0
             blue, green, red = (pixels[place] for place in places)

@@ -1,38 +1,61 @@
 """What an archive's index says: one feature an image, as GeoJSON in the manner of STAC."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import shapely
-from pydantic import ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.files.addresses import check_href
 from minemap_assets.imagery.files.cloud_rules import CloudRule, parse_rule
 from minemap_assets.imagery.seasons import Season
+from minemap_assets.messages import explain
 from minemap_assets.project.settings import StrictModel
+
+_SHOWN = 120
+"""Characters of somebody else's error."""
+
+_FARTHEST = 360.0
+"""Largest coordinate of a footprint, in degrees."""
 
 _DIGITS = 7
 """Decimals of footprint coordinates in degrees: about a centimetre."""
 
 
+MOST_DIGITS = 1e9
+"""What turns numbers into reflectance is smaller than this, and not much nearer to 0 than one over it."""
+
+Year = Annotated[int, Field(ge=1900, le=2200)]
+Index = Annotated[int, Field(ge=1, le=65_536)]
+Bytes = Annotated[int, Field(ge=0)]
+
+
+def _factor(value: float) -> float:
+    if not 1.0 / MOST_DIGITS <= abs(value) <= MOST_DIGITS:
+        raise ValueError(f"{value:g} turns no number into reflectance")
+    return value
+
+
 class Asset(StrictModel):
     """One band of an image: where it lies and what its numbers mean (reflectance = number x scale + offset).
 
-    `href` is relative to the archive's root, or a whole URL; `index` counts bands from 1; without `nodata` a pixel that
-    is 0 in all bands is not observed; `bytes` is the file's size when it was indexed (None for a remote file).
+    `href` is relative to the archive's root, which it may not leave, or a whole web address; `index` counts bands from
+    1; without `nodata` a pixel that is 0 in all bands is not observed; `bytes` is the file's size when it was indexed
+    (None for a remote file).
     """
 
     band: str
     href: str
-    index: int = 1
-    scale: float
-    offset: float = 0.0
+    index: Index = 1
+    scale: Annotated[float, AfterValidator(_factor)]
+    offset: float = Field(0.0, ge=-MOST_DIGITS, le=MOST_DIGITS)
     nodata: float | None = None
-    bytes: int | None = None
+    bytes: Bytes | None = None
 
 
 class CloudMask(StrictModel):
@@ -40,9 +63,9 @@ class CloudMask(StrictModel):
 
     role: Literal["cloud-mask"] = "cloud-mask"
     href: str
-    index: int = 1
+    index: Index = 1
     rule: str
-    bytes: int | None = None
+    bytes: Bytes | None = None
 
     @field_validator("rule")
     @classmethod
@@ -67,7 +90,7 @@ class Image(StrictModel):
     product: str
     start: date
     end: date
-    year: int | None = None
+    year: Year | None = None
     crs: str
     terms: str
     redistributable: bool
@@ -124,28 +147,39 @@ def write_features(images: Iterable[Image]) -> bytes:
 
 def read_index(name: str, root: str, data: bytes) -> ArchiveIndex:
     """The index of an archive from GeoJSON bytes. Raises `BadInputError` where they are no such index."""
+    where = f"the index of the archive {name}"
     try:
-        features: Sequence[Any] = json.loads(data)["features"]
-        images = [
-            Image.model_validate(
-                {
-                    **feature["properties"],
-                    "id": feature["id"],
-                    "assets": [asset for asset in feature["assets"] if not _is_mask(asset)],
-                    "clouds": [asset for asset in feature["assets"] if _is_mask(asset)],
-                    "footprint": shapely.to_wkt(
-                        shapely.from_geojson(json.dumps(feature["geometry"])), rounding_precision=_DIGITS
-                    ),
-                }
-            )
-            for feature in features
-        ]
-    except (ValueError, KeyError, TypeError, ValidationError, shapely.errors.GEOSException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadInputError(
-            f"the index of the archive {name} cannot be read ({reason}); index the archive again"
-        ) from error
+        images = [_image(feature, root, number) for number, feature in enumerate(json.loads(data)["features"], start=1)]
+    except BadInputError as error:
+        raise BadInputError(f"{where} cannot be used ({error}); index the archive again") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, shapely.errors.GEOSException) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadInputError(f"{where} cannot be read ({reason[:_SHOWN]}); index the archive again") from error
     return ArchiveIndex(name, root, tuple(sorted(images, key=lambda i: i.id)))
+
+
+def _image(feature: Any, root: str, number: int) -> Image:
+    """Raises `BadInputError`, or what comes of a feature that is none."""
+    outline = shapely.from_geojson(json.dumps(feature["geometry"]))
+    if outline is None or outline.is_empty:
+        raise BadInputError(f"feature {number} has no outline")
+    if not all(abs(value) <= _FARTHEST for value in outline.bounds):
+        raise BadInputError(f"feature {number} lies nowhere on Earth")
+    try:
+        image = Image.model_validate(
+            {
+                **feature["properties"],
+                "id": feature["id"],
+                "assets": [asset for asset in feature["assets"] if not _is_mask(asset)],
+                "clouds": [asset for asset in feature["assets"] if _is_mask(asset)],
+                "footprint": shapely.to_wkt(outline, rounding_precision=_DIGITS),
+            }
+        )
+    except ValidationError as error:
+        raise BadInputError(f"feature {number}: {explain(error, Image)}") from error
+    for href in (*(asset.href for asset in image.assets), *(mask.href for mask in image.clouds)):
+        check_href(root, href)
+    return image
 
 
 def _is_mask(asset: Any) -> bool:

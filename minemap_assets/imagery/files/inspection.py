@@ -2,22 +2,27 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import numpy as np
+import shapely
+from affine import Affine, AffineError
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.errors import BadInputError
+from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.geo.vector import WGS84, geodesic_area_km2
+from minemap_assets.imagery.files.addresses import CURL, address
 from minemap_assets.imagery.files.cloud_rules import CloudRule
+from minemap_assets.imagery.files.emptiness import is_empty
 from minemap_assets.imagery.files.images import Asset, CloudMask
-from minemap_assets.imagery.files.reading import CURL, address, opened
+from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.files.scene_names import band_of_file, common_band
 from minemap_assets.imagery.files.tiff_structure import check_whole
 from minemap_assets.imagery.products import SCALE, Product
@@ -25,6 +30,7 @@ from minemap_assets.lake.manifests import digest
 
 if TYPE_CHECKING:
     import rasterio.io
+    import rasterio.windows
 
 MOST_STRETCHED = 4.0
 """A file whose pixels are this many times longer than wide on the ground was not georeferenced rightly."""
@@ -32,9 +38,21 @@ MOST_STRETCHED = 4.0
 BRIGHTEST = 1.5
 """Floating point numbers up to this are reflectance already."""
 
+FINEST = 20.0
+"""A file's pixels may be this many times finer than the product's; of finer ones a site needs too many at a time."""
+
+COARSEST = 100.0
+"""A file's pixels may be this many times coarser than the product's; coarser ones show no mine."""
+
+FARTHEST = 1e8
+"""Largest coordinate of a file in the unit of its CRS: no projection goes that far from its origin."""
+
 _SAMPLE = 256
-_PLACE = 64
-"""Pixels along a side of each place where values are looked for first."""
+_DENSEST = 2**28
+"""Pixels of the largest image of which a sample may be spread over all of it."""
+
+_SHOWN = 120
+"""Characters of somebody else's error."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ class MaskFacts:
 def inspect_mask(root: str, path: str, rule: CloudRule) -> MaskFacts:
     """Look at one cloud mask. Raises `BadInputError` with one sentence where it cannot be used."""
     whole, size = _whole(root, path)
-    with opened(whole) as source:
+    with sensible(path), opened(whole) as source:
         footprint = footprint_wgs84(_grid(source, path))
         mask = CloudMask(href=path, rule=rule.text, bytes=size)
         return MaskFacts(mask, footprint, _revision(source, whole, path))
@@ -84,12 +102,13 @@ def inspect_mask(root: str, path: str, rule: CloudRule) -> MaskFacts:
 def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, numbers: Numbers) -> FileFacts:
     """Look at one file. Raises `BadInputError` with one sentence where it cannot be used."""
     whole, size = _whole(root, path)
-    with opened(whole) as source:
+    with sensible(path), opened(whole) as source:
         grid = _grid(source, path)
         footprint = footprint_wgs84(grid)
         metres = _pixel_metres(grid, footprint, path)
+        _check_detail(path, metres, kind)
         named = _bands(source, path, kind, bands)
-        scale = _scale(source, path, numbers)
+        scale = _scale(source, path, numbers, list(named))
         declared = source.nodata if numbers.nodata is None else numbers.nodata
         assets = tuple(
             Asset(
@@ -98,14 +117,25 @@ def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, nu
                 index=index,
                 scale=scale,
                 offset=numbers.offset,
-                nodata=None if declared is None or math.isnan(declared) else float(declared),
+                nodata=None if declared is None or not math.isfinite(declared) else float(declared),
                 bytes=size,
             )
             for index, band in named.items()
         )
         revision = _revision(source, whole, path)
-        empty = _is_empty(source, assets)
-        return FileFacts(path, assets, source.count, str(source.crs), footprint, metres, revision, empty)
+        count, crs = source.count, str(source.crs)
+    with sensible(path):
+        empty = is_empty(whole, assets, kind)
+    return FileFacts(path, assets, count, crs, footprint, metres, revision, empty)
+
+
+def _check_detail(path: str, metres: float, kind: Product) -> None:
+    what = "finer" if metres * FINEST < kind.resolution else "coarser"
+    if what == "finer" or metres > COARSEST * kind.resolution:
+        raise BadInputError(
+            f"{path} has pixels of {metres:.3g} m, far {what} than the {kind.resolution:g} m of {kind.name}; its "
+            "georeference is wrong, or it is no image of this product"
+        )
 
 
 def _whole(root: str, path: str) -> tuple[str, int | None]:
@@ -117,22 +147,23 @@ def _whole(root: str, path: str) -> tuple[str, int | None]:
     return whole, Path(whole).stat().st_size
 
 
-def _is_empty(source: "rasterio.io.DatasetReader", assets: Sequence[Asset]) -> bool:
-    """Whether no pixel has a value: by a few places first, and by all pixels where those have none."""
-    from rasterio.windows import Window
+@contextmanager
+def sensible(path: str) -> Iterator[None]:
+    """What a file says of itself can be worked with. Raises `BadInputError` naming it where that fails inside."""
+    from rasterio.errors import RasterioError
 
-    height, width = min(_PLACE, source.height), min(_PLACE, source.width)
-    places = [
-        Window(int((source.width - width) * x), int((source.height - height) * y), width, height)
-        for x, y in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
-    ]
-    for window in (*places, Window(0, 0, source.width, source.height)):
-        pixels = source.read([asset.index for asset in assets], window=window)
-        for band, asset in zip(pixels, assets, strict=True):
-            missing = 0.0 if asset.nodata is None else asset.nodata
-            if ((band != missing) & np.isfinite(band)).any():
-                return False
-    return True
+    try:
+        yield
+    except (MinemapError, RasterioError):
+        raise
+    except (
+        *(ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError),
+        *(AffineError, shapely.errors.ShapelyError),
+    ) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadInputError(
+            f"{path} says of itself what cannot be ({type(error).__name__}: {reason[:_SHOWN]}); fetch or make it again"
+        ) from error
 
 
 def _revision(source: "rasterio.io.DatasetReader", whole: str, path: str) -> str:
@@ -143,8 +174,7 @@ def _revision(source: "rasterio.io.DatasetReader", whole: str, path: str) -> str
     tag = _etag(whole.removeprefix(CURL)) if whole.startswith(CURL) else None
     if tag is not None:
         return digest([path, tag])
-    shape = (source.count, min(_SAMPLE, source.height), min(_SAMPLE, source.width))
-    pixels = source.read(out_shape=shape)
+    pixels = _sample(source, range(1, source.count + 1)).data
     return digest([path, source.shape, list(source.transform), hashlib.sha256(pixels.tobytes()).hexdigest()])
 
 
@@ -165,9 +195,16 @@ def _grid(source: "rasterio.io.DatasetReader", path: str) -> GeoBox:
     if source.transform.is_identity:
         raise BadInputError(f"{path} has no georeference; assign one (gdal_edit -a_ullr)")
     transform = source.transform
+    if not _is_possible(transform, source.width, source.height):
+        raise BadInputError(f"{path} lies nowhere on Earth; its georeference is wrong")
     if transform.determinant == 0:
         raise BadInputError(f"{path} covers no area; its georeference is wrong")
     return GeoBox((source.height, source.width), transform, str(source.crs))
+
+
+def _is_possible(transform: Affine, width: int, height: int) -> bool:
+    corners = [transform @ corner for corner in ((0, 0), (width, 0), (0, height), (width, height))]
+    return all(abs(value) <= FARTHEST for corner in corners for value in corner)
 
 
 def _pixel_metres(grid: GeoBox, footprint: BaseGeometry, path: str) -> float:
@@ -212,7 +249,7 @@ def _bands(
     return {index: name for index, name in usable.items() if name is not None}
 
 
-def _scale(source: "rasterio.io.DatasetReader", path: str, numbers: Numbers) -> float:
+def _scale(source: "rasterio.io.DatasetReader", path: str, numbers: Numbers, indexes: Sequence[int]) -> float:
     if numbers.scale is not None:
         return numbers.scale
     kind = np.dtype(source.dtypes[0])
@@ -222,13 +259,27 @@ def _scale(source: "rasterio.io.DatasetReader", path: str, numbers: Numbers) -> 
                 f"{path} is an 8-bit picture, not reflectance; give its scale if its numbers are linear"
             )
         declared = float(source.scales[0])
+        if not math.isfinite(declared) or declared == 0:
+            raise BadInputError(f"{path} declares the scale {declared:g}, which gives no reflectance; give its scale")
         return declared if declared != 1.0 else 1.0 / SCALE
     if kind.kind != "f":
         raise BadInputError(f"{path} holds numbers of type {kind.name}; use integers or floating point reflectance")
-    shape = (source.count, min(_SAMPLE, source.height), min(_SAMPLE, source.width))
-    pixels = source.read(out_shape=shape, masked=True).compressed()
+    pixels = _sample(source, indexes).compressed()
     pixels = pixels[np.isfinite(pixels)]
     high = float(np.percentile(pixels, 98)) if pixels.size else 0.0
     if high > BRIGHTEST:
         raise BadInputError(f"{path} has floating point numbers up to {high:.4g}, not reflectance; give its scale")
     return 1.0
+
+
+def _sample(source: "rasterio.io.DatasetReader", indexes: Sequence[int]) -> "np.ma.MaskedArray[Any, Any]":
+    """Some numbers of the bands, from all over the image, or from its middle where it is too large for that."""
+    from rasterio.windows import Window
+
+    height, width = min(_SAMPLE, source.height), min(_SAMPLE, source.width)
+    window = Window(0, 0, source.width, source.height)
+    if source.width * source.height > _DENSEST:
+        window = Window((source.width - width) // 2, (source.height - height) // 2, width, height)
+    shape = (len(indexes), height, width)
+    pixels: np.ma.MaskedArray[Any, Any] = source.read(list(indexes), window=window, out_shape=shape, masked=True)
+    return pixels

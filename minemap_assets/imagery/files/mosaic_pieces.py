@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from odc.geo.geobox import GeoBox
 
+from minemap_assets.imagery.files.addresses import address
 from minemap_assets.imagery.files.images import Image
-from minemap_assets.imagery.files.reading import Part, Tile, address, opened, read_pieces
+from minemap_assets.imagery.files.reading import Part, Tile, opened, read_pieces
 from minemap_assets.imagery.files.resampling import are_pieces
 
 

@@ -12,24 +12,21 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import AuthenticationError, BadInputError, MinemapError, RetryableError
+from minemap_assets.geo.raster_files import alone, open_raster
+from minemap_assets.imagery.files.addresses import address
 from minemap_assets.imagery.files.images import Asset, CloudMask, Image
 from minemap_assets.imagery.files.resampling import Sampled, sample, sample_hidden
-from minemap_assets.imagery.products import NOT_OBSERVED, SCALE
+from minemap_assets.imagery.products import NOT_OBSERVED, SCALE, Product, product
 
 if TYPE_CHECKING:
     import rasterio.io
 
-CURL = "/vsicurl/"
-"""Before this GDAL wants the URL of a file on a web server."""
-
-_VIRTUAL = {"http://": f"{CURL}http://", "https://": f"{CURL}https://", "s3://": "/vsis3/", "gs://": "/vsigs/"}
 _REMOTE_OPTIONS = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_TIMEOUT": "60",
 }
-"""GDAL retries nothing by itself and lists folders that a web server does not have."""
+"""GDAL retries nothing by itself."""
 
 _STATUS = re.compile(r"HTTP \w+ code:? *(\d{3})")
 
@@ -62,21 +59,9 @@ class Part:
         path = address(self.root, mask.href)
         _check_size(path, mask.bytes)
         with opened(path) as source:
+            if mask.index > source.count:
+                raise _fewer_bands(path, source.count)
             return sample_hidden(source, mask.index, mask.cloud_rule.hides, grid)
-
-
-def is_remote(root: str) -> bool:
-    """True for a URL prefix rather than a folder."""
-    return root.startswith(tuple(_VIRTUAL))
-
-
-def address(root: str, href: str) -> str:
-    """What GDAL opens for a file of an archive: `href` is relative to the root, absolute, or a URL."""
-    whole = href if is_remote(href) or Path(href).is_absolute() else f"{root.rstrip('/')}/{href}"
-    for scheme, virtual in _VIRTUAL.items():
-        if whole.startswith(scheme):
-            return virtual + whole.removeprefix(scheme)
-    return whole
 
 
 @contextmanager
@@ -93,14 +78,12 @@ def opened(path: str) -> "Iterator[rasterio.io.DatasetReader]":
 @contextmanager
 def _unguarded(path: str) -> "Iterator[rasterio.io.DatasetReader]":
     """Like `opened`, but for what goes wrong after it is open: so several may be open at a time."""
-    import rasterio
-
     remote = path.startswith("/vsi")
     if not remote and not Path(path).is_file():
         raise BadInputError(f"{path} does not exist; put the file back or index the archive again")
-    with rasterio.Env(**(_REMOTE_OPTIONS if remote else {})):
+    with alone(**(_REMOTE_OPTIONS if remote else {})):
         with _naming(path, reading=False):
-            source = rasterio.open(path)
+            source = open_raster(path if remote else str(Path(path).absolute()))
         with source:
             yield source
 
@@ -113,7 +96,7 @@ def _naming(path: str, *, reading: bool) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        reason = str(error.__cause__ or error)
+        reason = " ".join(str(error.__cause__ or error).split())
         if path.startswith("/vsi"):
             raise _remote_error(path, reason, reading) from error
         raise BadInputError(f"{path} cannot be read, it is cut off or damaged ({reason}); fetch it again") from error
@@ -133,12 +116,14 @@ def _remote_error(path: str, reason: str, reading: bool) -> MinemapError:
 def read_pieces(parts: Sequence[Part], grid: GeoBox, whole: GeoBox, bands: Sequence[str]) -> Tile:
     """The bands of an image, or of pieces of one picture that keep a band in files of one form, as one tile.
 
-    A pixel is not observed where a band has nodata or the file ends, or where every band of the most detailed file is
-    0; a 0 in some bands only is a dark pixel and becomes 1. Nor is one that is hidden by the nearest pixel of the cloud
-    masks of all pieces; hidden pixels of a file have no say in their neighbours. Raises as `opened` does.
+    A pixel is not observed where a band has nodata or a number that the product cannot hold, where the file ends, or
+    where every band of the most detailed file is 0; a 0 in some bands only is a dark pixel and becomes 1. Nor is one
+    that is hidden by the nearest pixel of the cloud masks of all pieces; hidden pixels of a file have no say in their
+    neighbours. Raises as `opened` does.
     """
     pieces = [[{a.band: a for a in part.image.assets}[band] for band in bands] for part in parts]
     assets = pieces[0]
+    kind = product(parts[0].image.product)
     values = np.full((len(bands), *grid.shape), np.nan, dtype=np.float32)
     dark = np.zeros(values.shape, dtype=np.bool_)
     detail = np.zeros(len(bands))
@@ -146,7 +131,7 @@ def read_pieces(parts: Sequence[Part], grid: GeoBox, whole: GeoBox, bands: Seque
     for href in sorted({asset.href for asset in assets}):
         places = [i for i, asset in enumerate(assets) if asset.href == href]
         files = [(part.root, [piece[i] for i in places]) for part, piece in zip(parts, pieces, strict=True)]
-        sampled = _sample_files(files, grid, whole, [part.hidden for part in parts])
+        sampled = _sample_files(files, kind, grid, whole, [part.hidden for part in parts])
         values[places], dark[places], detail[places] = sampled.values, sampled.dark, sampled.detail
         read += sampled.bytes_read
         used |= sampled.used
@@ -169,6 +154,7 @@ def read_pieces(parts: Sequence[Part], grid: GeoBox, whole: GeoBox, bands: Seque
 
 def _sample_files(
     files: Sequence[tuple[str, Sequence[Asset]]],
+    kind: Product,
     grid: GeoBox,
     whole: GeoBox,
     hidden: Sequence[Callable[[GeoBox], npt.NDArray[np.bool_] | None]],
@@ -188,6 +174,7 @@ def _sample_files(
             nodata,
             grid,
             whole,
+            limits=[kind.limits(a.scale, a.offset) for a in assets],
             guard=lambda s: _naming(names[id(s)], reading=True),
             hide=lambda s, pixels: masks[id(s)](pixels),
         )
@@ -198,8 +185,12 @@ def _as_indexed(path: str, assets: Sequence[Asset]) -> "Iterator[rasterio.io.Dat
     _check_size(path, assets[0].bytes)
     with _unguarded(path) as source:
         if max(asset.index for asset in assets) > source.count:
-            raise BadInputError(f"{path} has {source.count} bands, fewer than its index says; index the archive again")
+            raise _fewer_bands(path, source.count)
         yield source
+
+
+def _fewer_bands(path: str, count: int) -> BadInputError:
+    return BadInputError(f"{path} has {count} bands, fewer than its index says; index the archive again")
 
 
 def _check_size(path: str, expected: int | None) -> None:

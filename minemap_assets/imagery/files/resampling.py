@@ -96,6 +96,7 @@ def sample(
     grid: GeoBox,
     whole: GeoBox | None = None,
     *,
+    limits: Sequence[tuple[float, float]] = (),
     guard: Guard = nullcontext,
     hide: Hide = lambda _, __: None,
 ) -> Sampled:
@@ -103,7 +104,8 @@ def sample(
 
     `nodata` gives for each band the number that means no value; where it is None a 0 is reported as `dark`. `whole`
     is the grid of which `grid` is a block of rows, so that all blocks are resampled alike. Pixels that a file's mask,
-    alpha band or `hide` hides have no value; where pieces overlap the first lies on top. `guard` is entered with a
+    alpha band or `hide` hides have no value, and none in any band where a number lies outside `limits` (lowest and
+    highest number of each band); where pieces overlap the first lies on top. `guard` is entered with a
     file around every reading of it. Raises `rasterio.errors.RasterioError` where a file cannot be read.
     """
     shape = (len(indexes), *grid.shape)
@@ -114,7 +116,8 @@ def sample(
     if window is None:
         empty = np.full(shape, np.nan, dtype=np.float32)
         return Sampled(empty, np.zeros(shape, dtype=np.bool_), detail, 0, (False,) * len(sources))
-    joined = _joined(sources, indexes, nodata, window, guard, hide)
+    wanted = _Wanted(indexes, nodata, limits, hide)
+    joined = _joined(sources, wanted, window, guard)
     view = _View(first, window, grid)
     values = _warp(joined.values, view, ratio)
     zero = joined.zero
@@ -159,6 +162,16 @@ def are_pieces(one: "rasterio.io.DatasetReader", other: "rasterio.io.DatasetRead
     return alike and all(abs(value - round(value)) < _ALIGNED for value in (between.c, between.f))
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Which bands are read, and which of their numbers are none."""
+
+    indexes: Sequence[int]
+    nodata: Sequence[float | None]
+    limits: Sequence[tuple[float, float]]
+    hide: Hide
+
+
 @dataclass(frozen=True, eq=False)
 class _Raw:
     """Source pixels of a window (band, row, column): values, NaN where there is none, and where a 0 may be one."""
@@ -176,20 +189,15 @@ class _Raw:
 
 
 def _joined(
-    sources: Sequence["rasterio.io.DatasetReader"],
-    indexes: Sequence[int],
-    nodata: Sequence[float | None],
-    window: "rasterio.windows.Window",
-    guard: Guard,
-    hide: Hide,
+    sources: Sequence["rasterio.io.DatasetReader"], wanted: _Wanted, window: "rasterio.windows.Window", guard: Guard
 ) -> _Raw:
     """The pieces of a window, which counts the first source's pixels, as one."""
     from rasterio.windows import Window
 
     if len(sources) == 1:
         with guard(sources[0]):
-            return _read(sources[0], indexes, nodata, window, hide)
-    shape = (len(indexes), int(window.height), int(window.width))
+            return _read(sources[0], wanted, window)
+    shape = (len(wanted.indexes), int(window.height), int(window.width))
     whole = _Raw(np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.bool_), 0)
     read, used = 0, []
     for source in sources:
@@ -201,7 +209,7 @@ def _joined(
             used.append(False)
             continue
         with guard(source):
-            piece = _read(source, indexes, nodata, Window(left, top, right - left, bottom - top), hide)
+            piece = _read(source, wanted, Window(left, top, right - left, bottom - top))
         rows = slice(row + top - window.row_off, row + bottom - window.row_off)
         columns = slice(column + left - window.col_off, column + right - window.col_off)
         under = _Raw(whole.values[:, rows, columns], whole.zero[:, rows, columns], 0)
@@ -213,28 +221,34 @@ def _joined(
     return _Raw(whole.values, whole.zero, read, tuple(used))
 
 
-def _read(
-    source: "rasterio.io.DatasetReader",
-    indexes: Sequence[int],
-    nodata: Sequence[float | None],
-    window: "rasterio.windows.Window",
-    hide: Hide,
-) -> _Raw:
+def _read(source: "rasterio.io.DatasetReader", wanted: _Wanted, window: "rasterio.windows.Window") -> _Raw:
+    indexes = wanted.indexes
     raw = source.read(list(indexes), window=window)
     data = raw.astype(np.float32)
     zero = np.zeros(data.shape, dtype=np.bool_)
-    for place, missing in enumerate(nodata):
+    for place, missing in enumerate(wanted.nodata):
         if missing is None:
             zero[place] = data[place] == 0
             data[place][zero[place]] = np.nan
         elif not math.isnan(missing):
             data[place][data[place] == np.float32(missing)] = np.nan
+    absurd = _outside(data, wanted.limits)
     pixels = GeoBox(data.shape[1:], source.window_transform(window), str(source.crs))
-    for hidden in (_hidden(source, indexes, window), hide(source, pixels)):
+    for hidden in (_hidden(source, indexes, window), wanted.hide(source, pixels), absurd):
         if hidden is not None:
             data[:, hidden] = np.nan
             zero[:, hidden] = False
     return _Raw(data, zero, raw.nbytes)
+
+
+def _outside(data: npt.NDArray[np.float32], limits: Sequence[tuple[float, float]]) -> npt.NDArray[np.bool_] | None:
+    """Where (row, column) any band has a number that is no observation; None without limits."""
+    if not limits:
+        return None
+    found = np.zeros(data.shape[1:], dtype=np.bool_)
+    for band, (lowest, highest) in zip(data, limits, strict=True):
+        found |= (band < lowest) | (band > highest)
+    return found
 
 
 def _place(source: "rasterio.io.DatasetReader", first: "rasterio.io.DatasetReader") -> tuple[int, int]:

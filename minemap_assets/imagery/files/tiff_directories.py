@@ -7,8 +7,13 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_CODES = frozenset({1, 3, 4, 13, 16, 18})
+"""Types of whole numbers that are not negative."""
+
 _MOST_ENTRIES = 4096
 
 Read = Callable[[int, int], bytes]
@@ -73,20 +78,28 @@ class Tiff:
         self._first = self._unpack(self._room, self._position)[0]
 
     def directories(self, most: int) -> Iterator[Directory]:
-        """The directories in order, at most so many, because damaged ones may go in a circle."""
-        position = self._first
+        """The directories in order, at most so many and each once, because damaged ones may go in a circle."""
+        position, seen = self._first, set[int]()
         for _ in range(most):
-            if position == 0:
+            if position == 0 or position in seen:
                 return
+            seen.add(position)
             directory = self._directory(position)
             yield directory
             position = directory.following
 
     def values(self, entry: Entry) -> tuple[int, ...]:
         """The whole numbers of an entry."""
+        return tuple(self.numbers(entry, 0, entry.count).tolist())
+
+    def numbers(self, entry: Entry, first: int, count: int) -> npt.NDArray[np.uint64]:
+        """So many of the whole numbers of an entry, from the one at a place on; fewer at its end."""
         if entry.kind not in _CODES:
             raise DamagedError
-        return self._unpack(entry.place, f"{entry.count}{_CODES[entry.kind]}")
+        kind = np.dtype(f"{self._order}u{_SIZES[entry.kind]}")
+        wanted = max(0, min(count, entry.count - first))
+        data = self._bytes(entry.place + first * kind.itemsize, wanted * kind.itemsize)
+        return np.frombuffer(data, dtype=kind).astype(np.uint64)
 
     def _directory(self, position: int) -> Directory:
         count = self._unpack(position, self._count)[0]

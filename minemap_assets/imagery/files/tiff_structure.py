@@ -5,8 +5,11 @@ its tiles and strips tell.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.files.tiff_directories import DamagedError, Entry, NotTiffError, Tiff, TooShortError
@@ -16,6 +19,9 @@ _OFFSETS = (273, 324)
 _COUNTS = (279, 325)
 _MOST_DIRECTORIES = 10_000
 """A loop of directories is cut here."""
+
+_TOGETHER = 1 << 20
+"""Byte ranges that are looked at together."""
 
 
 def expected_size(path: Path) -> int:
@@ -36,7 +42,7 @@ def expected_size(path: Path) -> int:
             raise _no_tiff(path)
         try:
             tiff = Tiff(read)
-            ends = [max(d.end, _pixels_end(tiff, d.entries)) for d in tiff.directories(_MOST_DIRECTORIES)]
+            ends = _ends(tiff, size)
         except NotTiffError as error:
             raise _no_tiff(path) from error
         except DamagedError as error:
@@ -57,10 +63,34 @@ def _no_tiff(path: Path) -> BadInputError:
     return BadInputError(f"{path} is not a TIFF file; convert it to GeoTIFF")
 
 
-def _pixels_end(tiff: Tiff, entries: Sequence[Entry]) -> int:
-    values = {e.tag: tiff.values(e) for e in entries if e.tag in (*_OFFSETS, *_COUNTS)}
-    ends = [0]
-    for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
-        pairs = zip(values.get(offsets, ()), values.get(counts, ()), strict=False)
-        ends += [offset + count for offset, count in pairs if offset]
-    return max(ends)
+def _ends(tiff: Tiff, size: int) -> list[int]:
+    """Where each directory and its pixels end. Directories that state more byte ranges than fit into the file lie."""
+    ends: list[int] = []
+    left = size
+    for directory in tiff.directories(_MOST_DIRECTORIES):
+        tables = {e.tag: e for e in directory.entries if e.tag in (*_OFFSETS, *_COUNTS)}
+        left -= sum(entry.size for entry in tables.values())
+        if left < 0 and ends:
+            raise DamagedError
+        ends.append(max(directory.end, _pixels_end(tiff, tables)))
+    return ends
+
+
+def _pixels_end(tiff: Tiff, tables: Mapping[int, Entry]) -> int:
+    end = 0
+    for places, sizes in zip(_OFFSETS, _COUNTS, strict=True):
+        if places not in tables or sizes not in tables:
+            continue
+        for first in range(0, min(tables[places].count, tables[sizes].count), _TOGETHER):
+            offsets, counts = (tiff.numbers(tables[tag], first, _TOGETHER) for tag in (places, sizes))
+            together = min(len(offsets), len(counts))
+            stored = offsets[:together] > 0
+            if stored.any():
+                # in floating point nothing wraps around, and what is off by some bytes is far beyond any file
+                end = max(end, _reach(offsets[:together][stored], counts[:together][stored]))
+    return end
+
+
+def _reach(offsets: npt.NDArray[np.uint64], counts: npt.NDArray[np.uint64]) -> int:
+    last = int(np.argmax(offsets.astype(np.float64) + counts.astype(np.float64)))
+    return int(offsets[last]) + int(counts[last])

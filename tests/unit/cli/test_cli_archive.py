@@ -146,3 +146,35 @@ def test_an_address_with_a_secret_is_refused_and_never_kept(minemap: Terminal, a
     assert ".netrc" in answer.sentence
     assert "s3cr3t" not in answer.out + answer.err
     assert not minemap.files()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--scale=nan", "--scale: nan turns no number into reflectance"),
+        ("--scale=0", "--scale: 0 turns no number into reflectance"),
+        ("--offset=inf", "--offset: inf is no shift of reflectance"),
+        ("--year=99999", "--year: 99999 is no year of satellite images"),
+        ("--pattern=/etc/*", "--pattern: '/etc/*' is no pattern for files below"),
+        ("--name=--help", "'--help' cannot name an archive"),
+        ("--name=-x", "'-x' cannot name an archive"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_by_their_names(
+    minemap: Terminal, folder: Path, option: str, told: str
+) -> None:
+    answer = minemap("archive", "index", folder.name, option)
+    assert answer.code == 2, answer
+    assert told in answer.sentence
+    assert not minemap.files()
+
+
+@pytest.mark.parametrize("listed", ["../outside.tif", "/etc/a.tif", "file:///etc/a.tif", "/vsicurl/http://h.org/a.tif"])
+def test_a_listed_file_outside_the_folder_is_left_out(minemap: Terminal, folder: Path, listed: str) -> None:
+    image(minemap.folder / "outside.tif", bands=("blue",))
+    minemap.write("list.txt", f"{QUAD}\n{listed}\n")
+    answer = minemap("archive", "index", folder.name, "--files", "list.txt")
+    assert answer.code == 0, answer
+    (line,) = [one for one in answer.err.splitlines() if one.startswith("left out ")]
+    assert line.startswith(f"left out {listed}: {listed!r} ")
+    assert "below its root" in line

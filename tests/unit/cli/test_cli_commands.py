@@ -13,6 +13,7 @@ from shapely.geometry import LineString, Point, box
 from dagster_project.cli.main import UNEXPECTED
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.project.project import Project
 from terminal import Terminal
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -314,8 +315,10 @@ def test_a_pilot_never_takes_sites_away(project: Terminal) -> None:
 def test_what_nobody_expected_is_one_sentence_and_a_log(
     project: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (project.lake / "inputs" / "regions.geojson").unlink()
-    (project.lake / "inputs" / "regions.geojson").mkdir()  # reading it raises what no command expects
+    def unforeseen(_: Project) -> None:
+        raise IsADirectoryError("nobody expects this")
+
+    monkeypatch.setattr(Project, "active_regions", unforeseen)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     answer = project("status")
     assert answer.code == UNEXPECTED

@@ -125,7 +125,6 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
         "imagery_update": {"imagery/imagery"},
         "reference_update": {"imagery/reference_imagery", "chips/training_chips"},
         "training": {"segmentation/segmentation_model", "segmentation/model_evaluation"},
-        "promotion": {"segmentation/promoted_model"},
     }
 
 

@@ -15,11 +15,12 @@ from dagster_project.cli.status import status
 from dagster_project.environment import Environment
 from dagster_project.registry import ROOMS, SOURCES, Registry
 from minemap_assets.graph.graph import Graph, Scope
-from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, write_arrivals
+from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, change_arrivals
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.imagery.files.images import Asset, Image, write_features
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.imagery.sources.archive.catalogue import add_archive
+from minemap_assets.lake.input_history import HISTORY
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Manifest, fingerprint
 from minemap_assets.lake.partitions import MANIFEST
@@ -103,8 +104,13 @@ def write_inputs(store: LocalStore) -> set[str]:
     store.write_bytes(PROMOTED_SITES_PATH, b'{"type": "FeatureCollection", "features": []}')
     add_archive(store, "own", "/images", write_features([IMAGE]))
     seen = {Channel("planet-nicfi", "planet-basemaps", "6-11").key: {2019: Arrival(revision="2", corrections=1)}}
-    write_arrivals(store, Arrivals(channels=seen))
-    return set(store.list("inputs"))
+    change_arrivals(store, lambda _: Arrivals(channels=seen))
+    return inputs_of(store)
+
+
+def inputs_of(store: LocalStore) -> set[str]:
+    """Paths of the inputs, without their versions."""
+    return {path for path in store.list("inputs") if not path.startswith(f"{HISTORY}/")}
 
 
 def write_manifests(project: Project) -> None:
@@ -156,7 +162,7 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
     monkeypatch.setattr(console, "_width", 200)
     status(years=f"{YEARS[0]}-{YEARS[-1]}")
 
-    expected: Mapping[str, int] = dict.fromkeys(LocalStore(large).list("inputs"), 1)
+    expected: Mapping[str, int] = dict.fromkeys(inputs_of(LocalStore(large)), 1)
     assert len(expected) == 7
     assert {path: times for path, times in store.reads.items() if path.startswith("inputs/")} == expected
 
@@ -169,6 +175,6 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
 
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
     counts = {row[0]: row[1:] for row in rows if row}
-    assert counts["sites/sites"] == ["20", "20", "·", "·", "·"]
-    assert counts["imagery/imagery"] == ["200", "100", "100", "·", "·"], "fingerprints were computed and compared"
-    assert counts["polygons/mining_polygons"] == ["200", "·", "·", "·", "200"]
+    assert counts["sites/sites"] == ["20", "20", "·", "·", "·", "·"]
+    assert counts["imagery/imagery"] == ["200", "100", "100", "·", "·", "·"], "fingerprints were computed and compared"
+    assert counts["polygons/mining_polygons"] == ["200", "·", "·", "·", "·", "200"]

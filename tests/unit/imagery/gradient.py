@@ -15,7 +15,7 @@ from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.source import Availability, Composite, ImagerySource, Latest, Provenance
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 
 BANDS = ("blue", "green", "red", "nir")
 SEASON = SeasonRule().season(2021)

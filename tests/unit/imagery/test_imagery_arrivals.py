@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from meddling import MeddledStore
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.arrivals import (
     ARRIVALS_PATH,
     Arrivals,
     Channel,
     PollResult,
+    change_arrivals,
     read_arrivals,
-    write_arrivals,
 )
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, SeasonRule
 from minemap_assets.imagery.source import latest_until
@@ -56,11 +57,27 @@ def test_arrivals_outlive_the_process_and_are_written_only_when_they_change(tmp_
     store = LocalStore(tmp_path)
     assert read_arrivals(store) == Arrivals()
     arrivals = after(seen("a"), seen("b"))
-    write_arrivals(store, arrivals)
+    change_arrivals(store, lambda _: arrivals)
     assert read_arrivals(store) == arrivals
     kept = (tmp_path / ARRIVALS_PATH).stat().st_mtime_ns
-    write_arrivals(store, arrivals)
+    change_arrivals(store, lambda _: arrivals)
     assert (tmp_path / ARRIVALS_PATH).stat().st_mtime_ns == kept
+
+
+def test_a_correction_that_somebody_else_counts_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    store, other = MeddledStore(tmp_path), Channel("planet-nicfi", "archive", "6-11")
+    theirs = PollResult({other: {2020: "a"}}, frozenset({other}), {})
+
+    def count(place: LocalStore, poll: PollResult, channel: Channel) -> None:
+        change_arrivals(place, lambda known: known.with_poll(poll, [(channel, 2020)]))
+
+    store.before_next_write(ARRIVALS_PATH, lambda place: count(place, theirs, other))
+    count(store, seen("a"), CHANNEL)
+    assert set(read_arrivals(store).channels) == {CHANNEL.key, other.key}
+    store.delete(ARRIVALS_PATH)
+    with pytest.raises(BadInputError, match=r"arrivals\.json is gone"):
+        count(store, seen("b"), CHANNEL)
+    assert store.size(ARRIVALS_PATH) is None
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

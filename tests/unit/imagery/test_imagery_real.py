@@ -23,7 +23,7 @@ from minemap_assets.imagery.sources.archive.index import ArchiveRules, IndexRepo
 from minemap_assets.imagery.sources.archive.source import ArchiveSource
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.writer import PartitionWriter
 
 RULE = SeasonRule(first_month=12, last_month=3)
 PRODUCT = "sentinel-2-l1c"

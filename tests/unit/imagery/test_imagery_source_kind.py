@@ -9,7 +9,7 @@ from archives import BANDS4, GRID, on_grid, ramp, stack, write_tif
 
 from dagster_project.registry import SOURCES, Registry
 from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, corrections, write_arrivals
+from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, change_arrivals, corrections
 from minemap_assets.imagery.source_kind import SourceKind, check_sources, kind_named, kinds, open_sources, revisions
 from minemap_assets.imagery.sources.archive.catalogue import FOLDER, add_archive
 from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
@@ -120,11 +120,11 @@ def test_corrections_are_counted_for_the_sources_in_use(tmp_path: Path) -> None:
     project = opened(tmp_path)
     years = {2020: Arrival(revision="a", corrections=2), 2021: Arrival(revision="a")}
     channels = {Channel("planet-nicfi", name, "6-11").key: years for name in ("archive", "x")}
-    write_arrivals(project.lake.store, Arrivals(channels=channels))
+    change_arrivals(project.lake.store, lambda _: Arrivals(channels=channels))
     region = Region(slug="north", title="North", geometry=shapely.box(0, 0, 1, 1))
     assert corrections(project, region, 2020, "planet-nicfi") == {"archive": 2}
     assert corrections(project, region, 2021, "planet-nicfi") == {}
     assert corrections(project, region, 2020, "sentinel-2-l2a") == {}
-    write_arrivals(project.lake.store, Arrivals())
+    change_arrivals(project.lake.store, lambda _: Arrivals())
     assert corrections(project, region, 2020, "planet-nicfi") == {"archive": 2}, "a snapshot stays as it was"
     assert corrections(opened(tmp_path), region, 2020, "planet-nicfi") == {}

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minemap_assets.errors import BadInputError, NotFoundError, PermanentError
+from minemap_assets.errors import BadInputError, BusyError, NotFoundError, PermanentError
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Missing, Outcome, PartitionRef, digest
-from minemap_assets.lake.partitions import PartitionWriter
+from minemap_assets.lake.store import Patience
+from minemap_assets.lake.writer import PartitionWriter, WriteRules
 
 REF = PartitionRef("imagery", "imagery", ("alder", "2019"))
 
@@ -155,7 +157,8 @@ def test_a_lake_of_a_newer_version_is_refused_with_advice(lake: Lake) -> None:
     make(lake, write("a.txt", "one"))
     path = Path(lake.store.root) / REF.prefix / "manifest.json"
     raw = json.loads(path.read_text())
-    path.write_text(json.dumps(raw | {"layout": 99}))
+    raw = {name: value for name, value in raw.items() if name != "seal"} | {"layout": 99}
+    path.write_text(json.dumps(raw))
     with pytest.raises(PermanentError, match=r"newer minemap.*update"):
         lake.open(REF)
 
@@ -171,7 +174,7 @@ def test_a_torn_manifest_counts_as_not_made(lake: Lake) -> None:
 def test_two_writers_of_one_partition_are_told_apart(lake: Lake) -> None:
     with (
         lake.writer(REF, "print"),
-        pytest.raises(BadInputError, match="another run is writing"),
+        pytest.raises(BusyError, match=r"is held by process \d+ .*; run the same command again"),
         lake.writer(REF, "print"),
     ):
         pass
@@ -194,16 +197,38 @@ def test_a_killed_writer_leaves_no_lock(lake: Lake) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "held"
-        with pytest.raises(BadInputError), lake.writer(REF, "p"):
+        with pytest.raises(BusyError), lake.writer(REF, "p"):
             pass
         os.kill(process.pid, signal.SIGKILL)
-    for _ in range(50):
-        try:
-            with lake.writer(REF, "p"):
-                return
-        except BadInputError:
-            time.sleep(0.1)
-    pytest.fail("the lock outlived its holder")
+    with lake.writer(REF, "p", WriteRules(patience=Patience(5.0))):
+        pass
+
+
+def test_a_second_writer_waits_says_for_whom_and_keeps_what_the_first_one_made(lake: Lake) -> None:
+    waited: list[str] = []
+    inside, made = threading.Event(), list[bool]()
+
+    def slow(writer: PartitionWriter) -> Outcome:
+        inside.set()
+        time.sleep(0.5)
+        return write("a.txt", "one")(writer)
+
+    def second() -> None:
+        inside.wait()
+        rules = WriteRules(patience=Patience(30.0, waited.append))
+        make_with = write("a.txt", "two")
+        made.append(
+            build_partition(lake, REF, code_version="1", config=None, inputs={}, build=make_with, rules=rules)[1]
+        )
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    assert make(lake, slow)[1]
+    thread.join()
+    assert made == [False]
+    assert len(waited) == 1
+    assert f"process {os.getpid()}" in waited[0]
+    assert lake.open(REF).file("a.txt").read_text() == "one"
 
 
 def test_a_read_only_lake_is_one_clear_sentence(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from minemap_assets.errors import PermanentError, StorageError
 from minemap_assets.lake.disk_errors import explain
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Outcome, PartitionRef, digest
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.lake.store import LocalStore
+from minemap_assets.lake.writer import PartitionWriter
 
 REF = PartitionRef("tables", "polygons", ("2019",))
 

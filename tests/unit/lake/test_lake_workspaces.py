@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from minemap_assets.lake.locks import LOCK, LockedError, hold, is_held
-from minemap_assets.lake.workspaces import clear, workspace
+from minemap_assets.lake.locks import LOCK, LockedError, hold
+from minemap_assets.lake.workspaces import clear, is_held, workspace
 
 HOLD = """
 import sys, time

@@ -1,6 +1,6 @@
 """Small worlds for polygons: masks of a few sites published through a real lake."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,7 +18,8 @@ from minemap_assets.geo.raster import write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Outcome, PartitionRef
-from minemap_assets.lake.partitions import Partition, PartitionWriter
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.regions import Region
 
 PIXELS = 64
@@ -68,7 +69,12 @@ class World:
         return np.full((PIXELS, PIXELS), value, dtype=np.uint8)
 
     def masks(
-        self, year: int, stored: Mapping[str, npt.NDArray[np.uint8]], threshold: float = 0.5, **columns: Any
+        self,
+        year: int,
+        stored: Mapping[str, npt.NDArray[np.uint8]],
+        threshold: float = 0.5,
+        broken: Collection[str] = (),
+        **columns: Any,
     ) -> Partition:
         """Publish the raw masks of a year for the given sites."""
         ref = PartitionRef("segmentation", "raw_masks", (self.region.slug, str(year)))
@@ -85,6 +91,8 @@ class World:
             for site_id, pixels in stored.items():
                 path = writer.path(f"{site_id}.tif")
                 write_cog(path, pixels[None], self.grids[site_id], ["probability"], nodata=255)
+                if site_id in broken:
+                    path.write_bytes(b"broken")
                 writer.add(f"{site_id}.tif")
             write_geoparquet(index, writer.path("index.parquet"))
             writer.add("index.parquet")

@@ -123,8 +123,8 @@ def test_missing_and_hidden_ground(world) -> None:
 
 
 def test_broken_mask_is_reported(world) -> None:
-    masks = world.masks(2019, {"a": world.blank(254), "b": world.blank(254)})
-    masks.file("b.tif").write_bytes(b"broken")
+    """One that was published so: what was damaged since is noticed before it is read."""
+    masks = world.masks(2019, {"a": world.blank(254), "b": world.blank(254)}, broken={"b"})
     found = raw(world, masks)
     assert [m.item for m in found.missing] == ["b"]
     assert set(found.frame["site_id"]) == {"a"}

@@ -2,19 +2,24 @@
 
 import json
 import os
+import re
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import pytest
 import shapely
 
+from meddling import MeddledStore
 from minemap_assets.errors import BadInputError
+from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.manifests import file_sha256
 from minemap_assets.lake.store import LocalStore
 from minemap_assets.reference.catalogue import (
     CATALOGUE_PATH,
     Catalogue,
+    parse_catalogue,
     read_catalogue,
     read_entry,
     register,
@@ -66,7 +71,7 @@ def test_same_again_is_a_no_op_and_a_changed_file_says_so(store, polygons):
     assert "2 features" in replaced.sentence
     assert "before 1 features" in replaced.sentence
     assert read_catalogue(store).find("own") == replaced.entry
-    assert store.size(first.entry.file) is None
+    assert store.size(first.entry.file) == first.entry.bytes, "a version of the catalogue names it"
 
 
 def test_a_shapefile_is_kept_whole(store, tmp_path):
@@ -96,7 +101,7 @@ def test_a_zip_with_a_folder_inside(store, tmp_path, polygons):
 
 
 def test_names(store, polygons):
-    for name in ("Maus", "2022_maus", "a-b", "", "a/b"):
+    for name in ("Maus", "2022_maus", "a-b", "-a", "", "a/b"):
         with pytest.raises(BadInputError, match="cannot name a reference file"):
             register(store, polygons, name=name, kind="polygons", licence="CC0")
     for name in ("sites", "country_boundaries"):
@@ -155,6 +160,100 @@ def test_withdraw_and_damage(store, polygons):
     store.write_bytes(CATALOGUE_PATH, json.dumps({"entries": [{"name": 1}]}).encode())
     with pytest.raises(BadInputError, match=r"catalogue\.json cannot be read"):
         read_catalogue(store)
+
+
+def squares(path, count):
+    """A file of so many polygons."""
+    gpd.GeoDataFrame(geometry=[shapely.box(x, 0, x + 0.5, 1) for x in range(count)], crs=4326).to_file(path)
+    return path
+
+
+def test_what_somebody_else_registers_meanwhile_stays(tmp_path, polygons):
+    store = MeddledStore(tmp_path / "lake")
+
+    def theirs(name, path=polygons):
+        return lambda other: register(other, path, name=name, kind="polygons", licence="CC0")
+
+    store.before_next_write(CATALOGUE_PATH, theirs("theirs"))
+    assert register(store, polygons, name="own", kind="polygons", licence="CC0").change == "added"
+    store.before_next_write(CATALOGUE_PATH, theirs("more"))
+    assert [e.name for e in withdraw(store, "theirs").entries] == ["more", "own"]
+    store.before_next_write(CATALOGUE_PATH, theirs("last", squares(tmp_path / "three.gpkg", 3)))
+    said = register(store, squares(tmp_path / "two.gpkg", 2), name="last", kind="polygons", licence="CC0")
+    assert said.change == "replaced"
+    assert "before 3 features" in said.sentence
+    assert [e.name for e in read_catalogue(store).entries] == ["last", "more", "own"]
+
+
+def test_one_who_dies_between_the_file_and_the_catalogue_loses_nothing(tmp_path, polygons):
+    store = MeddledStore(tmp_path / "lake")
+    kept = register(store, polygons, name="own", kind="polygons", licence="CC0").entry
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    store.before_next_write(CATALOGUE_PATH, die)
+    with pytest.raises(KeyboardInterrupt):
+        register(store, squares(tmp_path / "two.gpkg", 2), name="own", kind="polygons", licence="CC0")
+    assert read_catalogue(store).entries == (kept,)
+    assert len(read_entry(kept, store)) == 1
+    done = register(store, squares(tmp_path / "two.gpkg", 2), name="own", kind="polygons", licence="CC0")
+    assert done.change == "replaced"
+    assert len(read_entry(done.entry, store)) == 2
+
+
+def test_every_version_of_the_catalogue_can_be_brought_back_with_its_files(store, tmp_path, monkeypatch):
+    for count in (1, 2, 3):
+        register(store, squares(tmp_path / "own.gpkg", count), name="own", kind="polygons", licence="CC0")
+    for number in (1, 2, 3):
+        Inputs(store).restore(CATALOGUE_PATH, number)
+        assert len(read_entry(read_catalogue(store).find("own"), store)) == number
+    before = {v.number for v in Inputs(store).versions(CATALOGUE_PATH)}
+    monkeypatch.setattr("minemap_assets.lake.inputs.KEPT_VERSIONS", 2)
+    monkeypatch.setattr("minemap_assets.lake.inputs.KEPT_TIME", timedelta(seconds=-1))
+    withdraw(store, "own")
+    assert len(before) > 3
+    left = [p for p in store.list("inputs/reference/own") if p.endswith(".gpkg")]
+    (entry,) = parse_catalogue(
+        Inputs(store).bytes_of(CATALOGUE_PATH, Inputs(store).versions(CATALOGUE_PATH)[0]), ""
+    ).entries
+    assert left == [entry.file], "the file that a version still names"
+    assert len(read_entry(entry, store)) == 3
+
+
+def test_a_catalogue_that_is_gone_is_not_an_empty_one(store, polygons):
+    register(store, polygons, name="own", kind="polygons", licence="CC0")
+    store.delete(CATALOGUE_PATH)
+    for act in (
+        lambda: read_catalogue(store),
+        lambda: withdraw(store, "own"),
+        lambda: register(store, polygons, name="other", kind="polygons", licence="CC0"),
+    ):
+        with pytest.raises(BadInputError, match=r"catalogue\.json is gone; its last good version is of"):
+            act()
+    assert store.size(CATALOGUE_PATH) is None
+
+
+@pytest.mark.parametrize(
+    "place", ["../../etc/passwd", "/etc/passwd", "inputs/reference/../../x", "inputs/minemap.toml"]
+)
+def test_the_catalogue_names_nothing_outside_of_its_folder(store, polygons, place):
+    entry = register(store, polygons, name="own", kind="polygons", licence="CC0").entry
+    data = Catalogue(entries=(entry.model_copy(update={"file": place}),)).model_dump_json().encode()
+    store.write_bytes(CATALOGUE_PATH, data)
+    with pytest.raises(
+        BadInputError, match=rf"catalogue\.json says that own lies at '{re.escape(place)}', which is not"
+    ):
+        read_catalogue(store)
+
+
+@pytest.mark.parametrize("name", ["-own", "../own", "Own", ""])
+def test_names_in_the_catalogue(store, polygons, name):
+    entry = register(store, polygons, name="own", kind="polygons", licence="CC0").entry
+    for entries in ((entry.model_copy(update={"name": name}),), (entry, entry)):
+        store.write_bytes(CATALOGUE_PATH, Catalogue(entries=entries).model_dump_json().encode())
+        with pytest.raises(BadInputError, match=r"catalogue\.json holds (an entry named|the name own twice)"):
+            read_catalogue(store)
 
 
 def test_topojson_needs_a_crs(store):

@@ -22,7 +22,6 @@ from minemap_assets.segmentation.evaluation import evaluate_model
 from minemap_assets.segmentation.learning import rate, reproducible
 from minemap_assets.segmentation.losses import segmentation_loss, soft_dice
 from minemap_assets.segmentation.network import build_network
-from minemap_assets.segmentation.promotion import promote_model
 from minemap_assets.segmentation.training import train_model
 
 from .conftest import scene, thirds, tiny_config
@@ -95,13 +94,6 @@ def test_a_model_learns_what_a_threshold_cannot(make_partition: Partitions, chip
     assert set(table["split"]) == {"test", "validation"}
     assert len(table) == 2 * 3 * (1 + 6)
     assert lake.manifest(PartitionRef("segmentation", "model_evaluation")) is not None
-
-
-def test_promotion_keeps_the_version(make_partition: Partitions, both_products: list[ChipSet]) -> None:
-    part = trained(make_partition, both_products, tiny_config())
-    copy = make_partition("segmentation", "promoted_model", build=lambda w: promote_model(part, w))
-    assert load_model(copy).version == load_model(part).version
-    assert copy.manifest.summary["version"] == load_model(part).version
 
 
 def test_a_wrong_folder_is_refused(make_partition: Partitions, both_products: list[ChipSet], tmp_path: Path) -> None:

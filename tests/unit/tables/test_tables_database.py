@@ -1,5 +1,9 @@
 """The DuckDB file: typed, described, readable, and swapped under readers that keep reading."""
 
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -9,8 +13,10 @@ import shapely
 
 from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.polygons.schemas import empty_table, write_table
-from minemap_assets.tables.database import VIEWS, build_database
+from minemap_assets.tables.assets import DATABASE, database_path
+from minemap_assets.tables.database import VIEWS, build_database, is_database
 from minemap_assets.tables.schemas import COUNTRY_SUMMARY, POLYGONS, TABLES
+from projects import is_current, make, project_at
 
 
 def country_rows(year: int, area: float | None) -> pd.DataFrame:
@@ -125,3 +131,87 @@ def test_lineage_names_upstream_columns() -> None:
     for spec in TABLES.values():
         for column in spec.columns:
             assert column.lineage or column.name in own, f"{spec.name}.{column.name}"
+
+
+@pytest.fixture
+def built(files, tmp_path: Path) -> Path:
+    target = tmp_path / "state" / "minemap.duckdb"
+    build_database(files, target)
+    return target
+
+
+DAMAGE = {
+    "gone": lambda _: None,
+    "nothing": lambda _: b"",
+    "text": lambda _: b"hello\n" * 1000,
+    "random": lambda _: random.Random(0).randbytes(100_000),
+    "magic and no more": lambda data: data[:12],
+    "magic and random": lambda data: data[:12] + random.Random(0).randbytes(100_000),
+    "half of it": lambda data: data[: len(data) // 2],
+    "without its end": lambda data: data[:-1],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_no_database_is_told_from_one_and_made_again(files, built: Path, damage: str) -> None:
+    assert is_database(built)
+    garbage = DAMAGE[damage](built.read_bytes())
+    built.unlink()
+    if garbage is not None:
+        built.write_bytes(garbage)
+    assert not is_database(built)
+    build_database(files, built)
+    assert is_database(built)
+    assert ask(built, "SELECT count(*) FROM country_summary") == [(6,)]
+
+
+def test_a_database_of_somebody_else_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "minemap.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE a (b INTEGER)")
+    assert not is_database(path)
+
+
+def test_a_folder_in_its_place_is_moved_aside(files, tmp_path: Path) -> None:
+    target = tmp_path / "state" / "minemap.duckdb"
+    (target / "kept").mkdir(parents=True)
+    assert not is_database(target)
+    build_database(files, target)
+    assert is_database(target)
+    assert (tmp_path / "state" / "minemap.duckdb.aside-1" / "kept").is_dir()
+
+
+def test_a_database_that_somebody_writes_in_is_left_alone(built: Path) -> None:
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(built)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdin is not None
+        assert writer.stdout.readline() == "open\n"
+        assert is_database(built)
+        writer.stdin.close()
+
+
+def test_looking_is_cheap(built: Path) -> None:
+    is_database(built)
+    start = time.perf_counter()
+    for _ in range(1000):
+        assert is_database(built)
+    assert time.perf_counter() - start < 1.0
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_the_next_run_makes_it_again(tmp_path: Path, damage: str) -> None:
+    project = project_at(tmp_path / "lake", tmp_path / "state")
+    assert make(project, DATABASE).now
+    path = database_path(project)
+    assert is_current(project, DATABASE)
+    garbage = DAMAGE[damage](path.read_bytes())
+    path.unlink()
+    if garbage is not None:
+        path.write_bytes(garbage)
+    assert not is_current(project, DATABASE)
+    assert make(project, DATABASE).now
+    assert is_current(project, DATABASE)
+    assert not make(project, DATABASE).now

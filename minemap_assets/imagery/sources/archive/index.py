@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 import shapely
 
 from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.imagery.files.addresses import check_href, is_remote
 from minemap_assets.imagery.files.cloud_rules import USUAL_RULES, CloudFiles, CloudRule, parse_rule
-from minemap_assets.imagery.files.images import Asset, Image, write_features
+from minemap_assets.imagery.files.images import MOST_DIGITS, Asset, Image, write_features
 from minemap_assets.imagery.files.inspection import FileFacts, Numbers, inspect
-from minemap_assets.imagery.files.reading import is_remote
 from minemap_assets.imagery.files.scene_names import (
     Days,
     band_of_file,
@@ -26,6 +26,7 @@ from minemap_assets.imagery.sources.archive.label_pairs import check_pairs
 from minemap_assets.lake.manifests import digest
 
 PATTERN = "**/*.tif"
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 OFFSET_SINCE = "04.00"
 """Sentinel-2 processing baseline from which raw numbers carry an offset of -1000 (Products Specification Document)."""
 
@@ -95,10 +96,11 @@ def index_archive(
     """
     kind, rules = known_product(product), rules or ArchiveRules()
     _check_rules(rules, kind)
-    listed = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    every = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    listed, refused = nameable(root, every)
     clouds = CloudFiles(listed, rules.cloud_rules)
     paths = [path for path in listed if path not in clouds.rules]
-    refused = [Refusal(path, orphan(path)) for path in clouds.without_image(paths)]
+    refused += [Refusal(path, orphan(path)) for path in clouds.without_image(paths)]
     good: dict[str, FileFacts] = {}
     if masks is not None:
         pairs = check_pairs(root, paths, Path(masks))
@@ -133,6 +135,26 @@ def _check_rules(rules: ArchiveRules, kind: Product) -> None:
         raise BadInputError("an archive has either a date or a year; give one of them")
     for text in (*(rules.date_overrides or {}).values(), *([rules.date] if rules.date else [])):
         parse_days(text)
+    if rules.year is not None and not _FIRST_YEAR <= rules.year <= _LAST_YEAR:
+        raise BadInputError(f"--year: {rules.year} is no year of satellite images; give one such as 2019")
+    if rules.scale is not None and not 1.0 / MOST_DIGITS <= abs(rules.scale) <= MOST_DIGITS:
+        raise BadInputError(f"--scale: {rules.scale:g} turns no number into reflectance; give one such as 0.0001")
+    if rules.offset is not None and not abs(rules.offset) <= MOST_DIGITS:
+        raise BadInputError(f"--offset: {rules.offset:g} is no shift of reflectance; give one such as -0.1")
+
+
+def nameable(root: str, paths: Sequence[str]) -> tuple[list[str], list[Refusal]]:
+    """The paths that an index can name, and the others, each with the reason."""
+    good: list[str] = []
+    refused: list[Refusal] = []
+    for path in paths:
+        try:
+            check_href(root, path)
+        except BadInputError as error:
+            refused.append(Refusal(path, f"{error}; rename it"))
+        else:
+            good.append(path)
+    return good, refused
 
 
 def orphan(path: str) -> str:
@@ -150,7 +172,10 @@ def list_files(root: str, pattern: str, name: str, clouds: Sequence[CloudRule] =
     folder = Path(root)
     if not folder.is_dir():
         raise BadInputError(f"{root} is no folder; give the folder that holds the files of the archive {name}")
-    paths = sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
+    try:
+        paths = sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
+    except (ValueError, NotImplementedError, IndexError) as error:
+        raise BadInputError(f"--pattern: {pattern!r} is no pattern for files below {root}; write '**/*.tif'") from error
     if not paths:
         raise BadInputError(f"{root} holds no file that matches {pattern}; give another folder or pattern")
     every = [p.relative_to(folder).as_posix() for p in folder.glob("**/*.tif*") if p.is_file()]

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from minemap_assets.errors import MinemapError
-from minemap_assets.imagery.files.reading import address, opened
+from minemap_assets.imagery.files.addresses import address
+from minemap_assets.imagery.files.inspection import sensible
+from minemap_assets.imagery.files.reading import opened
 
 _ROLE = re.compile(
     r"^(?:images?|img|masks?|labels?|lbl|tile)[_-]?|[_-]?(?:images?|img|masks?|labels?|lbl)$", re.IGNORECASE
@@ -23,7 +25,7 @@ def check_pairs(root: str, images: Sequence[str], masks: Path) -> dict[str, str]
     complaints = {}
     for image in images:
         mask = by_key.get(_key(image))
-        reason = f"{image} has no mask in {masks}" if mask is None else _mismatch(address(root, image), image, mask)
+        reason = f"{image} has no mask in {masks}" if mask is None else _mismatch(root, image, mask)
         if reason is not None:
             complaints[image] = reason
     return complaints
@@ -33,9 +35,9 @@ def _key(path: str) -> str:
     return _ROLE.sub("", PurePosixPath(path).stem).lower()
 
 
-def _mismatch(path: str, image: str, mask: Path) -> str | None:
+def _mismatch(root: str, image: str, mask: Path) -> str | None:
     try:
-        with opened(path) as left, opened(str(mask)) as right:
+        with sensible(image), opened(address(root, image)) as left, opened(str(mask)) as right:
             if left.shape != right.shape:
                 return (
                     f"{image} has {left.height} x {left.width} pixels and its mask {mask.name} "

@@ -7,9 +7,11 @@ from pathlib import PurePosixPath
 
 from minemap_assets.errors import BadInputError, MinemapError, PermanentError
 from minemap_assets.imagery.basemaps.quad_files import band_order
+from minemap_assets.imagery.files.addresses import address
 from minemap_assets.imagery.files.cloud_rules import CloudFiles
 from minemap_assets.imagery.files.images import Image, read_index, write_features
-from minemap_assets.imagery.files.reading import address, opened
+from minemap_assets.imagery.files.inspection import sensible
+from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.files.scene_names import common_band
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.sources.archive.index import (
@@ -17,6 +19,7 @@ from minemap_assets.imagery.sources.archive.index import (
     Refusal,
     index_archive,
     list_files,
+    nameable,
     orphan,
 )
 
@@ -61,10 +64,11 @@ def index_folder(
     if product is not None:
         whole = index_archive(root, name=name, product=product, rules=rules, pattern=pattern, files=files, masks=masks)
         return FolderReport(whole.features, read_index(name, root, whole.features).images, whole.refused)
-    paths = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    every = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    paths, refused = nameable(root, every)
     clouds = CloudFiles(paths, rules.cloud_rules)
     bands = [path for path in paths if path not in clouds.rules]
-    refused = [Refusal(path, orphan(path)) for path in clouds.without_image(bands)]
+    refused += [Refusal(path, orphan(path)) for path in clouds.without_image(bands)]
     images: list[Image] = []
     groups, unreadable = _groups(root, bands, rules)
     refused += unreadable
@@ -111,7 +115,7 @@ def product_by_content(path: str) -> str | None:
 
     Raises `MinemapError` where the file cannot be opened.
     """
-    with opened(path) as source:
+    with sensible(path), opened(path) as source:
         size = abs(float(source.transform.a))
         if str(source.crs) == "EPSG:3857" and abs(size / _QUAD_METRES - 1.0) < 0.001:
             return QUADS
@@ -130,8 +134,8 @@ def _groups(
     groups: dict[tuple[str | None, Bands], list[str]] = {}
     unreadable: list[Refusal] = []
     for path in paths:
-        whole = address(root, path)
         try:
+            whole = address(root, path)
             product = product_by_name(f"{own}/{path}") or product_by_content(whole)
             order = _quad_bands(whole) if product == QUADS and rules.bands is None else rules.bands
         except MinemapError as error:
@@ -150,7 +154,7 @@ def _quad_bands(path: str) -> tuple[str, ...] | None:
     """Bands of a quad in the documented order where the file names none, as `planet-basemaps` reads it; None where they
     are not those of a whole quad, so that what the file says counts. Raises as `opened` does.
     """
-    with opened(path) as source:
+    with sensible(path), opened(path) as source:
         try:
             return band_order(source, None)
         except PermanentError:

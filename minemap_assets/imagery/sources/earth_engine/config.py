@@ -73,13 +73,13 @@ class EarthEngineConfig(StrictModel):
     max_cloud_cover: float = Field(75.0, ge=0.0, le=100.0)
     nicfi: tuple[BasemapAsset, ...] = Field(default_factory=_nicfi, min_length=1)
     nicfi_terms: str = NICFI_TERMS
-    deadline: float = Field(300.0, gt=0.0)
+    deadline: float = Field(300.0, gt=0.0, le=86_400.0)
     max_request_bytes: int = Field(MOST_BYTES, ge=4096, le=MOST_BYTES)
     rate: float = Field(20.0, gt=0.0, le=100.0)
     concurrency: int = Field(8, ge=1, le=40)
-    attempts: int = Field(6, ge=1)
-    backoff: float = Field(1.0, ge=0.0)
-    longest_wait: float = Field(60.0, gt=0.0)
+    attempts: int = Field(6, ge=1, le=100)
+    backoff: float = Field(1.0, ge=0.0, le=3600.0)
+    longest_wait: float = Field(60.0, gt=0.0, le=86_400.0)
 
     @model_validator(mode="after")
     def _in_order(self) -> "EarthEngineConfig":

@@ -14,7 +14,7 @@ from minemap_assets.lake.manifests import digest
 from minemap_assets.project.settings import StrictModel, WebAddress
 
 NAME = "planet-basemaps"
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raised when the same quads would give other pixels."""
 
 BASE_URL = "https://api.planet.com/basemaps/v1"
@@ -42,13 +42,13 @@ class PlanetConfig(StrictModel):
     clarity: Literal["pixels", "metadata", "auto"] = "pixels"
     terms: str = nicfi.TERMS
     redistributable: bool = False
-    rate: float = Field(5.0, gt=0)
+    rate: float = Field(5.0, gt=0, le=10_000.0)
     concurrency: int = Field(4, ge=1, le=32)
-    timeout_s: float = Field(60.0, gt=0)
-    attempts: int = Field(6, ge=1)
-    backoff: float = Field(1.0, ge=0.0)
-    longest_wait: float = Field(60.0, gt=0.0)
-    cache_gb: float = Field(300.0, gt=0.0)
+    timeout_s: float = Field(60.0, gt=0, le=86_400.0)
+    attempts: int = Field(6, ge=1, le=100)
+    backoff: float = Field(1.0, ge=0.0, le=3600.0)
+    longest_wait: float = Field(60.0, gt=0.0, le=86_400.0)
+    cache_gb: float = Field(300.0, gt=0.0, le=1e6)
 
 
 def revision_of(config: PlanetConfig) -> str:

@@ -19,7 +19,7 @@ from minemap_assets.project.settings import StrictModel
 
 NAME = "stac"
 PRODUCT = "sentinel-2-l2a"
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised when the same scenes would give other pixels."""
 
 EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
@@ -99,18 +99,18 @@ class StacConfig(StrictModel):
     """
 
     collections: tuple[Collection, ...] = Field(default_factory=_collections, min_length=1)
-    gap_days: int = Field(30, ge=1)
+    gap_days: int = Field(30, ge=1, le=3660)
     max_cloud_cover: float = Field(75.0, ge=0.0, le=100.0)
     masked_classes: tuple[Annotated[int, Field(ge=0, le=11)], ...] = (0, 1, 3, 8, 9, 10)
-    rate: float = Field(40.0, gt=0.0)
-    burst: int = Field(20, ge=1)
-    concurrency: int = Field(8, ge=1)
-    attempts: int = Field(8, ge=1)
-    timeout: float = Field(30.0, gt=0.0)
-    backoff: float = Field(0.5, ge=0.0)
-    longest_wait: float = Field(60.0, gt=0.0)
-    stack_bytes: int = Field(256_000_000, ge=1_000_000)
-    cache_bytes: int = Field(20_000_000_000, ge=0)
+    rate: float = Field(40.0, gt=0.0, le=10_000.0)
+    burst: int = Field(20, ge=1, le=10_000)
+    concurrency: int = Field(8, ge=1, le=256)
+    attempts: int = Field(8, ge=1, le=100)
+    timeout: float = Field(30.0, gt=0.0, le=86_400.0)
+    backoff: float = Field(0.5, ge=0.0, le=3600.0)
+    longest_wait: float = Field(60.0, gt=0.0, le=86_400.0)
+    stack_bytes: int = Field(256_000_000, ge=1_000_000, le=2**40)
+    cache_bytes: int = Field(20_000_000_000, ge=0, le=2**60)
 
 
 def revision_of(config: StacConfig) -> str:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import RetryableError
+from minemap_assets.geo.raster_files import FORMAT
+from minemap_assets.imagery.products import HIGHEST, SCALE
 from minemap_assets.imagery.sources.stac.offsets import apply_offset
 from minemap_assets.imagery.sources.stac.scenes import Scene
 
@@ -61,12 +63,15 @@ def is_clear(classes: npt.NDArray[np.uint16], masked: Sequence[int]) -> npt.NDAr
 def layer(
     files: Files, bands: Sequence[str], grid: GeoBox, offset: int, masked: Sequence[int]
 ) -> npt.NDArray[np.uint16]:
-    """One scene on a grid: (band, row, column) reflectance x 10,000, 0 where it is cloudy or missing in any band."""
+    """One scene on a grid: (band, row, column) reflectance x 10,000, 0 where it is cloudy, or where any band is missing
+    or has a number that no reflectance has.
+    """
     assets = files.scene.collection.assets
     keys = [assets.bands[band] for band in bands]
     numbers = load(files, [*keys, assets.classes], grid)
     stack = np.stack([numbers[key] for key in keys])
     observed = is_clear(numbers[assets.classes], masked) & (stack > 0).all(axis=0)
+    observed &= (stack <= HIGHEST * SCALE - offset).all(axis=0)
     return np.where(observed, apply_offset(stack, offset), np.uint16(0))
 
 
@@ -74,10 +79,10 @@ def coarsest(path: Path) -> npt.NDArray[np.uint16]:
     """Every pixel of a local file's coarsest level, as stored."""
     import rasterio
 
-    with rasterio.open(path, sharing=False) as source:
+    with rasterio.open(path, sharing=False, driver=FORMAT) as source:
         levels = len(source.overviews(1))
     options = {"OVERVIEW_LEVEL": levels - 1} if levels else {}
-    with rasterio.open(path, sharing=False, **options) as source:
+    with rasterio.open(path, sharing=False, driver=FORMAT, **options) as source:
         pixels: npt.NDArray[np.uint16] = source.read(1)
         return pixels
 
@@ -111,7 +116,7 @@ def block_phase(path: Path, grid: GeoBox) -> tuple[int, int]:
     """First edge of a file's blocks among the grid's rows, and the blocks' height; the grid's own where they differ."""
     import rasterio
 
-    with rasterio.open(path, sharing=False) as source:
+    with rasterio.open(path, sharing=False, driver=FORMAT) as source:
         alike = source.crs == grid.crs and source.transform.e == grid.affine.e
         rows = (source.transform.f - grid.affine.f) / grid.affine.e
         height = int(source.block_shapes[0][0])

@@ -37,7 +37,7 @@ def read(root: Path, rules: ArchiveRules = RULES, grid: GeoBox = GRID) -> Compos
 
 
 def test_aligned_pixels_come_through_unchanged(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(1).integers(1, 60_000, (4, 104, 104)).astype(np.uint16)
+    pixels = np.random.default_rng(1).integers(1, 30_000, (4, 104, 104)).astype(np.uint16)
     write_tif(tmp_path / "a.tif", pixels, AROUND)
     composite = read(tmp_path)
     np.testing.assert_array_equal(composite.pixels, pixels[:, 20:84, 20:84])
@@ -96,13 +96,63 @@ def test_numbers_become_reflectance_times_ten_thousand(tmp_path: Path, values: n
     assert set(np.unique(read(tmp_path, rules).pixels)) == {2500}
 
 
-def test_numbers_stay_within_what_can_be_stored(tmp_path: Path) -> None:
+def test_reflectance_below_zero_is_stored_as_the_darkest_and_above_one_as_it_is(tmp_path: Path) -> None:
     pixels = np.full((4, 104, 104), 0.5, dtype=np.float32)
-    pixels[0], pixels[1, 20] = -0.02, 9.0
+    pixels[0], pixels[1, 20] = -0.02, 2.7
     write_tif(tmp_path / "a.tif", pixels, AROUND)
     composite = read(tmp_path, ArchiveRules(bands=BANDS4, date="2021-07-01", scale=1.0))
     assert set(np.unique(composite.pixels[0])) == {1}
-    assert composite.pixels[1, 0, 0] == 65535
+    assert composite.pixels[1, 0, 0] == 27_000
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (-9999, np.int16),
+        (-32768, np.int16),
+        (32767, np.int16),
+        (65535, np.uint16),
+        (65534, np.uint16),
+        (-9999.0, np.float32),
+        (np.inf, np.float32),
+    ],
+)
+def test_a_number_that_the_product_cannot_hold_is_no_ground_in_any_band(
+    tmp_path: Path, number: float, kind: type[np.generic]
+) -> None:
+    pixels = np.full((4, 104, 104), 800, dtype=kind)
+    pixels[2, 20, 20] = number
+    pixels[:, 23:26, 20:84] = number
+    write_tif(tmp_path / "a.tif", pixels, AROUND)
+    composite = read(tmp_path, ArchiveRules(bands=BANDS4, date="2021-07-01", scale=1e-4))
+    missing = np.zeros((64, 64), dtype=bool)
+    missing[0, 0] = missing[3:6] = True
+    np.testing.assert_array_equal(composite.pixels, np.where(missing, 0, 800)[None].repeat(4, axis=0))
+    np.testing.assert_array_equal(composite.clear_count, ~missing)
+
+
+def test_a_number_that_is_none_has_no_say_in_its_neighbours(tmp_path: Path) -> None:
+    pixels = np.full((4, 208, 208), 800, dtype=np.int16)
+    pixels[:, ::2, ::2] = -9999
+    write_tif(tmp_path / "a.tif", pixels, Affine(5, 0, AROUND.c, 0, -5, AROUND.f))
+    assert set(np.unique(read(tmp_path).pixels)) == {800}
+
+
+def test_the_limits_hold_after_the_offset_of_the_baseline(tmp_path: Path) -> None:
+    pixels = np.full((4, 104, 104), 1800, dtype=np.uint16)
+    pixels[:, 20, 20:24] = (1, 999, 31_000, 31_001)
+    write_tif(tmp_path / "a.tif", pixels, AROUND)
+    rules = ArchiveRules(bands=BANDS4, date="2021-07-01", offset=-0.1)
+    assert read(tmp_path, rules).pixels[0, 0, :5].tolist() == [1, 1, 30_000, 0, 800]
+
+
+def test_an_image_of_fill_numbers_alone_is_refused(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a.tif", np.full((4, 104, 104), -9999, dtype=np.int16), AROUND)
+    rules = ArchiveRules(bands=BANDS4, date="2021-07-01")
+    report = index_archive(str(tmp_path), name="test", product="planet-nicfi", rules=rules)
+    assert [r.reason for r in report.refused] == [
+        "a has no observed pixel in any band; fetch it again if it should have"
+    ]
 
 
 def test_nodata_and_zero_in_all_bands_are_not_observed_but_a_dark_band_is(tmp_path: Path) -> None:

@@ -206,3 +206,27 @@ def test_revisions_follow_what_shapes_pixels(tmp_path: Path) -> None:
 
 def test_a_moment_without_a_zone_is_utc() -> None:
     assert scene().moment.tzinfo == UTC
+
+
+@pytest.mark.parametrize("offset", [0, -1000])
+def test_a_number_that_no_reflectance_has_is_not_observed_in_any_band(
+    monkeypatch: pytest.MonkeyPatch, offset: int
+) -> None:
+    numbers = np.full((2, 4), 3000, dtype=np.uint16)
+    numbers[0] = (0, 1, 30_000 - offset, 30_001 - offset)
+    assets = C1.assets
+    others = np.full((2, 4), 3000, dtype=np.uint16)
+    monkeypatch.setattr(
+        stac_pixels,
+        "load",
+        lambda *_: {
+            assets.bands["red"]: numbers,
+            assets.bands["nir"]: others,
+            assets.classes: np.full((2, 4), 4, dtype=np.uint16),
+        },
+    )
+    grid = square_grid(500_000, 9_000_000, 4, 32720)
+    red, nir = stac_pixels.layer(stac_pixels.Files(scene(), {}), ("red", "nir"), grid, offset, (0, 1, 3, 8, 9, 10))
+    ground = 3000 + offset
+    assert red.tolist() == [[0, 1, 30_000, 0], [ground] * 4]
+    assert nir.tolist() == [[0, ground, ground, 0], [ground] * 4]

@@ -1,0 +1,364 @@
+"""Making one asset partition: its files are collected aside, and become visible together with their manifest."""
+
+import contextlib
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from minemap_assets.errors import BadInputError, ConflictError, NotFoundError
+from minemap_assets.lake.checksums import CHECKSUMS
+from minemap_assets.lake.manifests import (
+    Manifest,
+    Outcome,
+    PartitionRef,
+    StoredFile,
+    file_sha256,
+    manifest_bytes,
+)
+from minemap_assets.lake.partitions import MANIFEST, Examine, Partition
+from minemap_assets.lake.store import Patience, Store
+from minemap_assets.lake.trash import Trash
+
+_MARK = 12
+"""Hexadecimal digits of a hash that a file's name carries."""
+
+
+@dataclass(frozen=True)
+class WriteRules:
+    """What holds for one commit.
+
+    A partition may not lose more than the share `most_dropped` of its items (0 to 1). What was `fetched` goes to the
+    trash when it is replaced too, because it may not be there to be fetched again. `patience` is for another writer of
+    the same partition, and `told` hears in a sentence what was moved.
+    """
+
+    most_dropped: float = 1.0
+    fetched: bool = False
+    patience: Patience = field(default_factory=Patience)
+    told: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Base:
+    """What lay there when a writer began: the manifest and its tag, and all files with when they last changed."""
+
+    manifest: Manifest | None = None
+    tag: str | None = None
+    files: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Paths that the manifest names."""
+        return frozenset(f.path for f in self.manifest.files) if self.manifest is not None else frozenset()
+
+
+class PartitionWriter:
+    """Collects the files of one partition; nothing is visible to readers before `commit`.
+
+    Where a claim may be lost to another writer (`Store.excludes`), every name carries a mark of this writer, so that no
+    two writers ever write or remove the same object, and the manifest is put on condition that it is still the one that
+    this writer began from: so one of two writers wins, and the other removes its own files only.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ref: PartitionRef,
+        print_: str,
+        staging: Path,
+        base: Base | None = None,
+        rules: WriteRules | None = None,
+    ) -> None:
+        self._store = store
+        self._base = base or Base()
+        self._rules = rules or WriteRules()
+        self._files: dict[str, StoredFile] = {}
+        self._plain: dict[str, Path] = {}
+        self._own: set[str] = set()
+        self._staging = staging
+        self._nonce = "" if store.excludes else secrets.token_hex(3)
+        self._trash = Trash(store)
+        self._trashed: list[str] | None = None
+        self.ref = ref
+        self.fingerprint = print_
+
+    @property
+    def known(self) -> Manifest | None:
+        """The manifest that is to be replaced; None for a new partition."""
+        return self._base.manifest
+
+    def path(self, name: str) -> Path:
+        """A staging path to write the file (or folder) `name` at, before `add`."""
+        target = self._staging / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def add(self, name: str, *, content_key: str | None = None) -> None:
+        """Take over the staged file or folder `name`.
+
+        With `content_key`, the fingerprint of this one file, it is published at once under a name that carries it and
+        the start of its checksum, and a later run may `reuse` it. Folders are published under the partition's
+        fingerprint. Other files wait for the commit, so that until then the old partition stays as its manifest
+        describes it.
+        """
+        staged = self._staging / name
+        if staged.is_dir():
+            root = self._marked(name, self.fingerprint)
+            for path in sorted(p for p in staged.rglob("*") if p.is_file()):
+                inner = path.relative_to(staged).as_posix()
+                self._publish(_describe(path, f"{name}/{inner}", f"{root}/{inner}"), path)
+            shutil.rmtree(staged)
+        elif content_key:
+            stored = _describe(staged, name, name)
+            marked = self._marked(name, content_key, stored.sha256)
+            self._publish(stored.model_copy(update={"path": marked}), staged)
+            self._outdate(name, content_key, marked)
+        else:
+            self._plain[name] = staged
+            self._files[name] = _describe(staged, name, name)
+
+    def _outdate(self, name: str, content_key: str, latest: str) -> None:
+        """Remove what was published before under the same fingerprint, such as an earlier checkpoint.
+
+        Where a claim may be lost, only this writer's own: another one may still name the others.
+        """
+        start, suffix = _marked(name, content_key, suffix=False), PurePosixPath(name).suffix
+        others = self._own if not self._store.excludes else self._own | (set(self._base.files) - self._base.named)
+        for path in sorted(others - {latest}):
+            if _stated(path, start, suffix):
+                self._store.delete(f"{self.ref.prefix}/{path}")
+                self._own.discard(path)
+
+    def write(self, name: str, put: Callable[[Path], object]) -> None:
+        """Have a file written at its staging path, and add it."""
+        put(self.path(name))
+        self.add(name)
+
+    def reuse(self, name: str, content_key: str) -> Path | None:
+        """Adopt a file published by an earlier run under the same fingerprint, or thrown away since; None without one.
+
+        One whose checksum is not what the last manifest or its own name says was damaged, and is not adopted.
+        """
+        return next((path for one in self._known_under(name, content_key) if (path := self._adopt(name, one))), None)
+
+    def _known_under(self, name: str, content_key: str) -> Iterator["_Known"]:
+        """Files that may be adopted: what the manifest names, what lies unnamed in the folder, what is in the trash."""
+        start, suffix = _marked(name, content_key, suffix=False), PurePosixPath(name).suffix
+        named = {f.path: f for f in self._base.manifest.files} if self._base.manifest is not None else {}
+        for path, stored in named.items():
+            if stored.name == name and path.startswith(start):
+                yield _Known(path, stored.sha256, named=True)
+        if self._trashed is None:
+            self._trashed = self._trash.below(self.ref.prefix)
+        for path in sorted(set(self._base.files) - set(named), key=lambda p: (-self._base.files[p], p)):
+            if found := _stated(path, start, suffix):
+                yield _Known(path, found)
+        for full in self._trashed:
+            path = full.removeprefix(f"{self.ref.prefix}/")
+            if found := _stated(path, start, suffix):
+                yield _Known(path, found, in_trash=True)
+
+    def _adopt(self, name: str, one: "_Known") -> Path | None:
+        """Take a file over, where it is what it should be. Another writer may remove it at the same time."""
+        path = one.path
+        try:
+            if one.in_trash or not (one.named or self._store.excludes):
+                path = self._brought_here(one)
+            local = self._store.fetch(f"{self.ref.prefix}/{path}")
+            checksum = CHECKSUMS.of(local)
+        except (NotFoundError, FileNotFoundError):
+            return None
+        if not checksum.startswith(one.checksum):
+            self._rules.told(f"{self.ref}: {one.path} is damaged and is not used")
+            return None
+        self._files[name] = StoredFile(name=name, path=path, bytes=local.stat().st_size, sha256=checksum)
+        return local
+
+    def _brought_here(self, one: "_Known") -> str:
+        """Put a file where this writer may name it: under a name of its own where another one may remove the first."""
+        full = f"{self.ref.prefix}/{one.path}"
+        if self._store.excludes:
+            self._trash.take_back(full, full)
+            return one.path
+        place = PurePosixPath(one.path)
+        own = place.with_name(f"{_NONCE.sub('', place.stem)}-{self._nonce}{place.suffix}").as_posix()
+        self._store.copy(self._trash.path(full) if one.in_trash else full, f"{self.ref.prefix}/{own}")
+        self._own.add(own)
+        return own
+
+    def drop(self, name: str) -> None:
+        """Forget a file that was adopted or added; it is removed after the commit."""
+        self._files.pop(name, None)
+        self._plain.pop(name, None)
+
+    def published(self, name: str) -> Path:
+        """Local path of a file that this writer added."""
+        if name in self._plain:
+            return self._plain[name]
+        return self._store.fetch(f"{self.ref.prefix}/{self._files[name].path}")
+
+    def _publish(self, stored: StoredFile, local: Path) -> None:
+        path = f"{self.ref.prefix}/{stored.path}"
+        self._own.add(stored.path)
+        self._store.put(local, path)
+        if self._store.excludes:
+            CHECKSUMS.learn(self._store.fetch(path), stored.sha256)
+        self._files[stored.name] = stored
+
+    def _marked(self, name: str, *marks: str) -> str:
+        return _marked(name, *marks, *([self._nonce] if self._nonce else []))
+
+    def commit(
+        self, code_version: str, inputs: Mapping[str, str], outcome: Outcome, examine: Examine | None = None
+    ) -> Manifest:
+        """Examine what was made, publish it with its manifest, then remove what the manifest does not name.
+
+        Raises `BadInputError` where too many items would be lost, and `ConflictError` where another writer published
+        the partition meanwhile: then nothing has changed.
+        """
+        self._refuse_losses(outcome)
+        if not self._store.excludes:
+            self._publish_plain()
+        manifest = Manifest(
+            room=self.ref.room,
+            asset=self.ref.asset,
+            keys=self.ref.keys,
+            fingerprint=self.fingerprint,
+            code_version=code_version,
+            inputs=dict(sorted(inputs.items())),
+            files=tuple(self._files[name] for name in sorted(self._files)),
+            missing=tuple(outcome.missing),
+            summary=json.loads(json.dumps(dict(outcome.summary), sort_keys=True)),
+            commit=self._nonce,
+        )
+        if examine is not None:
+            rejected = tuple(examine(Partition(self._store, manifest, self._plain)))
+            manifest = manifest.model_copy(update={"rejected": rejected})
+        text = manifest_bytes(manifest)
+        if self._store.excludes:
+            self._replace(text)
+        else:
+            self._replace_if_unchanged(text)
+        self._clean_up(manifest)
+        return manifest
+
+    def _refuse_losses(self, outcome: Outcome) -> None:
+        """Raises `BadInputError` where more of the old items are gone than the rules allow.
+
+        What failed and is tried again by the next run is not lost: until then it lies in the trash.
+        """
+        known = self._base.manifest
+        old = sorted(f.name for f in known.files if f.is_item) if known is not None else []
+        again = {missing.item for missing in outcome.missing if missing.retry}
+        gone = [name for name in old if name not in self._files and PurePosixPath(name).stem not in again]
+        if not gone or len(gone) <= self._rules.most_dropped * len(old):
+            return
+        reasons = {missing.item: missing.reason for missing in outcome.missing}
+        why = reasons.get(PurePosixPath(gone[0]).stem, "it is no longer asked for")
+        raise BadInputError(
+            f"{self.ref} would lose {len(gone)} of its {len(old)} files, such as {gone[0]} ({why}); nothing was "
+            "removed: restore the input that changed (`minemap inputs list`), or, if this is meant, run again with "
+            "--accept-losses"
+        )
+
+    def _publish_plain(self) -> None:
+        """Give files with plain names names of their own too: nothing is written over where a claim may be lost."""
+        for name, local in sorted(self._plain.items()):
+            stored = self._files[name]
+            self._publish(stored.model_copy(update={"path": self._marked(name, stored.sha256)}), local)
+        self._plain.clear()
+
+    def _replace(self, text: bytes) -> None:
+        """Put files with plain names and the manifest in the place of the old ones.
+
+        An old manifest goes first where it would name other bytes than the ones that lie there: so no reader, and no
+        run after a crash, takes a mixture for whole. By then every byte of the new partition is written.
+        """
+        local, place = self.path(MANIFEST), f"{self.ref.prefix}/{MANIFEST}"
+        local.write_bytes(text)
+        stored = [self._files[name] for name in sorted(self._plain)]
+        known = self._base.manifest
+        before = {f.path: f.sha256 for f in known.files} if known is not None else {}
+        if any(before.get(f.path, f.sha256) != f.sha256 for f in stored):
+            self._store.delete(place)
+        for file in stored:
+            self._publish(file, self._plain[file.name])
+        self._store.put(local, place)
+
+    def _replace_if_unchanged(self, text: bytes) -> None:
+        """Put the manifest where the one that this writer began from still stands; else remove what it wrote."""
+        try:
+            self._store.write_if(f"{self.ref.prefix}/{MANIFEST}", text, self._base.tag)
+        except ConflictError as error:
+            for path in sorted(self._own):
+                self._store.delete(f"{self.ref.prefix}/{path}")
+            raise ConflictError(
+                f"another run published {self.ref} meanwhile, and its result stays; run this again to see whether "
+                "anything is left to do"
+            ) from error
+
+    def _clean_up(self, manifest: Manifest) -> None:
+        """Remove what the manifest does not name: all of it under a lasting claim, else only what nobody may name.
+
+        Without a lasting claim that is what lay there when this writer began, and its own: whoever wrote it began from
+        an older manifest and can no longer publish; whoever began since has files that were not there then.
+        """
+        prefix, named = self.ref.prefix, {f.path for f in manifest.files} | {MANIFEST}
+        if self._store.excludes:
+            paths = {path.removeprefix(f"{prefix}/") for path in self._store.list(prefix)}
+        else:
+            paths = set(self._base.files) | self._own
+        kept = [path for path in sorted(paths - named) if self._discard(path, manifest)]
+        if kept:
+            self._rules.told(
+                f"{self.ref}: {len(kept)} files that it no longer holds lie in the trash, which `minemap prune` empties"
+            )
+
+    def _discard(self, path: str, manifest: Manifest) -> bool:
+        """Throw away or delete a file; True where it was thrown away."""
+        full = f"{self.ref.prefix}/{path}"
+        known = {f.path: f for f in self._base.manifest.files} if self._base.manifest is not None else {}
+        dropped = path in known and known[path].is_item and known[path].name not in {f.name for f in manifest.files}
+        item = "/" not in path and _MARKED.search(path) is not None
+        if dropped or (self._rules.fetched and item):
+            with contextlib.suppress(NotFoundError):
+                self._trash.throw(full)
+                return True
+        self._store.delete(full)
+        return False
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A file that may be adopted: its path in the partition, and the start of the checksum that it should have."""
+
+    path: str
+    checksum: str
+    named: bool = False
+    in_trash: bool = False
+
+
+_NONCE = re.compile(r"(?<=-[0-9a-f]{12}-[0-9a-f]{12})-[0-9a-f]{6}$")
+_MARKED = re.compile(r"-[0-9a-f]{12}(-[0-9a-f]{6})?(\.[^./]+)?$")
+
+
+def _marked(name: str, *marks: str, suffix: bool = True) -> str:
+    path = PurePosixPath(name)
+    stem = "-".join((path.stem, *(mark[:_MARK] for mark in marks)))
+    return path.with_name(f"{stem}{path.suffix if suffix else ''}").as_posix()
+
+
+def _stated(path: str, start: str, suffix: str) -> str:
+    """The start of the checksum that a marked name states; empty for another file, or one without it."""
+    if not path.startswith(f"{start}-") or not path.endswith(suffix):
+        return ""
+    checksum = path[len(start) + 1 : len(path) - len(suffix)].split("-", maxsplit=1)[0]
+    return checksum if len(checksum) == _MARK else ""
+
+
+def _describe(local: Path, name: str, path: str) -> StoredFile:
+    return StoredFile(name=name, path=path, bytes=local.stat().st_size, sha256=file_sha256(local))
