@@ -132,6 +132,7 @@ class Runner:
         """
         report = Report()
         home = Path(self._instance.root_directory)
+        self._states.project.lake.tidy()
         with storage_errors(home, "MINEMAP_STATE"), running(self._instance) as self._tags:
             for step in steps:
                 results = self._step(step)

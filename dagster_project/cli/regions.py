@@ -27,7 +27,9 @@ from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions, r
 regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
 
 Slug = Annotated[str, typer.Argument(help="Short name: lower-case letters, digits, hyphens, underscores.")]
-File = Annotated[Path, typer.Argument(help="Any vector file; all its polygons together are the region.")]
+File = Annotated[
+    Path, typer.Argument(help="A vector file, such as GeoPackage or GeoJSON; all its polygons together are the region.")
+]
 Title = Annotated[str | None, typer.Option(help="Name for people.")]
 SeasonOption = Annotated[
     str | None, typer.Option(help="First and last month of the images, such as 6-11; 12-3 runs across New Year.")

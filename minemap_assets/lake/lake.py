@@ -30,6 +30,7 @@ from minemap_assets.lake.manifests import (
 from minemap_assets.lake.partitions import MANIFEST, Examine, Partition
 from minemap_assets.lake.store import LocalStore, Store, read_if_there
 from minemap_assets.lake.trash import Trash
+from minemap_assets.lake.workspaces import clear
 from minemap_assets.lake.writer import Base, PartitionWriter, WriteRules
 
 MARKER = "lake.json"
@@ -85,6 +86,11 @@ class Lake:
                 f"{self.store.root}/{MARKER}, which says which layout the lake has, cannot be read; restore it, or "
                 "remove it where no newer minemap has worked here"
             ) from error
+
+    def tidy(self) -> None:
+        """Remove what killed processes left on its way, even where nothing is to be made; as far as that is allowed."""
+        with suppress(StorageError, OSError):
+            clear(self.store.staging())
 
     def _mark(self) -> None:
         """Say in the lake which layout it has, once."""

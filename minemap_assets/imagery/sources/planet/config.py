@@ -14,7 +14,7 @@ from minemap_assets.lake.manifests import digest
 from minemap_assets.project.settings import StrictModel, WebAddress
 
 NAME = "planet-basemaps"
-CODE_VERSION = "3"
+CODE_VERSION = "2"
 """Raised when the same quads would give other pixels."""
 
 BASE_URL = "https://api.planet.com/basemaps/v1"
