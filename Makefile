@@ -3,6 +3,10 @@
 UV ?= .venv/bin/uv
 JOBS ?= 2
 ARGS ?=
+KILLS ?= 200
+FLIPS ?= 300
+RACES ?= 100
+SEED ?=
 
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
@@ -19,7 +23,7 @@ DAGSTER := PYTHONWARNINGS=ignore VIRTUAL_ENV="$(CURDIR)/.venv" DAGSTER_HOME="$(C
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo ui test fast live check format lock bench docs
+.PHONY: help setup demo ui test fast live check format lock bench chaos docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +86,10 @@ bench: setup ## Measure speed and accuracy as ratios against the alternatives
 	@failed=0; for benchmark in benchmarks/*.py; do \
 	    echo "== $$benchmark"; .venv/bin/python -W ignore "$$benchmark" || failed=1; \
 	done; exit $$failed
+
+chaos: setup ## Disturb lakes by chance and count losses (KILLS, FLIPS, RACES; SEED goes on with a run)
+	@exec env PYTHONPATH=tests/support .venv/bin/python -W ignore -m chaos --jobs $(JOBS) \
+	    --kills $(KILLS) --flips $(FLIPS) --races $(RACES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 docs: setup ## Build the documentation into build/docs
 	@$(QUIET_PIP) install --constraint requirements.lock --editable ".[docs]"

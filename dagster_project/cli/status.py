@@ -28,10 +28,12 @@ def status(
     for step in session.graph.steps(session.scope(select, regions, years)):
         for asset in step.assets:
             counts.setdefault(asset, Counter())[session.states.state(asset, step.keys)] += 1
-    columns = ("asset", "all", *(state.value for state in PartitionState))
+    damaged = any(states[PartitionState.DAMAGED] for states in counts.values())
+    shown = [state for state in PartitionState if damaged or state is not PartitionState.DAMAGED]
+    columns = ("asset", "all", *(state.value for state in shown))
     table = Table(*(Column(name, no_wrap=True) for name in columns), title=project.lake.store.root)
     for asset, states in counts.items():
-        figures = (states.total(), *(states[state] for state in PartitionState))
+        figures = (states.total(), *(states[state] for state in shown))
         table.add_row(str(asset), *(str(figure) if figure else "·" for figure in figures))
     console.print(table)
-    console.print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; `minemap run` makes what is outdated or missing.")
+    console.print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; `minemap run` makes what is outdated, damaged or missing.")

@@ -175,6 +175,6 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
 
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
     counts = {row[0]: row[1:] for row in rows if row}
-    assert counts["sites/sites"] == ["20", "20", "·", "·", "·", "·"]
-    assert counts["imagery/imagery"] == ["200", "100", "100", "·", "·", "·"], "fingerprints were computed and compared"
-    assert counts["polygons/mining_polygons"] == ["200", "·", "·", "·", "·", "200"]
+    assert counts["sites/sites"] == ["20", "20", "·", "·", "·"]
+    assert counts["imagery/imagery"] == ["200", "100", "100", "·", "·"], "fingerprints were computed and compared"
+    assert counts["polygons/mining_polygons"] == ["200", "·", "·", "·", "200"]
