@@ -2,13 +2,17 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import shapely
 
 from commands import command
+from dagster_project.instance import open_instance
+from minemap_assets.lake.store import Entry, LocalStore
 from minemap_assets.project.regions import REGIONS_PATH, write_regions
 from minemap_assets.segmentation.assets import PROMOTED_MODEL
 from minemap_assets.segmentation.promotion import PROMOTION_PATH
@@ -126,3 +130,26 @@ def test_only_a_persons_word_changes_the_model_in_use(copy: Chain) -> None:
     assert f"models that were in use: {', '.join(sorted([first[:12], written[-1]['version'][:12]]))}" in unknown.text
     assert command(copy, "promote", first[:10]).code == 0
     assert copy.project.lake.open(PROMOTED_MODEL.ref()).manifest.summary["version"] == first
+
+
+def test_what_rots_unnoticed_is_healed_by_whoever_reads_it(copy: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file says that it has changed: the step that reads it finds out, and has it made again first."""
+    before, real = copy.contents(), LocalStore.entries
+
+    def unchanged(store: LocalStore, prefix: str) -> dict[str, Entry]:
+        return {path: Entry(entry.bytes, 0) for path, entry in real(store, prefix).items()}
+
+    monkeypatch.setattr(LocalStore, "entries", unchanged)
+    flip(path_of(copy, "chips", "chips", ALDER, "2017", name=r"chips\.zarr/pixels/c/0/0/0/0"))
+    shutil.rmtree(copy.folder / "lake" / "segmentation" / "raw_masks" / ALDER / "2017")
+
+    report = copy.run("raw_masks", (2017,))
+    assert not report.failures
+    assert copy.contents() == before
+    with open_instance(copy.environment.dagster_home) as instance:
+        events = instance.fetch_materializations(dg.AssetKey(["chips", "chips"]), limit=1).records
+        assert [e.partition_key for e in events] == [f"{ALDER}|2017"]
+        materialized = events[0].asset_materialization
+        assert materialized is not None
+        assert materialized.description == "Made again: it was damaged"
+    assert command(copy, "verify").code == 0
