@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from minemap_assets.errors import BadInputError, ConflictError, NotFoundError
@@ -19,12 +19,10 @@ from minemap_assets.lake.manifests import (
     file_sha256,
     manifest_bytes,
 )
+from minemap_assets.lake.marked_names import MarkedName, is_marked, marked, signed
 from minemap_assets.lake.partitions import MANIFEST, Examine, Partition
 from minemap_assets.lake.store import Patience, Store
 from minemap_assets.lake.trash import Trash
-
-_MARK = 12
-"""Hexadecimal digits of a hash that a file's name carries."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class PartitionWriter:
         self._staging = staging
         self._nonce = "" if store.excludes else secrets.token_hex(3)
         self._trash = Trash(store)
-        self._trashed: list[str] | None = None
+        self._latest: dict[str, str] = {}
         self.ref = ref
         self.fingerprint = print_
 
@@ -107,14 +105,14 @@ class PartitionWriter:
         """
         staged = self._staging / name
         if staged.is_dir():
-            root = self._marked(name, self.fingerprint)
+            root = self._own_name(name, self.fingerprint)
             for path in sorted(p for p in staged.rglob("*") if p.is_file()):
                 inner = path.relative_to(staged).as_posix()
                 self._publish(_describe(path, f"{name}/{inner}", f"{root}/{inner}"), path)
             shutil.rmtree(staged)
         elif content_key:
             stored = _describe(staged, name, name)
-            marked = self._marked(name, content_key, stored.sha256)
+            marked = self._own_name(name, content_key, stored.sha256)
             self._publish(stored.model_copy(update={"path": marked}), staged)
             self._outdate(name, content_key, marked)
         else:
@@ -126,12 +124,15 @@ class PartitionWriter:
 
         Where a claim may be lost, only this writer's own: another one may still name the others.
         """
-        start, suffix = _marked(name, content_key, suffix=False), PurePosixPath(name).suffix
-        others = self._own if not self._store.excludes else self._own | (set(self._base.files) - self._base.named)
-        for path in sorted(others - {latest}):
-            if _stated(path, start, suffix):
+        item = marked(name, content_key)
+        others = [self._latest[item]] if item in self._latest else []
+        if self._store.excludes:
+            others += [one.path for one in self._left_over.pop(item, ())]
+        for path in others:
+            if path != latest:
                 self._store.delete(f"{self.ref.prefix}/{path}")
                 self._own.discard(path)
+        self._latest[item] = latest
 
     def write(self, name: str, put: Callable[[Path], object]) -> None:
         """Have a file written at its staging path, and add it."""
@@ -147,20 +148,26 @@ class PartitionWriter:
 
     def _known_under(self, name: str, content_key: str) -> Iterator["_Known"]:
         """Files that may be adopted: what the manifest names, what lies unnamed in the folder, what is in the trash."""
-        start, suffix = _marked(name, content_key, suffix=False), PurePosixPath(name).suffix
-        named = {f.path: f for f in self._base.manifest.files} if self._base.manifest is not None else {}
-        for path, stored in named.items():
-            if stored.name == name and path.startswith(start):
-                yield _Known(path, stored.sha256, named=True)
-        if self._trashed is None:
-            self._trashed = self._trash.below(self.ref.prefix)
-        for path in sorted(set(self._base.files) - set(named), key=lambda p: (-self._base.files[p], p)):
-            if found := _stated(path, start, suffix):
-                yield _Known(path, found)
-        for full in self._trashed:
-            path = full.removeprefix(f"{self.ref.prefix}/")
-            if found := _stated(path, start, suffix):
-                yield _Known(path, found, in_trash=True)
+        item, stored = marked(name, content_key), self._named.get(name)
+        if stored is not None and stored.path.startswith(marked(name, content_key, suffix=False)):
+            yield _Known(stored.path, stored.sha256, named=True)
+        yield from self._left_over.get(item, ())
+        yield from self._thrown_away.get(item, ())
+
+    @cached_property
+    def _named(self) -> dict[str, StoredFile]:
+        return {f.name: f for f in self._base.manifest.files} if self._base.manifest is not None else {}
+
+    @cached_property
+    def _left_over(self) -> dict[str, list["_Known"]]:
+        """Unnamed files by what they were made for, the newest first."""
+        paths = set(self._base.files) - self._base.named
+        return _by_item(sorted(paths, key=lambda path: (-self._base.files[path], path)))
+
+    @cached_property
+    def _thrown_away(self) -> dict[str, list["_Known"]]:
+        prefix = f"{self.ref.prefix}/"
+        return _by_item([path.removeprefix(prefix) for path in self._trash.below(self.ref.prefix)], in_trash=True)
 
     def _adopt(self, name: str, one: "_Known") -> Path | None:
         """Take a file over, where it is what it should be. Another writer may remove it at the same time."""
@@ -184,8 +191,7 @@ class PartitionWriter:
         if self._store.excludes:
             self._trash.take_back(full, full)
             return one.path
-        place = PurePosixPath(one.path)
-        own = place.with_name(f"{_NONCE.sub('', place.stem)}-{self._nonce}{place.suffix}").as_posix()
+        own = signed(one.path, self._nonce)
         self._store.copy(self._trash.path(full) if one.in_trash else full, f"{self.ref.prefix}/{own}")
         self._own.add(own)
         return own
@@ -209,8 +215,8 @@ class PartitionWriter:
             CHECKSUMS.learn(self._store.fetch(path), stored.sha256)
         self._files[stored.name] = stored
 
-    def _marked(self, name: str, *marks: str) -> str:
-        return _marked(name, *marks, *([self._nonce] if self._nonce else []))
+    def _own_name(self, name: str, *marks: str) -> str:
+        return marked(name, *marks, *([self._nonce] if self._nonce else []))
 
     def commit(
         self, code_version: str, inputs: Mapping[str, str], outcome: Outcome, examine: Examine | None = None
@@ -269,7 +275,7 @@ class PartitionWriter:
         """Give files with plain names names of their own too: nothing is written over where a claim may be lost."""
         for name, local in sorted(self._plain.items()):
             stored = self._files[name]
-            self._publish(stored.model_copy(update={"path": self._marked(name, stored.sha256)}), local)
+            self._publish(stored.model_copy(update={"path": self._own_name(name, stored.sha256)}), local)
         self._plain.clear()
 
     def _replace(self, text: bytes) -> None:
@@ -323,7 +329,7 @@ class PartitionWriter:
         full = f"{self.ref.prefix}/{path}"
         known = {f.path: f for f in self._base.manifest.files} if self._base.manifest is not None else {}
         dropped = path in known and known[path].is_item and known[path].name not in {f.name for f in manifest.files}
-        item = "/" not in path and _MARKED.search(path) is not None
+        item = is_marked(path)
         if dropped or (self._rules.fetched and item):
             with contextlib.suppress(NotFoundError):
                 self._trash.throw(full)
@@ -342,22 +348,13 @@ class _Known:
     in_trash: bool = False
 
 
-_NONCE = re.compile(r"(?<=-[0-9a-f]{12}-[0-9a-f]{12})-[0-9a-f]{6}$")
-_MARKED = re.compile(r"-[0-9a-f]{12}(-[0-9a-f]{6})?(\.[^./]+)?$")
-
-
-def _marked(name: str, *marks: str, suffix: bool = True) -> str:
-    path = PurePosixPath(name)
-    stem = "-".join((path.stem, *(mark[:_MARK] for mark in marks)))
-    return path.with_name(f"{stem}{path.suffix if suffix else ''}").as_posix()
-
-
-def _stated(path: str, start: str, suffix: str) -> str:
-    """The start of the checksum that a marked name states; empty for another file, or one without it."""
-    if not path.startswith(f"{start}-") or not path.endswith(suffix):
-        return ""
-    checksum = path[len(start) + 1 : len(path) - len(suffix)].split("-", maxsplit=1)[0]
-    return checksum if len(checksum) == _MARK else ""
+def _by_item(paths: Sequence[str], *, in_trash: bool = False) -> dict[str, list[_Known]]:
+    found: dict[str, list[_Known]] = {}
+    for path in paths:
+        name = MarkedName.parse(path)
+        if name is not None:
+            found.setdefault(name.item, []).append(_Known(path, name.checksum, in_trash=in_trash))
+    return found
 
 
 def _describe(local: Path, name: str, path: str) -> StoredFile:
