@@ -40,14 +40,26 @@ def running(instance: DagsterInstance) -> Iterator[dict[str, str]]:
 
 
 def close_orphans(instance: DagsterInstance) -> int:
-    """Report runs of dead processes of this machine as failed, and give back what they held; returns their number."""
-    folder, count = _folder(instance), 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        lock = Path(run.tags.get(PROCESS, ""))
-        if lock.parent == folder and not is_held(lock):
-            instance.report_run_failed(run, REASON)
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            count += 1
+    """Report runs of dead processes of this machine as failed, and give back what they held; returns their number.
+
+    A run that was closed already may hold something all the same, where its process was killed in its last moments:
+    Dagster would let no other step have it, ever.
+    """
+    folder, storage = _folder(instance), instance.event_log_storage
+    unfinished = [r for r in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_orphan(folder, r)]
+    for run in unfinished:
+        # what it holds goes first: who is killed in between leaves a run behind that is still to be closed
+        storage.free_concurrency_slots_for_run(run.run_id)
+        instance.report_run_failed(run, REASON)
+    for run_id in storage.get_concurrency_run_ids():
+        held = instance.get_run_by_id(run_id)
+        if held is not None and held.is_finished and _is_orphan(folder, held):
+            storage.free_concurrency_slots_for_run(run_id)
     if folder.is_dir():
         clear(folder)
-    return count
+    return len(unfinished)
+
+
+def _is_orphan(folder: Path, run: dg.DagsterRun) -> bool:
+    lock = Path(run.tags.get(PROCESS, ""))
+    return lock.parent == folder and not is_held(lock)

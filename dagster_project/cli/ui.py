@@ -17,6 +17,7 @@ from dagster_project.cli.context import Session, console, note, open_session
 from dagster_project.instance import restore
 from dagster_project.ui_guard import parse_authority, parse_host_option
 from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.lake.manifests import DamagedError
 
 
 def ui(
@@ -33,7 +34,7 @@ def ui(
     session = open_session()
     _check_address(host, port)
     instance = session.instance()
-    _restore_all(session, instance)
+    restore_all(session, instance)
     os.environ |= {
         "DAGSTER_HOME": str(session.environment.dagster_home),
         "MINEMAP_HOME": session.project.lake.store.root,
@@ -121,10 +122,18 @@ def _check_address(host: str, port: int) -> None:
         ) from error
 
 
-def _restore_all(session: Session, instance: DagsterInstance) -> None:
-    """Tell a new or lost instance what the lake holds."""
+def restore_all(session: Session, instance: DagsterInstance) -> None:
+    """Tell a new or lost instance what the lake holds; what is damaged is set aside for the next run."""
     for asset in session.graph.assets:
         refs = [m.ref for m in session.project.lake.manifests(asset.room, asset.name)]
-        restored = restore(instance, session.graph, session.states, refs)
+        restored = 0
+        while refs:
+            try:
+                restored += restore(instance, session.graph, session.states, refs)
+                break
+            except DamagedError as damage:
+                session.states.set_aside(damage)
+                note(f"{damage}; the next `minemap run` makes {damage.ref} again")
+                refs = [ref for ref in refs if ref != damage.ref]
         if restored:
             console.print(f"{asset}: {restored} partitions recorded from the lake")

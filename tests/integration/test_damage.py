@@ -11,6 +11,8 @@ import pytest
 import shapely
 
 from commands import command
+from dagster_project.cli.context import Session
+from dagster_project.cli.ui import restore_all
 from dagster_project.instance import open_instance
 from minemap_assets.lake.store import Entry, LocalStore
 from minemap_assets.project.regions import REGIONS_PATH, write_regions
@@ -153,3 +155,16 @@ def test_what_rots_unnoticed_is_healed_by_whoever_reads_it(copy: Chain, monkeypa
         assert materialized is not None
         assert materialized.description == "Made again: it was damaged"
     assert command(copy, "verify").code == 0
+
+
+def test_a_new_ui_is_not_held_up_by_what_is_damaged(copy: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(copy.environment.dagster_home)
+    flip(path_of(copy, "imagery", "imagery", ALDER, "2017", name=r"preview\.png"))
+    session = Session(copy.environment, copy.registry, copy.project_home)
+    with open_instance(copy.environment.dagster_home) as instance:
+        restore_all(session, instance)
+        known = instance.get_materialized_partitions(dg.AssetKey(["imagery", "imagery"]))
+        assert len(known) == 5
+        assert f"{ALDER}|2017" not in known
+        assert instance.get_materialized_partitions(dg.AssetKey(["chips", "chips"])) >= {f"{ALDER}|2017"}
+    assert f"the next `minemap run` makes imagery[{ALDER}|2017] again" in " ".join(capsys.readouterr().err.split())
