@@ -43,3 +43,19 @@ def test_only_runs_without_a_process_are_closed(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
         assert status(instance, alive) is dg.DagsterRunStatus.FAILURE
         assert not list((tmp_path / "processes").iterdir())
+
+
+def test_a_closed_run_of_a_dead_process_holds_nothing(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        dead = begin(instance, {PROCESS: str(tmp_path / "processes" / "1-dead.lock")})
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default("gpu")
+        assert storage.claim_concurrency_slot("gpu", dead, "step").is_claimed
+        run = instance.get_run_by_id(dead)
+        assert run is not None
+        instance.report_run_failed(run, "and then whoever did this was killed")
+        assert not storage.claim_concurrency_slot("gpu", "another", "step").is_claimed
+        storage.free_concurrency_slots_for_run("another")
+    with open_instance(tmp_path) as instance:
+        assert instance.event_log_storage.get_concurrency_run_ids() == set()
+        assert instance.event_log_storage.claim_concurrency_slot("gpu", "third", "step").is_claimed
