@@ -87,25 +87,26 @@ def test_a_damaged_reference_file_is_told_and_nothing_is_made_from_it(copy: Chai
 
 
 def test_a_region_that_shrinks_takes_no_raster_away_without_a_word(copy: Chain) -> None:
+    fetching = ("run", "--select", "+imagery", *YEARS)
     store, before = copy.project.lake.store, copy.contents()
     regions = copy.project.regions
     kept = copy.frame("sites", "sites", ALDER, file="sites.parquet").geometry.iloc[0]
     small = replace(regions[ALDER], geometry=shapely.intersection(regions[ALDER].geometry, kept))
     store.write_bytes(REGIONS_PATH, write_regions(list((dict(regions) | {ALDER: small}).values())))
 
-    refused = command(copy, "run", *YEARS)
+    refused = command(copy, *fetching)
     assert refused.code == 1
     assert re.search(rf"imagery\[{ALDER}\|2017\] would lose \d of its \d files", refused.text), refused.text
     assert "--accept-losses" in refused.text
     assert copy.contents()[f"imagery[{ALDER}|2017]"] == before[f"imagery[{ALDER}|2017]"]
 
-    accepted = command(copy, "run", *YEARS, "--accept-losses")
+    accepted = command(copy, *fetching, "--accept-losses")
     assert accepted.code == 0, accepted.text
     assert "lie in the trash, which `minemap prune` empties" in accepted.text.replace("\n", " ")
 
     versions = command(copy, "inputs", "restore", "regions.geojson")
     assert versions.code == 0, versions.text
-    back = command(copy, "run", *YEARS)
+    back = command(copy, *fetching)
     assert back.code == 0, back.text
     assert copy.contents() == before
 

@@ -71,9 +71,13 @@ def test_an_edited_boundary_redoes_that_region_and_keeps_the_images_of_sites_tha
     region = copy.project.regions["alder-basin"].geometry
     edited = region.difference(shapely.union_all([sites.geometry[site] for site in gone]).envelope)
     assert command(copy, "regions", "add", "alder-basin", draw(tmp_path / "edited.gpkg", edited), "--replace").code == 0
-    ended = command(copy, *SITES)
+    refused = command(copy, *SITES)
+    assert refused.code == 1
+    assert f"imagery[alder-basin|{YEAR}] would lose 1 of its 2 files" in refused.text
+    assert site_files(copy, "alder-basin") == before
+    ended = command(copy, *SITES, "--accept-losses")
     assert ended.code == 0, ended.text
-    assert set(ended.said("made")) == {
+    assert set(refused.said("made") + ended.said("made")) == {
         "sites alder-basin: ground_truth",
         "sites alder-basin: sites",
         f"imagery alder-basin {YEAR}: imagery",
