@@ -136,7 +136,9 @@ def restore_model(project: Project, trained: PartitionRef, writer: PartitionWrit
         raise BadInputError(f"the model in {found.folder} changed while it was copied; run this again")
     writer.add(MODEL)
     products = {name: dict(card.operating_points) for name, card in sorted(found.card.products.items())}
-    return Outcome({"version": version, "products": products, "bands": list(found.card.bands)})
+    decision = promotions(project)[-1]
+    said = {"promoted_by": decision.by, "promoted_at": decision.at, "note": decision.note}
+    return Outcome({"version": version, **said, "products": products, "bands": list(found.card.bands)})
 
 
 def is_kept_whole(store: Store, version: str) -> bool:

@@ -92,6 +92,7 @@ def test_the_first_trained_model_is_used_and_no_later_one_unasked(lake: Lake, tr
     assert in_use(lake) == first
     promote(project_of(lake), load_model(latest(lake)), "Ada", "sees ponds")
     assert in_use(lake) == second
+    assert lake.open(PROMOTED_MODEL.ref()).manifest.summary["promoted_by"] == "Ada"
     assert [(p.version, p.by, p.note) for p in promotions(project_of(lake))][1] == (second, "Ada", "sees ponds")
 
 
