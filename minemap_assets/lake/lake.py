@@ -28,7 +28,7 @@ from minemap_assets.lake.manifests import (
     parse_manifest,
 )
 from minemap_assets.lake.partitions import MANIFEST, Examine, Partition
-from minemap_assets.lake.store import LocalStore, Store, read_if_there
+from minemap_assets.lake.store import Entry, LocalStore, Store, read_if_there
 from minemap_assets.lake.trash import Trash
 from minemap_assets.lake.workspaces import clear
 from minemap_assets.lake.writer import Base, PartitionWriter, WriteRules
@@ -113,7 +113,7 @@ class Lake:
     def damaged(self, manifest: Manifest, *, thoroughly: bool = False) -> list[StoredFile]:
         """Files of a partition that are not what was published, or not there at all.
 
-        The manifest is written last: a file that has changed since is read to see whether it is still the same, the
+        The manifest is written last: a file that may have changed since is read to see whether it is the same, the
         others are only where they lie looked at for their size. `thoroughly` reads every byte.
         """
         prefix = manifest.ref.prefix
@@ -125,12 +125,19 @@ class Lake:
             entry = entries.get(f"{prefix}/{stored.path}")
             if entry is None or entry.bytes != stored.bytes:
                 found.append(stored)
-            elif thoroughly or own is None or entry.changed > own.changed:
+            elif thoroughly or own is None or self._may_have_changed(stored, entry, own):
                 suspected.append(stored)
         wrong = [stored for stored in suspected if not self._is_as_published(prefix, stored, thoroughly)]
         if suspected and not found and not wrong:
             self.store.confirm(f"{prefix}/{MANIFEST}")
         return sorted([*found, *wrong], key=lambda f: f.path)
+
+    def _may_have_changed(self, stored: StoredFile, entry: Entry, own: Entry) -> bool:
+        """Whether a file may be another one than when the manifest (`own`) was written."""
+        if stored.tag and entry.tag:
+            return stored.tag != entry.tag
+        # an object store's times are whole seconds
+        return entry.changed > own.changed or (entry.changed == own.changed and not self.store.excludes)
 
     def _is_as_published(self, prefix: str, stored: StoredFile, anew: bool) -> bool:
         path = f"{prefix}/{stored.path}"

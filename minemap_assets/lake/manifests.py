@@ -47,13 +47,17 @@ class DamagedError(PermanentError):
 
 
 class StoredFile(BaseModel):
-    """One file of a partition: its logical name, where it lies below the partition's folder, and its checksum."""
+    """One file of a partition: its logical name, where it lies below the partition's folder, and its checksum.
+
+    `tag` is the store's own name of these bytes, empty where it has none.
+    """
 
     model_config = ConfigDict(frozen=True)
     name: str
     path: str
     bytes: int = Field(ge=0)
     sha256: str
+    tag: str = ""
 
     @field_validator("name", "path")
     @classmethod

@@ -80,7 +80,7 @@ class ObjectStore:
         """Copies that are fetched in this context stay until its end."""
         return self._copies.using()
 
-    def put(self, local: Path, path: str) -> None:
+    def put(self, local: Path, path: str) -> str:
         """Upload a file, and keep it here as the object's copy."""
         size = local.stat().st_size
         tag = self._bucket.write(path, lambda: obstore.put(self._bucket.objects, path, local))["e_tag"] or ""
@@ -90,6 +90,7 @@ class ObjectStore:
                 copy.exchange(local, tag)
                 copy.use(begin)
             self._copies.grown(size)
+        return tag
 
     def fetch(self, path: str) -> Path:
         """The local copy, fetched anew where the object changed."""
@@ -146,7 +147,9 @@ class ObjectStore:
 
         def pages() -> dict[str, Entry]:
             return {
-                str(item["path"]): Entry(int(item["size"]), round(item["last_modified"].timestamp() * 1e6) * 1000)
+                str(item["path"]): Entry(
+                    int(item["size"]), round(item["last_modified"].timestamp() * 1e6) * 1000, item["e_tag"] or ""
+                )
                 for page in obstore.list(self._bucket.objects, prefix=prefix)
                 for item in page
             }

@@ -24,11 +24,12 @@ class Entry:
     """What a store says of an object without reading it: its size, and when it last changed.
 
     `changed` is in nanoseconds and means something only beside that of another object of the same store: one that was
-    written later has no smaller number.
+    written later has no smaller number. `tag` is another one for other bytes; empty where the store has none.
     """
 
     bytes: int
     changed: int
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Store(Protocol):
     def using(self) -> AbstractContextManager[None]:
         """Around work with fetched paths: they stay until its end. Without it they stay until the process ends."""
 
-    def put(self, local: Path, path: str) -> None:
-        """Move a local file to `path`."""
+    def put(self, local: Path, path: str) -> str:
+        """Move a local file to `path`; returns its tag there, empty where the store has none."""
 
     def fetch(self, path: str) -> Path:
         """A local path with the object's bytes. Raises `NotFoundError`."""
@@ -180,13 +181,14 @@ class LocalStore:
         """Fetched paths are the files themselves."""
         return nullcontext()
 
-    def put(self, local: Path, path: str) -> None:
+    def put(self, local: Path, path: str) -> str:
         """Sync the file and rename it into place."""
         target = self._root / path
         with self.writing():
             with local.open("rb+") as handle:
                 os.fsync(handle.fileno())
             settle(local, target)
+        return ""
 
     def fetch(self, path: str) -> Path:
         """The file itself."""

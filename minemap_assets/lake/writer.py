@@ -150,7 +150,7 @@ class PartitionWriter:
         """Files that may be adopted: what the manifest names, what lies unnamed in the folder, what is in the trash."""
         item, stored = marked(name, content_key), self._named.get(name)
         if stored is not None and stored.path.startswith(marked(name, content_key, suffix=False)):
-            yield _Known(stored.path, stored.sha256, named=True)
+            yield _Known(stored.path, stored.sha256, named=True, tag=stored.tag)
         yield from self._left_over.get(item, ())
         yield from self._thrown_away.get(item, ())
 
@@ -182,7 +182,8 @@ class PartitionWriter:
         if not checksum.startswith(one.checksum):
             self._rules.told(f"{self.ref}: {one.path} is damaged and is not used")
             return None
-        self._files[name] = StoredFile(name=name, path=path, bytes=local.stat().st_size, sha256=checksum)
+        size = local.stat().st_size
+        self._files[name] = StoredFile(name=name, path=path, bytes=size, sha256=checksum, tag=one.tag)
         return local
 
     def _brought_here(self, one: "_Known") -> str:
@@ -210,10 +211,10 @@ class PartitionWriter:
     def _publish(self, stored: StoredFile, local: Path) -> None:
         path = f"{self.ref.prefix}/{stored.path}"
         self._own.add(stored.path)
-        self._store.put(local, path)
+        tag = self._store.put(local, path)
         if self._store.excludes:
             CHECKSUMS.learn(self._store.fetch(path), stored.sha256)
-        self._files[stored.name] = stored
+        self._files[stored.name] = stored.model_copy(update={"tag": tag})
 
     def _own_name(self, name: str, *marks: str) -> str:
         return marked(name, *marks, *([self._nonce] if self._nonce else []))
@@ -346,6 +347,7 @@ class _Known:
     checksum: str
     named: bool = False
     in_trash: bool = False
+    tag: str = ""
 
 
 def _by_item(paths: Sequence[str], *, in_trash: bool = False) -> dict[str, list[_Known]]:

@@ -36,9 +36,9 @@ class BreakableStore(LocalStore):
             raise CrashError
         self.left -= 1
 
-    def put(self, local: Path, path: str) -> None:
+    def put(self, local: Path, path: str) -> str:
         self._count()
-        super().put(local, path)
+        return super().put(local, path)
 
     def delete(self, path: str) -> None:
         self._count()

@@ -11,7 +11,7 @@ import pytest
 from minemap_assets.errors import ConflictError
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Outcome, PartitionRef, digest
-from minemap_assets.lake.store import LocalStore, Patience
+from minemap_assets.lake.store import Entry, LocalStore, Patience
 from minemap_assets.lake.workspaces import workspace
 from minemap_assets.lake.writer import PartitionWriter, WriteRules
 
@@ -183,3 +183,42 @@ def test_any_interleaving_of_three_writers_leaves_one_whole_result(tmp_path: Pat
             continue
         published.append(writer.text)
     assert held(lake)[0] == held(lake)[2] == published[-1]
+
+
+class TaggedStore(LaxStore):
+    """A folder that names bytes by their hash, and whose clock stands still: all happens in one second."""
+
+    def put(self, local: Path, path: str) -> str:
+        tag = digest(local.read_bytes().hex())
+        super().put(local, path)
+        return tag
+
+    def entries(self, prefix: str) -> dict[str, Entry]:
+        root = Path(self.root)
+        return {
+            path: Entry(entry.bytes, 0, digest((root / path).read_bytes().hex()))
+            for path, entry in super().entries(prefix).items()
+        }
+
+
+def test_what_changes_in_the_second_of_its_publication_is_told_by_its_tag(tmp_path: Path) -> None:
+    lake = Lake(TaggedStore(tmp_path / "home"), tmp_path / "state")
+    writer = Writer(lake, "one")
+    writer.write()
+    writer.commit()
+    manifest = lake.manifest(REF)
+    assert manifest is not None
+    assert lake.damaged(manifest) == []
+    for stored in manifest.files:
+        path = tmp_path / "home" / REF.prefix / stored.path
+        whole = path.read_bytes()
+        path.write_bytes(b"eno")
+        assert [f.name for f in lake.damaged(manifest)] == [stored.name]
+        path.write_bytes(whole)
+    next_one = Writer(lake, "two")
+    next_one.write()
+    next_one.commit()
+    adopted = lake.manifest(REF)
+    assert adopted is not None
+    assert all(f.tag for f in adopted.files), "what was adopted keeps its tag"
+    assert lake.damaged(adopted) == []
