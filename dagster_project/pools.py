@@ -31,8 +31,9 @@ def pool_turn(instance: DagsterInstance, pools: Collection[str], patience: Patie
             if instance.event_log_storage.get_concurrency_info(pool).limit == 1:
                 folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(taken(folder, pool, wait))
-            while (runs := _in_the_way(instance, pool)) and not close_orphans(instance):
-                wait.once_more(f"run {sorted(runs)[0][:8]}")
+            while runs := _in_the_way(instance, pool):
+                if not close_orphans(instance):
+                    wait.once_more(f"run {sorted(runs)[0][:8]}")
         yield
 
 

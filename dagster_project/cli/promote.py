@@ -9,8 +9,9 @@ import typer
 from dagster_project.cli.context import console, open_session
 from dagster_project.cli.run import execute, summarise
 from dagster_project.first_promotion import SHOWN, user
-from minemap_assets.errors import BadInputError
+from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.graph.graph import Scope
+from minemap_assets.lake.manifests import DamagedError
 from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
 from minemap_assets.segmentation.promotion import Promotion, find_model, kept_versions, promotions
 from minemap_assets.segmentation.promotion import promote as put_in_use
@@ -32,7 +33,13 @@ def promote(
         )
     before = promotions(session.project)
     with tempfile.TemporaryDirectory() as scratch:
-        model = find_model(session.project.lake, version or "", SEGMENTATION_MODEL.ref(), Path(scratch))
+        try:
+            model = find_model(session.project.lake, version or "", SEGMENTATION_MODEL.ref(), Path(scratch))
+        except DamagedError as damage:
+            session.states.set_aside(damage)
+            raise PermanentError(
+                f"{damage}; nothing is promoted: `minemap run --select +segmentation_model` makes the model again"
+            ) from damage
         if model is None:
             known = ", ".join(name[:SHOWN] for name in kept_versions(session.project.lake.store)) or "none"
             raise BadInputError(f"no model's version begins with {version!r}; models that were in use: {known}")

@@ -10,15 +10,14 @@ from rich.progress import Progress
 from dagster_project.cli.context import Session, complain, console, counted, errors, open_session
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import DamagedError, PartitionRef
-from minemap_assets.lake.partitions import MANIFEST
 from minemap_assets.reference.catalogue import entry_damage
 from minemap_assets.reference.registered import catalogue
-from minemap_assets.segmentation.promotion import is_kept_whole, kept_versions
+from minemap_assets.segmentation.promotion import MODELS_FOLDER, is_kept_whole, kept_versions
 
 
 @dataclass
 class Found:
-    """What was read, and what is wrong, in one sentence each."""
+    """How much was read, and how much of it is wrong: in partitions, and among the inputs."""
 
     partitions: int = 0
     files: int = 0
@@ -52,20 +51,12 @@ def verify(
 
 def _partitions(session: Session, found: Found, *, set_aside: bool) -> Iterator[str]:
     lake = session.project.lake
-    refs = [ref for asset in session.graph.assets for ref in partitions_of(lake, asset.room, asset.name)]
+    refs = [ref for asset in session.graph.assets for ref in lake.refs(asset.room, asset.name)]
     with Progress(console=errors, transient=True) as bar:
         task = bar.add_task("reading", total=len(refs))
         for ref in refs:
             yield from _partition(lake, ref, found, set_aside=set_aside)
             bar.update(task, advance=1, description=str(ref))
-
-
-def partitions_of(lake: Lake, room: str, asset: str) -> Iterator[PartitionRef]:
-    """Every partition with a manifest, whether it can be read or not."""
-    for path in lake.store.list(f"{room}/{asset}"):
-        folder, _, name = path.rpartition("/")
-        if name == MANIFEST:
-            yield PartitionRef(room, asset, tuple(folder.split("/")[2:]))
 
 
 def _partition(lake: Lake, ref: PartitionRef, found: Found, *, set_aside: bool) -> Iterator[str]:
@@ -94,4 +85,4 @@ def _inputs(session: Session) -> Iterator[str]:
             yield sentence
     for version in kept_versions(store):
         if not is_kept_whole(store, version):
-            yield f"{store.root}/inputs/models/{version} is not the model that its name says; restore that folder"
+            yield f"{store.root}/{MODELS_FOLDER}/{version} is not the model that its name says; restore that folder"

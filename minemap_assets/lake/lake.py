@@ -1,10 +1,11 @@
 """The lake: the one module that decides every path, and the rules by which a partition becomes visible.
 
 Layout: `<room>/<asset>/<key>/<key>/` holds the files of one asset partition and its `manifest.json`, which is written
-last. Files that are made one by one (a raster a site) carry their own fingerprint in their name, so that an
-interrupted partition goes on where it stopped; files with plain names change place in the moment of the commit. What no
-manifest names is removed after the next commit. `inputs/` holds what people write: settings, regions, registered
-reference files. `lake.json` says which layout the lake has.
+last. Files that are made one by one (a raster a site) carry their own fingerprint and checksum in their name, so that
+an interrupted partition goes on where it stopped; files with plain names change place in the moment of the commit. What
+no manifest names is removed or thrown away (`trash.py`) after the next commit. `inputs/` holds what people write:
+settings, regions, registered reference files, and every version of these (`inputs.py`). `lake.json` says which layout
+it has.
 """
 
 import json
@@ -113,8 +114,8 @@ class Lake:
     def damaged(self, manifest: Manifest, *, thoroughly: bool = False) -> list[StoredFile]:
         """Files of a partition that are not what was published, or not there at all.
 
-        The manifest is written last: a file that may have changed since is read to see whether it is the same, the
-        others are only where they lie looked at for their size. `thoroughly` reads every byte.
+        The manifest is written last: only a file that may have changed since is read, of the others the size is
+        compared. `thoroughly` reads every byte.
         """
         prefix = manifest.ref.prefix
         entries = self.store.entries(prefix)
@@ -159,20 +160,18 @@ class Lake:
         """True where every file is there as it was published."""
         return not self.damaged(manifest)
 
-    def is_current(self, manifest: Manifest | None, print_: str) -> bool:
-        """True where a partition is whole, misses nothing worth another try, and was made under this fingerprint."""
-        if manifest is None or manifest.fingerprint != print_ or not manifest.complete:
-            return False
-        return self.is_whole(manifest)
+    def refs(self, room: str, asset: str) -> Iterator[PartitionRef]:
+        """All partitions of an asset that have a manifest, whether it can be read or not, in order of their keys."""
+        for path in self.store.list(f"{room}/{asset}"):
+            if path.endswith(f"/{MANIFEST}"):
+                yield PartitionRef(room, asset, PurePosixPath(path).parent.parts[2:])
 
     def manifests(self, room: str, asset: str) -> Iterator[Manifest]:
         """Manifests of all published partitions of an asset, in order of their keys."""
-        for path in self.store.list(f"{room}/{asset}"):
-            if path.endswith(f"/{MANIFEST}"):
-                keys = tuple(PurePosixPath(path).parent.parts[2:])
-                manifest = self.manifest(PartitionRef(room, asset, keys))
-                if manifest is not None and manifest.keys == keys:
-                    yield manifest
+        for ref in self.refs(room, asset):
+            manifest = self.manifest(ref)
+            if manifest is not None:
+                yield manifest
 
     @contextmanager
     def writer(self, ref: PartitionRef, print_: str, rules: WriteRules | None = None) -> Iterator[PartitionWriter]:
@@ -219,7 +218,7 @@ def build_partition(
     now. A partition with items worth a retry, or that `examine` rejected, is made again. What of it was damaged is set
     aside, and told.
     """
-    print_ = fingerprint(code_version, config, inputs)
+    print_, rules = fingerprint(code_version, config, inputs), rules or WriteRules()
     with lake.writer(ref, print_, rules) as writer:
         known = writer.known
         if known is not None and known.fingerprint == print_ and known.complete:
@@ -228,6 +227,6 @@ def build_partition(
                 return known, False
             lake.set_aside(ref, [stored.path for stored in damaged])
             for stored in damaged:
-                (rules or WriteRules()).told(f"{ref}: {stored.name} was damaged or gone; it is made again")
+                rules.told(f"{ref}: {stored.name} was damaged or gone; it is made again")
         outcome = build(writer)
         return writer.commit(code_version, inputs, outcome, examine), True

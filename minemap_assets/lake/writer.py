@@ -319,19 +319,18 @@ class PartitionWriter:
             paths = {path.removeprefix(f"{prefix}/") for path in self._store.list(prefix)}
         else:
             paths = set(self._base.files) | self._own
-        kept = [path for path in sorted(paths - named) if self._discard(path, manifest)]
+        names = {f.name for f in manifest.files}
+        dropped = {f.path for f in self._named.values() if f.is_item and f.name not in names}
+        kept = [path for path in sorted(paths - named) if self._discard(path, path in dropped)]
         if kept:
             self._rules.told(
                 f"{self.ref}: {len(kept)} files that it no longer holds lie in the trash, which `minemap prune` empties"
             )
 
-    def _discard(self, path: str, manifest: Manifest) -> bool:
-        """Throw away or delete a file; True where it was thrown away."""
+    def _discard(self, path: str, dropped: bool) -> bool:
+        """Throw away or delete a file, of an item that was `dropped` or not; True where it was thrown away."""
         full = f"{self.ref.prefix}/{path}"
-        known = {f.path: f for f in self._base.manifest.files} if self._base.manifest is not None else {}
-        dropped = path in known and known[path].is_item and known[path].name not in {f.name for f in manifest.files}
-        item = is_marked(path)
-        if dropped or (self._rules.fetched and item):
+        if dropped or (self._rules.fetched and is_marked(path)):
             with contextlib.suppress(NotFoundError):
                 self._trash.throw(full)
                 return True

@@ -121,6 +121,11 @@ def test_only_a_persons_word_changes_the_model_in_use(copy: Chain) -> None:
     assert "1 asset partitions made" in healed.text
     assert copy.project.lake.open(PROMOTED_MODEL.ref()).manifest.summary["version"] == first
 
+    flip(path_of(copy, "segmentation", "segmentation_model", name=r"model/weights\.safetensors"))
+    damaged = command(copy, "promote")
+    assert damaged.code == 1
+    assert "nothing is promoted: `minemap run --select +segmentation_model` makes the model again" in damaged.text
+    assert command(copy, "run", "--select", "+segmentation_model").code == 0
     done = command(copy, "promote", "--by", "Ada", "--note", "sharper")
     assert done.code == 0, done.text
     assert f"instead of {first[:12]}, by Ada" in done.text

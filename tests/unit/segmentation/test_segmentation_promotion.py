@@ -8,7 +8,7 @@ import pytest
 
 from dagster_project.first_promotion import adopt_promotion, promote_first
 from minemap_assets.chips.reader import ChipSet
-from minemap_assets.errors import BadInputError, PermanentError
+from minemap_assets.errors import BadInputError
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import DamagedError, Outcome
 from minemap_assets.lake.partitions import Partition
@@ -118,6 +118,12 @@ def test_a_damaged_copy_among_the_inputs_is_kept_again_from_the_model_in_use(lak
     kept = Path(lake.store.root) / MODELS_FOLDER / version / "weights.safetensors"
     whole = kept.read_bytes()
     flip(kept)
+    assert not is_current(project_of(lake), PROMOTED_MODEL)
+    assert in_use(lake) == version
+    assert kept.read_bytes() == whole
+    assert is_current(project_of(lake), PROMOTED_MODEL)
+
+    flip(kept)
     flip(file_of(lake, lake.open(PROMOTED_MODEL.ref()), "model/model.json"))
     with pytest.raises(BadInputError, match=f"the model in use, {version[:12]}, is damaged or gone"):
         in_use(lake)
@@ -204,4 +210,3 @@ def test_a_model_of_an_earlier_minemap_that_is_damaged_is_not_replaced_by_a_gues
     flip(file_of(lake, part, "model/weights.safetensors"))
     with pytest.raises(BadInputError, match="nothing else tells which one that was"):
         adopt_promotion(project_of(lake), [PROMOTED_MODEL])
-    assert issubclass(DamagedError, PermanentError)
