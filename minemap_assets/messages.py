@@ -3,9 +3,10 @@
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 KINDS: Mapping[str, str] = {
     "int": "a whole number",
@@ -41,7 +42,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
+def explain(error: "ValidationError", model: "type[BaseModel]") -> str:
     """One sentence on the first fault, and how many more there are.
 
     `model` is the class that was validated; it says which names are valid where one is not known.
@@ -52,7 +53,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     return _sentence(faults[0], faults, model) + others
 
 
-def _sentence(fault: Any, faults: Sequence[Any], model: type[BaseModel]) -> str:
+def _sentence(fault: Any, faults: Sequence[Any], model: "type[BaseModel]") -> str:
     loc, kind = tuple(fault["loc"]), str(fault["type"])
     place = _place(loc)
     if kind == "extra_forbidden":
@@ -127,7 +128,7 @@ def _place(loc: tuple[Any, ...]) -> str:
     return text
 
 
-def _names(model: type[BaseModel], loc: tuple[Any, ...]) -> set[str]:
+def _names(model: "type[BaseModel]", loc: tuple[Any, ...]) -> set[str]:
     """Names that are valid at a place: of the model, or of the models that stand below its fields."""
     here: list[type[BaseModel]] = [model]
     for part in loc:
@@ -138,7 +139,9 @@ def _names(model: type[BaseModel], loc: tuple[Any, ...]) -> set[str]:
     return {field.alias or name for m in here for name, field in m.model_fields.items()}
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def _models(annotation: Any) -> "list[type[BaseModel]]":
+    from pydantic import BaseModel
+
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [m for argument in typing.get_args(annotation) for m in _models(argument)]

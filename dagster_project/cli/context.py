@@ -1,23 +1,28 @@
-"""What every command starts from: the project, its graph, the instance, and options that several commands share."""
+"""What every command starts from: the project, its graph, the instance, and what several commands understand alike.
+
+Whatever takes time to import is imported where it is used, so that help is there at once.
+"""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance
 from rich.console import Console
 from rich.markup import escape
 
-from dagster_project.environment import Environment, read_environment
-from dagster_project.registry import Registry, home_of
-from dagster_project.selection import parse_selection
 from minemap_assets.errors import BadInputError
-from minemap_assets.graph.graph import Graph, Scope
-from minemap_assets.graph.partition_states import PartitionStates
-from minemap_assets.project.project import Project, ProjectHome
-from minemap_assets.project.settings import EARLIEST_YEAR
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from dagster_project.environment import Environment
+    from dagster_project.registry import Registry
+    from minemap_assets.graph.graph import Graph, Scope
+    from minemap_assets.graph.partition_states import PartitionStates
+    from minemap_assets.project.project import Project, ProjectHome
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -37,36 +42,40 @@ def note(sentence: str) -> None:
 class Session:
     """An opened project: one snapshot of it, and what follows from that, each made once for a command."""
 
-    environment: Environment
-    registry: Registry
-    home: ProjectHome
+    environment: "Environment"
+    registry: "Registry"
+    home: "ProjectHome"
 
     @cached_property
-    def project(self) -> Project:
+    def project(self) -> "Project":
         """The project as it was when the command first looked."""
         return self.home.open()
 
     @cached_property
-    def graph(self) -> Graph:
+    def graph(self) -> "Graph":
         """The project's assets."""
+        from minemap_assets.graph.graph import Graph
+
         return Graph(self.registry.rooms, self.project)
 
     @cached_property
-    def states(self) -> PartitionStates:
+    def states(self) -> "PartitionStates":
         """Which partitions are current."""
+        from minemap_assets.graph.partition_states import PartitionStates
+
         return PartitionStates(self.graph, self.project)
 
     def reopened(self) -> "Session":
         """The same project after its inputs were written."""
         return Session(self.environment, self.registry, self.home)
 
-    def pinned(self, project: Project) -> "Session":
+    def pinned(self, project: "Project") -> "Session":
         """The same graph, with everybody at work for it seeing one snapshot of its project."""
         session = Session(self.environment, self.registry, self.home.pinned(project))
         session.graph = self.graph
         return session
 
-    def instance(self) -> DagsterInstance:
+    def instance(self) -> "DagsterInstance":
         """The Dagster instance of this machine, with a partition for every region."""
         from dagster_project.instance import open_instance, sync_regions
 
@@ -74,8 +83,11 @@ class Session:
         sync_regions(instance, self.project)
         return instance
 
-    def scope(self, select: str | None, regions: str | None, years: str | None) -> Scope:
+    def scope(self, select: str | None, regions: str | None, years: str | None) -> "Scope":
         """What a command is about. Raises `BadInputError` for an option that is not understood."""
+        from dagster_project.selection import parse_selection
+        from minemap_assets.graph.graph import Scope
+
         return Scope(
             parse_selection(select, self.graph), parse_regions(regions, self.project), parse_years(years, self.project)
         )
@@ -83,6 +95,9 @@ class Session:
 
 def open_session(sample: int | None = None) -> Session:
     """The project that the environment names."""
+    from dagster_project.environment import read_environment
+    from dagster_project.registry import Registry, home_of
+
     environment, registry = read_environment(), Registry()
     if sample is not None:
         environment = environment.model_copy(update={"sample": sample})
@@ -92,8 +107,10 @@ def open_session(sample: int | None = None) -> Session:
     return Session(environment, registry, home)
 
 
-def parse_years(text: str | None, project: Project) -> tuple[int, ...]:
+def parse_years(text: str | None, project: "Project") -> tuple[int, ...]:
     """Years from `2016-2020,2023`; without text, every closed year. Raises `BadInputError`."""
+    from minemap_assets.project.settings import EARLIEST_YEAR
+
     first, current = project.first_year, datetime.now(UTC).year
     if text is None:
         return tuple(range(first, current))
@@ -117,7 +134,7 @@ def parse_years(text: str | None, project: Project) -> tuple[int, ...]:
     return tuple(sorted(years))
 
 
-def parse_regions(text: str | None, project: Project) -> tuple[str, ...]:
+def parse_regions(text: str | None, project: "Project") -> tuple[str, ...]:
     """Slugs from a comma-separated list; without text, every active region. Raises `BadInputError`."""
     active = project.active_regions()
     if text is None:

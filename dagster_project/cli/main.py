@@ -8,13 +8,13 @@ import traceback
 import warnings
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from dotenv import load_dotenv
 
 from dagster_project.cli.archive import archive_app
-from dagster_project.cli.context import complain
+from dagster_project.cli.context import complain, console
 from dagster_project.cli.demo import demo
 from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
@@ -35,15 +35,37 @@ from minemap_assets.errors import BadInputError, MinemapError
 
 NAME = "minemap"
 
+HELP_OPTIONS = ["-h", "--help"]
+
 BEGIN, MAKE, LOOK, KEEP, INPUTS = "Begin", "Make maps", "Look", "Keep the lake whole", "What a project works with"
 """Headings of the help, in which the commands stand."""
 
 app = typer.Typer(
     help="Map mining areas from satellite imagery, year by year. `minemap init` starts a project, `minemap demo` shows "
-    "one on simulated images. Every command takes --help.",
+    "one on simulated images. Every command takes -h.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": HELP_OPTIONS},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        console.print(f"{NAME} {version(NAME)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Say the version, and end.")
+    ] = False,
+) -> None:
+    """Options of minemap itself."""
+
+
 app.command(rich_help_panel=BEGIN)(init)
 app.command(rich_help_panel=BEGIN)(demo)
 app.command(rich_help_panel=MAKE)(run)

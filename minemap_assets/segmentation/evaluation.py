@@ -17,14 +17,11 @@ from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.segmentation.artefact import Model, load_model
 from minemap_assets.segmentation.baseline import Rule, best_rule
 from minemap_assets.segmentation.config import SegmentationConfig
-from minemap_assets.segmentation.metrics import Confusion, Histogram
+from minemap_assets.segmentation.metrics import ALL_GROUPS, BASELINE, METRICS, MODEL_METHOD, Confusion, Histogram
 from minemap_assets.segmentation.scale import stored_threshold
 from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef, TrainingSet, assemble
+from minemap_assets.segmentation.verdict import judge
 
-METRICS = "metrics.parquet"
-ALL_GROUPS = ""
-MODEL_METHOD = "model"
-BASELINE = "baseline"
 HELD_OUT: tuple[Split, Split] = ("test", "validation")
 
 
@@ -63,8 +60,10 @@ def evaluate_model(
                 refs = training_set.of(split, product)
                 rows += _model_rows(model, refs, library, config)
                 rows += _baseline_rows(rule, refs, library)
-    writer.write(METRICS, lambda path: write_parquet(_frame(rows), path))
-    return Outcome(_summary(rows, model, training_set))
+    frame = _frame(rows)
+    writer.write(METRICS, lambda path: write_parquet(frame, path))
+    verdict = judge(frame, model.version)
+    return Outcome({"verdict": f"{verdict.grade}: {verdict.sentence}"} | _summary(rows, model, training_set))
 
 
 def _model_rows(

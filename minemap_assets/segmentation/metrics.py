@@ -8,6 +8,15 @@ import numpy.typing as npt
 
 from minemap_assets.segmentation.scale import TOP
 
+METRICS = "metrics.parquet"
+"""The table of scores that an evaluation writes."""
+
+ALL_GROUPS = ""
+"""Stands for all ground of a split in that table, beside the names of its groups."""
+
+MODEL_METHOD, BASELINE = "model", "baseline"
+"""Whose scores they are: the model's, or those of the best threshold on one band or index."""
+
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan

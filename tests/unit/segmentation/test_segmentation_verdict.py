@@ -1,0 +1,64 @@
+"""The verdict on a model, from hand-written scores."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from minemap_assets.segmentation.metrics import ALL_GROUPS
+from minemap_assets.segmentation.verdict import FEWEST_GROUPS, Grade, judge
+
+
+def scores(
+    iou: float, baseline: float, groups: int = 3, split: str = "test", product: str = "sentinel-2-l2a", empty: int = 0
+) -> pd.DataFrame:
+    """Rows as an evaluation writes them; `empty` groups have no mine."""
+    rows = []
+    for group in (ALL_GROUPS, *(f"g{n}" for n in range(groups + empty))):
+        recall = math.nan if group in {f"g{n}" for n in range(groups, groups + empty)} else 0.5
+        common = {"split": split, "product": product, "group": group, "recall": recall}
+        rows.append(common | {"method": "model", "operating_point": "match_area", "iou": iou})
+        rows.append(common | {"method": "model", "operating_point": "max_miou", "iou": 1.0})
+        rows.append(common | {"method": "baseline", "operating_point": "baseline", "iou": baseline})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("iou", "baseline", "grade"),
+    [
+        (0.9, 0.2, Grade.USABLE),
+        (0.5, 0.49, Grade.USABLE),
+        (0.49, 0.2, Grade.WEAK),
+        (0.2, 0.2, Grade.NO_BETTER),
+        (0.6, 0.7, Grade.NO_BETTER),
+        (math.nan, 0.2, Grade.NO_BETTER),
+    ],
+)
+def test_the_grade_follows_from_held_out_scores(iou: float, baseline: float, grade: Grade) -> None:
+    assert judge(scores(iou, baseline), "abc").grade is grade
+
+
+def test_the_sentence_gives_both_scores_and_the_number_of_places() -> None:
+    sentence = judge(scores(0.61, 0.24, groups=4), "abc").sentence
+    assert sentence == (
+        "on 4 places that it was not trained on, sentinel-2-l2a: IoU 0.61, the best threshold on one band 0.24"
+    )
+
+
+@pytest.mark.parametrize("groups", range(FEWEST_GROUPS))
+def test_too_few_places_with_mines_are_no_ground_for_a_verdict(groups: int) -> None:
+    verdict = judge(scores(0.9, 0.1, groups=groups, empty=5), "abc")
+    assert verdict.grade is Grade.UNKNOWN
+    assert f"held out in {groups} place" in verdict.sentence
+    assert f"a score needs {FEWEST_GROUPS}" in verdict.sentence
+
+
+def test_ground_that_chose_the_model_does_not_count() -> None:
+    assert judge(scores(0.9, 0.1, groups=9, split="validation"), "abc").grade is Grade.UNKNOWN
+
+
+def test_the_worst_product_decides() -> None:
+    good, bad = scores(0.9, 0.1), scores(0.1, 0.2, product="planet-nicfi")
+    verdict = judge(pd.concat([good, bad]), "abc")
+    assert verdict.grade is Grade.NO_BETTER
+    assert "planet-nicfi: IoU 0.10" in verdict.sentence
