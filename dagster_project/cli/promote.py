@@ -1,20 +1,14 @@
 """`minemap promote`: the person's decision which model maps are made with."""
 
-import tempfile
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import console, open_session
-from dagster_project.cli.run import execute, summarise
-from dagster_project.first_promotion import SHOWN, user
+from dagster_project.cli.context import Session, console, open_session
 from minemap_assets.errors import BadInputError, PermanentError
-from minemap_assets.graph.graph import Scope
-from minemap_assets.lake.manifests import DamagedError
-from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
-from minemap_assets.segmentation.promotion import Promotion, find_model, kept_versions, promotions
-from minemap_assets.segmentation.promotion import promote as put_in_use
+
+if TYPE_CHECKING:
+    from minemap_assets.segmentation.promotion import Promotion
 
 
 def promote(
@@ -27,11 +21,32 @@ def promote(
 ) -> int:
     """Put a trained model in use; masks are made with it from the next run on."""
     session = open_session()
+    from dagster_project.cli.execution import execute
+    from dagster_project.cli.run_report import summarise
+    from minemap_assets.graph.graph import Scope
+    from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
+    from minemap_assets.segmentation.promotion import promotions
+
     if session.states.manifest(SEGMENTATION_MODEL.ref()) is None and version is None:
         raise BadInputError(
             "there is no trained model to put in use; train one with `minemap run --select +segmentation_model`"
         )
     before = promotions(session.project)
+    _say(_put_in_use(session, version, by, why), before[-1] if before else None)
+    return summarise(execute(session.reopened(), Scope(frozenset({PROMOTED_MODEL}), (), ())))
+
+
+def _put_in_use(session: Session, version: str | None, by: str | None, why: str) -> "Promotion":
+    """Find the model and write the decision down."""
+    import tempfile
+    from pathlib import Path
+
+    from dagster_project.first_promotion import SHOWN, user
+    from minemap_assets.lake.manifests import DamagedError
+    from minemap_assets.segmentation.assets import SEGMENTATION_MODEL
+    from minemap_assets.segmentation.promotion import find_model, kept_versions
+    from minemap_assets.segmentation.promotion import promote as put_in_use
+
     with tempfile.TemporaryDirectory() as scratch:
         try:
             model = find_model(session.project.lake, version or "", SEGMENTATION_MODEL.ref(), Path(scratch))
@@ -43,12 +58,12 @@ def promote(
         if model is None:
             known = ", ".join(name[:SHOWN] for name in kept_versions(session.project.lake.store)) or "none"
             raise BadInputError(f"no model's version begins with {version!r}; models that were in use: {known}")
-        decision = put_in_use(session.project, model, by or user(), why)
-    _say(decision, before[-1] if before else None)
-    return summarise(execute(session.reopened(), Scope(frozenset({PROMOTED_MODEL}), (), ())))
+        return put_in_use(session.project, model, by or user(), why)
 
 
-def _say(decision: Promotion, before: Promotion | None) -> None:
+def _say(decision: "Promotion", before: "Promotion | None") -> None:
+    from dagster_project.first_promotion import SHOWN
+
     if before is not None and before.version == decision.version:
         console.print(f"Model {decision.version[:SHOWN]} is in use already, since {before.at}, by {before.by}.")
         return

@@ -1,9 +1,9 @@
 """When an asset is made without anybody starting it: one condition, made from what its statement says of its inputs.
 
-The running year's partition is open, and exists before any of its imagery does. So: yearly assets leave the latest
-window out; optional inputs that do not exist hold nothing up; and inputs that do not trigger (a model's promotion, a
-changed list of sites) ask for nothing: those are decisions. A partition that was kept, or made again with the same
-content, asks for nothing either: data versions are compared, not dates.
+The latest year may be a partition before there is imagery of every region. So: every year counts, and not only the
+latest; optional inputs that do not exist hold nothing up, but one of them has to exist; and inputs that do not trigger
+(a model's promotion, a changed list of sites) ask for nothing: those are decisions. A partition that was kept, or made
+again with the same content, asks for nothing either: data versions are compared, not dates.
 
 A partition whose blocking check fails is not recorded as materialised, so nothing follows from it.
 """
@@ -25,7 +25,11 @@ def condition(asset: Asset, graph: Graph) -> Condition:
     eager = terms.eager()
     found: Condition = eager.without(terms.in_latest_time_window()) if YEAR in asset.partitions.names else eager
     missing = terms.any_deps_missing().ignore(_selection(asset, graph, lambda dep: dep.optional))
-    return found.replace("any_deps_updated", _updated(asset, graph)).replace("any_deps_missing", missing)
+    found = found.replace("any_deps_updated", _updated(asset, graph)).replace("any_deps_missing", missing)
+    optional = [upstream for dep, upstream in graph.upstream(asset) if dep.optional and dep.triggers]
+    if not optional:
+        return found
+    return found & terms.any_deps_match(~terms.missing()).allow(_keys(optional)).with_label("any_optional_dep_exists")
 
 
 def _updated(asset: Asset, graph: Graph) -> Condition:

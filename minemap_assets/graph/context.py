@@ -46,9 +46,9 @@ class BuildContext(InputContext):
 
     writer: PartitionWriter
 
-    def progress(self, done: int, total: int) -> None:
-        """Report work done on this partition."""
-        self.project.listener.progress(self.ref, done, total)
+    def progress(self, done: int, total: int, stage: str = "", detail: str = "") -> None:
+        """Report work done on this partition (`Progress`)."""
+        self.project.listener.progress(self.ref, done, total, stage, detail)
 
 
 @dataclass(frozen=True)

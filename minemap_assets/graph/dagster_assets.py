@@ -9,12 +9,13 @@ import dagster as dg
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.graph.automation import condition
 from minemap_assets.graph.graph import Graph
-from minemap_assets.graph.metadata import made_metadata, static_metadata
+from minemap_assets.graph.metadata import KEPT, MADE, RESTORED, made_metadata, static_metadata
 from minemap_assets.graph.partition_states import Made, PartitionStates
 from minemap_assets.graph.partitioning import lake_keys, partition_key
 from minemap_assets.graph.statement import Asset, Room
+from minemap_assets.graph.step_failures import StepFailedError
+from minemap_assets.graph.step_log import StepLog, duration
 from minemap_assets.lake.manifests import DamagedError, Manifest, PartitionRef
-from minemap_assets.project.listener import Listener
 from minemap_assets.project.project import Project, ProjectHome
 
 OWNERS = ["team:mapping"]
@@ -45,7 +46,7 @@ def materialization(project: Project, asset: Asset, manifest: Manifest, why: str
     return dg.AssetMaterialization(
         asset_key(asset),
         partition=partition_key(manifest.ref.keys),
-        metadata=made_metadata(project, asset, manifest, made=False),
+        metadata=made_metadata(project, asset, manifest, story=RESTORED),
         tags={"dagster/data_version": manifest.content},
         description=why,
     )
@@ -110,25 +111,28 @@ def _materialize(
     recorded as materialised: so nothing downstream starts, in this run, a later one or by automation.
     """
     ref = asset.ref(lake_keys(context.partition_key if context.has_partition_key else None))
+    context.log.info("%s: looking at what it depends on", ref)
     try:
         project = home.open()
-        project = project.told(_Logged(project.listener, context))
+        log = StepLog(project.listener, context.log)
+        project = project.told(log)
         graph = Graph(rooms, project)
         states = PartitionStates(graph, project)
         made, facts = _make(asset, ref, states)
         project.record_inputs()
     except MinemapError as error:
-        raise dg.Failure(str(error), allow_retries=not isinstance(error, BadInputError)) from error
+        # without its cause: it was foreseen, and the sentence says what to do
+        raise StepFailedError(str(error), allow_retries=not isinstance(error, BadInputError)) from None
     for manifest in states.healed:
         context.log_event(materialization(project, graph.asset(manifest.ref), manifest, "Made again: it was damaged"))
-    context.log.info("%s: %s", ref, "made" if made.now else "kept, nothing it depends on has changed")
+    context.log.info("%s: %s", ref, f"made in {duration(log.seconds)}" if made.now else KEPT)
     for name, found in made.findings.items():
         yield dg.AssetCheckResult(
             passed=found.passed, check_name=name, description=found.sentence, metadata=dict(found.facts)
         )
     if made.failures:
         project.listener.failed(ref, MinemapError("; ".join(made.failures)))
-        raise dg.Failure("; ".join(made.failures), metadata=facts)
+        raise StepFailedError("; ".join(made.failures), metadata=facts)
     project.listener.finished(ref, made.now)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
 
@@ -139,36 +143,11 @@ def _make(asset: Asset, ref: PartitionRef, states: PartitionStates) -> tuple[Mad
         with states.project.lake.store.using():
             made = states.make(asset, ref.keys)
             try:
-                return made, made_metadata(states.project, asset, made.manifest, made=made.now)
+                return made, made_metadata(states.project, asset, made.manifest, story=MADE if made.now else KEPT)
             except DamagedError as damage:
                 states.set_aside(damage)
                 made = states.make(asset, ref.keys)
-                return made, made_metadata(states.project, asset, made.manifest, made=made.now)
+                return made, made_metadata(states.project, asset, made.manifest, story=MADE if made.now else KEPT)
     except BaseException as error:
         states.project.listener.failed(ref, error)
         raise
-
-
-class _Logged(Listener):
-    """Passes on what it hears, and writes what a person should know into the run's log."""
-
-    def __init__(self, inner: Listener, context: dg.AssetExecutionContext) -> None:
-        self._inner = inner
-        self._log = context.log
-
-    def progress(self, ref: PartitionRef, done: int, total: int) -> None:
-        """Pass it on."""
-        self._inner.progress(ref, done, total)
-
-    def noticed(self, sentence: str) -> None:
-        """Pass it on, and log it."""
-        self._log.warning("%s", sentence)
-        self._inner.noticed(sentence)
-
-    def finished(self, ref: PartitionRef, made: bool) -> None:
-        """Pass it on."""
-        self._inner.finished(ref, made)
-
-    def failed(self, ref: PartitionRef, error: BaseException) -> None:
-        """Pass it on."""
-        self._inner.failed(ref, error)

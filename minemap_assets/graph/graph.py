@@ -108,6 +108,16 @@ class Graph:
                 open_ += [a for _, a in self.upstream(asset)] if upstream else self._downstream[asset]
         return frozenset(found)
 
+    def followers(self, ref: PartitionRef) -> list[PartitionRef]:
+        """All partitions, whether they were made or not, that are made from one, directly or not; inputs first."""
+        found: dict[PartitionRef, None] = {}
+        behind = self.closure([self.asset(ref)], upstream=False)
+        for asset in (asset for stage in self.stages for asset in stage if asset in behind):
+            for keys in asset.partitions.every(self._project):
+                if any(one == ref or one in found for one in self.reads(asset, keys)):
+                    found[asset.ref(keys)] = None
+        return list(found)
+
     @cached_property
     def _downstream(self) -> dict[Asset, list[Asset]]:
         found: dict[Asset, list[Asset]] = {asset: [] for asset in self.assets}

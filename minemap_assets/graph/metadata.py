@@ -1,22 +1,30 @@
 """A partition's facts as Dagster shows them: numbers and sentences for people, a picture, the columns of its table."""
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
 from minemap_assets.graph.column_descriptions import describe
+from minemap_assets.graph.fact_words import file_size, in_order, in_units, label
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import Manifest
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 
-PREVIEW = "preview.png"
+STORY = "how it came about"
+"""Metadata entry: whether the run made the partition or found it current."""
 
-MADE_NOW = "made now"
-"""Metadata entry: whether the run made the partition, or found it current."""
+MADE = "made now"
+KEPT = "kept: nothing it depends on has changed"
+RESTORED = "recorded from the lake, where it was made before"
+
+PICTURES = "pictures"
+"""First part of the paths under which the web server draws pictures."""
+
+_BYTES = "bytes"
+"""A fact of some summaries that the size of all files says better."""
 
 
 def static_metadata(asset: Asset, graph: Graph) -> dict[str, Any]:
@@ -38,47 +46,66 @@ def static_metadata(asset: Asset, graph: Graph) -> dict[str, Any]:
     return {"dagster/column_lineage": dg.TableColumnLineage(by_column), **table}
 
 
-def made_metadata(project: Project, asset: Asset, manifest: Manifest, *, made: bool) -> dict[str, Any]:
-    """What a partition holds."""
+def made_metadata(project: Project, asset: Asset, manifest: Manifest, *, story: str) -> dict[str, Any]:
+    """What a partition holds, the most important facts first; `story` says how it came about."""
     partition = Partition(project.lake.store, manifest)
-    facts: dict[str, Any] = {name.replace("_", " "): _value(value) for name, value in manifest.summary.items()}
+    facts: dict[str, Any] = {label(name): text for name, text in asset.headline(project, manifest).items()}
+    if asset.picture is not None:
+        facts["picture"] = dg.MetadataValue.md(f"![{manifest.ref}]({picture_path(manifest)})")
+    for name in in_order(manifest.summary):
+        if name != _BYTES:
+            facts[label(name)] = _value(name, manifest.summary[name])
+    facts.update(_missing(manifest))
+    size = sum(f.bytes for f in manifest.files)
+    facts |= {STORY: story, "size": file_size(size), "size (bytes)": size}
     facts["dagster/uri"] = f"{project.lake.store.root}/{manifest.ref.prefix}"
     if "rows" in manifest.summary:
         facts["dagster/row_count"] = manifest.summary["rows"]
-    facts[MADE_NOW] = made
-    facts["code version"] = manifest.code_version
-    facts["fingerprint"] = manifest.fingerprint[:12]
-    facts["bytes"] = sum(f.bytes for f in manifest.files)
-    facts.update(_missing(manifest))
-    if PREVIEW in partition.names():
-        picture = base64.b64encode(partition.file(PREVIEW).read_bytes()).decode()
-        facts["picture"] = dg.MetadataValue.md(f"![{manifest.ref}](data:image/png;base64,{picture})")
     schema = _column_schema(partition, asset.columns.descriptions)
     if schema is not None:
         facts["dagster/column_schema"] = schema
-    return facts
+    return facts | {"code version": manifest.code_version, "fingerprint": manifest.fingerprint[:12]}
+
+
+def picture_path(manifest: Manifest) -> str:
+    """Where the web server shows the picture of a partition as it is now; made again, it has another one."""
+    return f"/{PICTURES}/{manifest.ref.prefix}/{manifest.content[:12]}.webp"
 
 
 def _missing(manifest: Manifest) -> dict[str, Any]:
     facts: dict[str, Any] = {"missing items": len(manifest.missing)}
     if manifest.missing:
-        lines = ["| item | why |", "|---|---|", *(f"| {m.item} | {m.reason} |" for m in manifest.missing)]
-        facts["what is missing"] = dg.MetadataValue.md("\n".join(lines))
+        facts["what is missing"] = _table([{"item": m.item, "why": m.reason} for m in manifest.missing])
     return facts
 
 
-def _value(value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:
+    """A fact of a summary as Dagster shows it at once: a number, a line of text, or a table."""
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-        columns = list(value[0])
-        rows = ["| " + " | ".join(str(v.get(c, "")) for c in columns) + " |" for v in value]
-        return dg.MetadataValue.md("\n".join(["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|", *rows]))
+        return _table(value)
     if isinstance(value, list) and all(isinstance(v, str | int | float) for v in value):
         return ", ".join(str(v) for v in value) or "none"
+    if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
+        return _table([{"": key, **row} for key, row in value.items()])
     if isinstance(value, dict) and all(isinstance(v, str | int | float) for v in value.values()):
-        return ", ".join(f"{name}: {v}" for name, v in value.items()) or "none"
+        return ", ".join(f"{key}: {v}" for key, v in value.items()) or "none"
     if isinstance(value, dict | list):
         return dg.MetadataValue.json(value)
-    return "none" if value is None else value
+    return "none" if value is None else in_units(name, value)
+
+
+def _table(rows: list[dict[str, Any]]) -> dg.MetadataValue[Any]:
+    """Rows as a table, what they are about before the numbers."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    columns.sort(key=lambda column: not all(isinstance(row.get(column, ""), str) for row in rows))
+    lines = [[_cell(row.get(column, "")) for column in columns] for row in rows]
+    heads = [column.replace("_", " ") for column in columns]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(columns), *lines))
+    return dg.MetadataValue.md(text)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
 def _column_schema(partition: Partition, descriptions: Mapping[str, str]) -> dg.TableSchema | None:

@@ -11,6 +11,8 @@ from enum import Enum
 from minemap_assets.errors import BadInputError, MinemapError, PermanentError, StorageError
 from minemap_assets.graph.context import BuildContext, CheckOutcome, InputContext, Keys
 from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.partitioning import REGION, YEAR
+from minemap_assets.graph.setting_texts import setting_texts
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.lake import build_partition
 from minemap_assets.lake.manifests import DamagedError, Manifest, PartitionRef, fingerprint
@@ -66,6 +68,11 @@ class PartitionStates:
                 self._manifests[ref], self._unreadable[ref] = None, damage
         return self._manifests[ref]
 
+    def unreadable(self, ref: PartitionRef) -> DamagedError | None:
+        """Why the partition's manifest cannot be read; None where it can, or where there is none."""
+        self.manifest(ref)
+        return self._unreadable.get(ref)
+
     def forget(self, refs: Sequence[PartitionRef]) -> None:
         """Read these manifests again: somebody may have made them."""
         for ref in refs:
@@ -83,7 +90,7 @@ class PartitionStates:
 
     def _is_due(self, asset: Asset, keys: Keys, manifest: Manifest) -> bool:
         """True where it has to be made again, even if all its files are as they were published."""
-        if not manifest.complete or not asset.intact(self.project, keys):
+        if not manifest.complete or not asset.intact(self.project, keys) or self.project.is_forced(asset.ref(keys)):
             return True
         try:
             contents = {str(ref): manifest.content for ref, manifest in self._inputs(asset, keys).items()}
@@ -109,7 +116,8 @@ class PartitionStates:
             elif ref in self._unreadable:
                 raise self._unreadable[ref]
             elif not dep.optional:
-                raise BadInputError(f"{asset.ref(keys)} needs {ref}, {_lacking(ref, manifest)}")
+                lacking = _lacking(self._graph.asset(ref), ref, manifest)
+                raise BadInputError(f"{asset.ref(keys)} needs {ref}, {lacking}")
         return found
 
     def make(self, asset: Asset, keys: Keys) -> Made:
@@ -162,6 +170,7 @@ class PartitionStates:
         return WriteRules(
             most_dropped=1.0 if project.accepts_losses else general.most_dropped,
             fetched=asset.fetched,
+            anew=project.is_forced(ref),
             patience=Patience(general.wait_minutes * 60, lambda who: told(f"{ref} waits for {who}, which makes it")),
             told=told,
         )
@@ -173,6 +182,7 @@ class PartitionStates:
         inputs = {one: Partition(project.lake.store, manifest) for one, manifest in manifests.items()}
         context = InputContext(project, ref, inputs, upstream)
         findings: dict[str, CheckOutcome] = {}
+        config = asset.settings(project, keys)
 
         def examine(partition: Partition) -> list[str]:
             findings.update({check.name: check.evaluate(partition, context) for check in asset.checks})
@@ -182,7 +192,8 @@ class PartitionStates:
             project.lake,
             ref,
             code_version=asset.code_version,
-            config=asset.settings(project, keys),
+            config=config,
+            settings=setting_texts(project, asset, keys, config),
             inputs={str(one): m.content for one, m in manifests.items()},
             build=lambda writer: asset.build(BuildContext(project, ref, inputs, upstream, writer)),
             intact=asset.intact(project, keys),
@@ -190,6 +201,7 @@ class PartitionStates:
             rules=self._rules(asset, ref),
         )
         self._manifests[ref] = manifest
+        project.was_made(ref)
         if not now:
             examine(Partition(project.lake.store, manifest))
         return Made(manifest, now, findings)
@@ -199,8 +211,10 @@ def _failures(findings: Mapping[str, CheckOutcome]) -> list[str]:
     return [f"check {name} failed: {found.sentence}" for name, found in findings.items() if not found.passed]
 
 
-def _lacking(ref: PartitionRef, manifest: Manifest | None) -> str:
+def _lacking(asset: Asset, ref: PartitionRef, manifest: Manifest | None) -> str:
+    """What is wrong with an input that is needed, and the command that makes it."""
     if manifest is not None:
         return f"of which {manifest.rejected[0]}"
-    where = f" for {'|'.join(ref.keys)}" if ref.keys else ""
-    return f"which has not been made; make it with `minemap run --select +{ref.asset}`{where}"
+    named = dict(zip(asset.partitions.names, ref.keys, strict=True))
+    scope = "".join(f" --{name}s {named[name]}" for name in (REGION, YEAR) if name in named)
+    return f"which has not been made; make it with `minemap run --select +{ref.asset}{scope}`"

@@ -6,7 +6,9 @@ the dimensions that both assets have and takes every key of those that only the 
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -51,10 +53,38 @@ class Dimension:
     chosen: Callable[[Project], bool] = field(default=lambda _: False)
 
 
+@dataclass(frozen=True)
+class RunningYear:
+    """Says whether there is anything of a year that is not over; a room hands it in as an extension of the project."""
+
+    has_begun: Callable[[Project, int], bool]
+
+
+def shows_running_year(project: Project) -> bool:
+    """Whether the running year is a partition yet; before there is anything of it, it would only look unfinished."""
+    year = datetime.now(UTC).year
+    return any(project.cached(partial(_has_begun, rule, year)) for rule in project.extensions(RunningYear))
+
+
+def _has_begun(rule: RunningYear, year: int, project: Project) -> bool:
+    return rule.has_begun(project, year)
+
+
+def shown_years(project: Project) -> list[str]:
+    """Keys of the years that are partitions for Dagster now."""
+    return list(_year_definition(project).get_partition_keys())
+
+
+def with_running_year(project: Project) -> Project:
+    """The same project, for somebody who asks for the running year by name."""
+    asked = RunningYear(lambda _, __: True)
+    return replace(project, parts=replace(project.parts, extensions=(asked, *project.parts.extensions)))
+
+
 def _year_definition(project: Project) -> dg.PartitionsDefinition[Any]:
-    """One partition a year; the running year is open."""
-    start = str(project.first_year)
-    return dg.TimeWindowPartitionsDefinition(cron_schedule="0 0 1 1 *", start=start, fmt="%Y", end_offset=1)
+    """One partition a year: those that are over, and the running one once there is something of it."""
+    start, ahead = str(project.first_year), int(shows_running_year(project))
+    return dg.TimeWindowPartitionsDefinition(cron_schedule="0 0 1 1 *", start=start, fmt="%Y", end_offset=ahead)
 
 
 REGION_KEYS = dg.DynamicPartitionsDefinition(name=REGION)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from minemap_assets.graph.context import BuildContext, Check, Keys
+from minemap_assets.graph.context import BuildContext, Check, InputContext, Keys
 from minemap_assets.graph.partitioning import Partitioning, PartitionMapping, along_shared_dimensions, unpartitioned
-from minemap_assets.lake.manifests import Outcome, PartitionRef
+from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 
@@ -62,10 +63,12 @@ class Asset:
     """One asset. Room, key prefix, group and folder of the lake are one word.
 
     `settings` gives what of the settings and other files of the project the result depends on, as JSON values, and only
-    that: with the contents of what is read and `code_version` it makes the fingerprint. `automated` assets are asked
+    that: with the contents of what is read and `code_version` it makes the fingerprint. `setting_names` are the names
+    of these values where they are a list (`setting_texts.py`). `automated` assets are asked
     for by automation when inputs change; a `job` is what people and schedules start. What was `fetched` may not be
     there to be fetched again, so what replaces it does not delete it. `applies` is False where a project has nothing to
-    make it from. `intact` is False where something kept outside the lake is gone.
+    make it from. `intact` is False where something kept outside the lake is gone. `headline` is what is to be known of
+    a partition before its figures, by name, and `picture` draws one as WebP.
     """
 
     room: str
@@ -75,6 +78,7 @@ class Asset:
     partitions: Partitioning = unpartitioned
     deps: tuple[Dep, ...] = ()
     settings: Callable[[Project, Keys], Any] = lambda _, __: {}
+    setting_names: tuple[str, ...] = ()
     code_version: str = "1"
     checks: tuple[Check, ...] = ()
     kinds: frozenset[str] = frozenset({"parquet"})
@@ -86,6 +90,8 @@ class Asset:
     columns: ColumnFacts = ColumnFacts()
     applies: Callable[[Project], bool] = lambda _: True
     intact: Callable[[Project, Keys], bool] = lambda _, __: True
+    headline: Callable[[Project, Manifest], Mapping[str, str]] = lambda _, __: {}
+    picture: Callable[[Partition, InputContext], bytes] | None = None
 
     def __str__(self) -> str:
         return f"{self.room}/{self.name}"
@@ -109,9 +115,13 @@ class AssetFamily:
 
 @dataclass(frozen=True)
 class Room:
-    """One stage: its assets in the order in which data flows, its settings, and rules over a project's settings."""
+    """One stage: its assets in the order in which data flows, its settings, and rules over a project's settings.
+
+    `extensions` is what others look up by type (`Project.extensions`).
+    """
 
     name: str
     assets: tuple[Asset | AssetFamily, ...]
     sections: tuple[Section, ...] = ()
     rules: tuple[Callable[[Project], None], ...] = ()
+    extensions: tuple[object, ...] = ()

@@ -211,22 +211,23 @@ def build_partition(
     intact: bool = True,
     examine: Examine | None = None,
     rules: WriteRules | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> tuple[Manifest, bool]:
     """Make a partition, or keep it where it is whole and nothing it depends on has changed.
 
-    `intact` is False where something it keeps outside the lake is gone. Returns the manifest and whether it was made
-    now. A partition with items worth a retry, or that `examine` rejected, is made again. What of it was damaged is set
-    aside, and told.
+    `intact` is False where something it keeps outside the lake is gone. `settings` tells people what `config` says, and
+    stands in the manifest. Returns the manifest and whether it was made now. A partition with items worth a retry, or
+    that `examine` rejected, is made again. What of it was damaged is set aside, and told.
     """
     print_, rules = fingerprint(code_version, config, inputs), rules or WriteRules()
     with lake.writer(ref, print_, rules) as writer:
         known = writer.known
         if known is not None and known.fingerprint == print_ and known.complete:
             damaged = lake.damaged(known)
-            if intact and not damaged:
+            if intact and not damaged and not rules.anew:
                 return known, False
             lake.set_aside(ref, [stored.path for stored in damaged])
             for stored in damaged:
                 rules.told(f"{ref}: {stored.name} was damaged or gone; it is made again")
         outcome = build(writer)
-        return writer.commit(code_version, inputs, outcome, examine), True
+        return writer.commit(code_version, inputs, outcome, examine, settings), True

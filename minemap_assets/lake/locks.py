@@ -27,34 +27,42 @@ class LockedError(Exception):
 
 @dataclass(frozen=True)
 class Holder:
-    """Which process holds something, and since when by its own machine's clock; for people, never for decisions."""
+    """Which process holds something, since when by its own machine's clock, and for which `work`, if it says so.
+
+    For people, never for decisions.
+    """
 
     pid: int
     host: str
     since: datetime
+    work: str = ""
 
     @classmethod
-    def now(cls) -> "Holder":
+    def now(cls, work: str = "") -> "Holder":
         """This process, from now on."""
-        return cls(os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0))
+        return cls(os.getpid(), socket.gethostname(), datetime.now(UTC).replace(microsecond=0), work)
 
     @classmethod
     def parse(cls, data: bytes) -> "Holder | None":
         """What `dump` wrote; None for anything else."""
         try:
             raw = json.loads(data)
-            return cls(int(raw["pid"]), str(raw["host"]), datetime.fromisoformat(raw["since"]).astimezone(UTC))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            since = datetime.fromisoformat(raw["since"]).astimezone(UTC)
+            return cls(int(raw["pid"]), str(raw["host"]), since, str(raw.get("work", "")))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
 
     def dump(self) -> bytes:
         """As JSON."""
-        return json.dumps({"pid": self.pid, "host": self.host, "since": self.since.isoformat()}).encode()
+        said = {"pid": self.pid, "host": self.host, "since": self.since.isoformat()}
+        return json.dumps(said | ({"work": self.work} if self.work else {})).encode()
 
     def __str__(self) -> str:
         since = self.since.astimezone()
         today = since.date() == datetime.now().astimezone().date()
-        return f"process {self.pid} on {self.host} since {since:{'%H:%M' if today else '%Y-%m-%d %H:%M'}}"
+        since_when = f"{since:{'%H:%M' if today else '%Y-%m-%d %H:%M'}}"
+        work = f", which makes {self.work}" if self.work else ""
+        return f"process {self.pid} on {self.host} since {since_when}{work}"
 
 
 SOMEBODY = "another process"

@@ -90,8 +90,9 @@ class Manifest(BaseModel):
     """What one asset partition holds, made from what, by which code.
 
     `missing` is retried on the next run. `rejected` says which checks it failed: it is there for people to look at, and
-    nothing is made from it. `commit` makes two manifests of the same result different objects, where a store is written
-    by several machines.
+    nothing is made from it. `settings` tells people what of the settings entered the fingerprint: dotted names with
+    short JSON texts; empty where it was not told. `commit` makes two manifests of the same result different objects,
+    where a store is written by several machines.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -102,6 +103,7 @@ class Manifest(BaseModel):
     fingerprint: str
     code_version: str
     inputs: dict[str, str]
+    settings: dict[str, str] = {}
     files: tuple[StoredFile, ...]
     missing: tuple[Missing, ...] = ()
     rejected: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ damaged, and there is room.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import obstore
@@ -35,7 +36,6 @@ class ObjectStore:
         self, url: str, folder: Path, *, cache_bytes: int | None = CACHE_BYTES, times: LeaseTimes | None = None
     ) -> None:
         self._folder = folder
-        self._bucket = Bucket(url)
         self._brisk = Bucket(url, brisk=True)
         self._copies = Copies(folder, cache_bytes)
         self._times = times or LeaseTimes()
@@ -43,7 +43,13 @@ class ObjectStore:
     @property
     def root(self) -> str:
         """The URL prefix."""
-        return self._bucket.url
+        return self._brisk.url
+
+    @cached_property
+    def _bucket(self) -> Bucket:
+        """Patient with a store that was there once; one that never was is told of within seconds."""
+        self._brisk.greet()
+        return Bucket(self.root)
 
     @property
     def excludes(self) -> bool:

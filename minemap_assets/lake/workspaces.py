@@ -42,8 +42,10 @@ def workspace(folder: Path, name: str | None = None, wait: Wait | None = None) -
 
 
 @contextmanager
-def taken(folder: Path, name: str, wait: Wait | None = None) -> Iterator[Path]:
-    """Hold a name in a folder of workspaces, without a workspace; gives its lock file, which says who holds it."""
+def taken(folder: Path, name: str, wait: Wait | None = None, work: str = "") -> Iterator[Path]:
+    """Hold a name in a folder of workspaces, without a workspace; gives its lock file, which says who holds it, and for
+    which `work`.
+    """
     lock = folder / f"{name}{LOCK}"
     with ExitStack() as stack:
         while True:
@@ -52,7 +54,7 @@ def taken(folder: Path, name: str, wait: Wait | None = None) -> Iterator[Path]:
                     stack.enter_context(hold(lock))
                     # that it says who holds it is a courtesy: a full disk is met, and reported, by the work itself
                     with suppress(OSError):
-                        lock.write_bytes(Holder.now().dump())
+                        lock.write_bytes(Holder.now(work).dump())
                     left = _abandoned(folder)
                 break
             except LockedError:

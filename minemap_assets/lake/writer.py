@@ -30,12 +30,14 @@ class WriteRules:
     """What holds for one commit.
 
     A partition may not lose more than the share `most_dropped` of its items (0 to 1). What was `fetched` goes to the
-    trash when it is replaced too, because it may not be there to be fetched again. `patience` is for another writer of
-    the same partition, and `told` hears in a sentence what was moved.
+    trash when it is replaced too, because it may not be there to be fetched again. With `anew` nothing of an earlier
+    run is adopted, not even what is as it should be. `patience` is for another writer of the same partition, and `told`
+    hears in a sentence what was moved.
     """
 
     most_dropped: float = 1.0
     fetched: bool = False
+    anew: bool = False
     patience: Patience = field(default_factory=Patience)
     told: Callable[[str], None] = lambda _: None
 
@@ -144,6 +146,8 @@ class PartitionWriter:
 
         One whose checksum is not what the last manifest or its own name says was damaged, and is not adopted.
         """
+        if self._rules.anew:
+            return None
         return next((path for one in self._known_under(name, content_key) if (path := self._adopt(name, one))), None)
 
     def _known_under(self, name: str, content_key: str) -> Iterator["_Known"]:
@@ -220,9 +224,16 @@ class PartitionWriter:
         return marked(name, *marks, *([self._nonce] if self._nonce else []))
 
     def commit(
-        self, code_version: str, inputs: Mapping[str, str], outcome: Outcome, examine: Examine | None = None
+        self,
+        code_version: str,
+        inputs: Mapping[str, str],
+        outcome: Outcome,
+        examine: Examine | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> Manifest:
         """Examine what was made, publish it with its manifest, then remove what the manifest does not name.
+
+        `settings` is what the manifest tells people of them.
 
         Raises `BadInputError` where too many items would be lost, and `ConflictError` where another writer published
         the partition meanwhile: then nothing has changed.
@@ -237,6 +248,7 @@ class PartitionWriter:
             fingerprint=self.fingerprint,
             code_version=code_version,
             inputs=dict(sorted(inputs.items())),
+            settings=dict(sorted((settings or {}).items())),
             files=tuple(self._files[name] for name in sorted(self._files)),
             missing=tuple(outcome.missing),
             summary=json.loads(json.dumps(dict(outcome.summary), sort_keys=True)),

@@ -1,12 +1,17 @@
 """The asset graph as Dagster shows it: which assets there are, what each says of itself, and what it waits for."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.plan.objects import StepFailureData
 
+from dagster_project.definitions import build_definitions
+from dagster_project.environment import Environment
 from dagster_project.registry import ROOMS
-from graphs import Assembled, assembled
+from graphs import Assembled, assembled, instance_with_regions, with_running_year
+from minemap_assets.graph.partitioning import shown_years
 
 
 @pytest.fixture(scope="module")
@@ -144,17 +149,84 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
     }
 
 
+def failure_of(found: Assembled, key: dg.AssetKey, partition: str | None = None) -> StepFailureData:
+    """How making one partition fails."""
+    job = found.definitions.resolve_implicit_job_def_def_for_assets([key])
+    assert job is not None
+    with instance_with_regions() as instance:
+        outcome = job.execute_in_process(
+            instance=instance, asset_selection=[key], partition_key=partition, raise_on_error=False
+        )
+    (failure,) = [e for e in outcome.all_events if e.event_type is dg.DagsterEventType.STEP_FAILURE]
+    return failure.step_failure_data
+
+
 def test_wrong_settings_fail_a_materialisation_in_one_sentence(tmp_path: Path) -> None:
     """The code location was loaded before somebody broke the file."""
     found = assembled(tmp_path)
     (tmp_path / "lake" / "inputs" / "minemap.toml").write_text("[polygons]\nwindow = 9\n")
-    key = dg.AssetKey(["reference", "country_boundaries"])
-    job = found.definitions.resolve_implicit_job_def_def_for_assets([key])
-    assert job is not None
-    with dg.instance_for_test() as instance:
-        outcome = job.execute_in_process(instance=instance, asset_selection=[key], raise_on_error=False)
-    (failure,) = [e for e in outcome.all_events if e.event_type is dg.DagsterEventType.STEP_FAILURE]
-    told = failure.step_failure_data.user_failure_data
+    told = failure_of(found, dg.AssetKey(["reference", "country_boundaries"])).user_failure_data
     assert told is not None
     assert told.description is not None
     assert told.description.endswith("minemap.toml: polygons.window is 9; it has to be at most 2")
+
+
+def test_what_is_made_too_early_says_which_command_comes_first_and_shows_no_program(tmp_path: Path) -> None:
+    error = failure_of(assembled(tmp_path), dg.AssetKey(["chips", "chips"]), "alder|2019").error
+    assert error is not None
+    assert error.message == (
+        "chips[alder|2019] needs imagery[alder|2019], which has not been made; make it with "
+        "`minemap run --select +imagery --regions alder --years 2019`\n"
+    )
+    assert (error.stack, error.cause, error.context) == ([], None, None)
+
+
+def test_what_runs_by_itself_says_what_it_does_and_whether_it_is_on(definitions: dg.Definitions) -> None:
+    one = [*(definitions.schedules or ()), *(definitions.sensors or ())]
+    assert {each.name for each in one} == {
+        "annual_update",
+        "region_sync",
+        "new_imagery",
+        "missing_imagery",
+        "automation",
+    }
+    for each in one:
+        said = each.description or ""
+        on = each.default_status in (dg.DefaultSensorStatus.RUNNING, dg.DefaultScheduleStatus.RUNNING)
+        assert ("; on from the start" in said, "; off until you turn it on." in said) == (on, not on), each.name
+        assert (said[-1], said.count(". ")) == (".", 0), each.name
+    assert [each.name for each in one if "on from the start" in (each.description or "")] == ["region_sync"]
+
+
+def test_jobs_and_checks_say_what_they_do_in_one_sentence(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    jobs = [job for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")]
+    told = [(job.name, job.description) for job in jobs]
+    told += [(str(key), graph.get_check_spec(key).description) for key in graph.asset_check_keys]
+    for name, said in told:
+        assert said, name
+        assert (said[-1], said.count(". ")) == (".", 0), name
+
+
+def test_the_running_year_is_a_partition_once_there_is_something_of_it(tmp_path: Path) -> None:
+    now = str(datetime.now(UTC).year)
+    before, after = (assembled(tmp_path / name, "", with_running_year(name == "after")) for name in ("before", "after"))
+    for found, begun in ((before, False), (after, True)):
+        keys = found.definitions.resolve_asset_graph().get(dg.AssetKey(["tables", "polygons"])).partitions_def
+        assert keys is not None
+        assert (now in keys.get_partition_keys(), str(int(now) - 1) in keys.get_partition_keys()) == (begun, True)
+    assert str(int(now) + 1) not in shown_years(after.project)
+
+
+def test_who_asks_for_the_running_year_gets_its_partition(tmp_path: Path) -> None:
+    found = assembled(tmp_path, "", with_running_year(False))
+    asked = build_definitions(
+        Environment(home=str(tmp_path / "lake"), state=tmp_path / "state"),
+        registry=with_running_year(False),
+        running_year=True,
+    )
+    key, now = dg.AssetKey(["tables", "polygons"]), str(datetime.now(UTC).year)
+    keys = asked.resolve_asset_graph().get(key).partitions_def
+    assert keys is not None
+    assert now in keys.get_partition_keys()
+    assert now not in shown_years(found.project)

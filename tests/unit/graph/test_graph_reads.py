@@ -30,6 +30,7 @@ from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.reference.catalogue import CATALOGUE_PATH, Catalogue, ReferenceEntry
 from minemap_assets.reference.registered import PROMOTED_SITES_PATH
+from minemap_assets.segmentation.promotion import PROMOTION_PATH
 from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 
 YEARS = range(2016, 2026)
@@ -162,8 +163,8 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
     monkeypatch.setattr(console, "_width", 200)
     status(years=f"{YEARS[0]}-{YEARS[-1]}")
 
-    expected: Mapping[str, int] = dict.fromkeys(inputs_of(LocalStore(large)), 1)
-    assert len(expected) == 7
+    expected: Mapping[str, int] = dict.fromkeys({*inputs_of(LocalStore(large)), PROMOTION_PATH}, 1)
+    assert len(expected) == 8, "with the decision on a model, which is not there, but looked for"
     assert {path: times for path, times in store.reads.items() if path.startswith("inputs/")} == expected
 
     manifests = {path: times for path, times in store.reads.items() if path.endswith(MANIFEST)}

@@ -152,7 +152,7 @@ def test_the_lake_says_which_layout_it_has_and_a_newer_one_is_refused(tmp_path: 
         (OSError(errno.ENOSPC, "No space left on device"), "is full"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "is full"),
         (OSError(errno.EROFS, "Read-only file system"), "is on a read-only file system"),
-        (RuntimeError("attempt to write a readonly database"), "is on a read-only file system"),
+        (RuntimeError("attempt to write a readonly database"), "change its permissions"),
         (OSError(errno.EACCES, "Permission denied"), "change its permissions"),
         (ValueError("something else"), None),
         (PermissionError(errno.EACCES, "Permission denied", "/somebody/elses/file"), None),

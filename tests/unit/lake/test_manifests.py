@@ -22,6 +22,7 @@ MANIFEST = Manifest(
     fingerprint="f" * 64,
     code_version="1",
     inputs={"sites[nova]": "a" * 64},
+    settings={"imagery.min_clear_fraction": "0.5"},
     files=(StoredFile(name="index.parquet", path="index.parquet", bytes=30, sha256="0" * 64),),
     missing=(Missing(item="m1", reason="no clear ground", retry=False),),
     summary={"share": 0.25, "note": "é"},
@@ -51,6 +52,12 @@ def test_one_byte_that_changed_anywhere_is_damage() -> None:
 def test_a_manifest_of_an_older_minemap_has_no_seal() -> None:
     data = MANIFEST.model_dump_json().encode()
     assert parse_manifest(data, MANIFEST.ref, "lake") == MANIFEST
+
+
+def test_a_sealed_manifest_from_before_settings_were_told_can_be_read() -> None:
+    raw = {name: value for name, value in MANIFEST.model_dump(mode="json").items() if name != "settings"}
+    found = parse_manifest(json.dumps(raw | {"seal": digest(raw)}).encode(), MANIFEST.ref, "lake")
+    assert found == MANIFEST.model_copy(update={"settings": {}})
 
 
 def test_a_newer_layout_is_told_from_a_damaged_one() -> None:
