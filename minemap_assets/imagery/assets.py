@@ -1,11 +1,20 @@
 """The room imagery: composites of a region's sites in one year, and of the reference year in every product."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitioning import REGION, REGION_KEYS, Dimension, Partitioning, by_region_and_year
+from minemap_assets.graph.context import BuildContext, InputContext, Keys
+from minemap_assets.graph.partitioning import (
+    REGION,
+    REGION_KEYS,
+    Dimension,
+    Partitioning,
+    RunningYear,
+    by_region_and_year,
+)
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
 from minemap_assets.imagery.arrivals import corrections
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
@@ -20,12 +29,15 @@ from minemap_assets.imagery.rules import (
 )
 from minemap_assets.imagery.source_kind import check_sources, open_sources, revisions
 from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.sites.assets import SITES, sites_of
 
 FETCHING_POOL = "imagery"
 """Assets of this pool run one at a time by default, so that processes do not add up their limits at one service."""
+
+_ASKED_AT_ONCE = 16
 
 IMAGERY_UPDATE = Job("imagery_update", "Fetch the composites of one region and year.")
 REFERENCE_UPDATE = Job(
@@ -91,6 +103,12 @@ def _reference_year_and_product(project: Project, keys: Keys) -> tuple[str, int,
     return region, reference_year_of(project, project.region(region)), product
 
 
+def _picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.imagery.drawing import imagery_picture
+
+    return imagery_picture(partition)
+
+
 COMPOSITES = Asset(
     room="imagery",
     name="imagery",
@@ -104,6 +122,7 @@ COMPOSITES = Asset(
     pool=FETCHING_POOL,
     job=IMAGERY_UPDATE,
     fetched=True,
+    picture=_picture,
     build=lambda context: _build(context, *_year_and_product(context.project, context.keys)),
 )
 
@@ -120,12 +139,25 @@ REFERENCE_COMPOSITES = Asset(
     pool=FETCHING_POOL,
     job=REFERENCE_UPDATE,
     fetched=True,
+    picture=_picture,
     build=lambda context: _build(context, *_reference_year_and_product(context.project, context.keys)),
 )
+
+
+def has_imagery(project: Project, year: int) -> bool:
+    """Whether a running year can be mapped: the season of a region has ended, or the lake holds images of it."""
+    regions, today = project.active_regions(), datetime.now(UTC).date()
+    if any(season_of(region, year).end <= today for region in regions.values()):
+        return True
+    refs = [COMPOSITES.ref((slug, str(year))) for slug in regions]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # an object store takes its time for each
+        return any(manifest is not None for manifest in pool.map(project.lake.manifest, refs))
+
 
 ROOM = Room(
     "imagery",
     (COMPOSITES, REFERENCE_COMPOSITES),
     sections=(Section("imagery", ImageryConfig), Section("training", TrainingConfig)),
     rules=(check_sources,),
+    extensions=(RunningYear(has_imagery),),
 )

@@ -140,7 +140,7 @@ def _build_sites(requests: Sequence[Request], build: _Build, workers: int, progr
                 build.failures.append((request.site_id, answer))
             else:
                 _enter(request, _publish(request, answer, build), build)
-            progress(build.done, len(requests))
+            progress(build.done, len(requests), "fetching site")
     build.rows.sort(key=itemgetter("site_id"))
     build.failures.sort(key=itemgetter(0))
 
@@ -153,7 +153,7 @@ def _unread(requests: Sequence[Request], build: _Build, progress: Progress) -> I
             yield request
         else:
             _enter(request, facts, build)
-            progress(build.done, len(requests))
+            progress(build.done, len(requests), "fetching site")
 
 
 def _enter(request: Request, facts: dict[str, Any], build: _Build) -> None:

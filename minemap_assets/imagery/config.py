@@ -8,7 +8,7 @@ from minemap_assets.project.settings import EARLIEST_YEAR, LATEST_YEAR, StrictMo
 
 
 class ProductPeriod(StrictModel):
-    """A product and the years it serves, both ends included; an open end is None."""
+    """The years from `from` to `until`, both included, are served by `product`; an end that is not set is open."""
 
     product: str
     first: int | None = Field(None, alias="from", ge=1, le=9999)
@@ -47,8 +47,8 @@ class BudgetConfig(StrictModel):
     """The most that one run may ask of imagery sources; what is not set has no limit.
 
     A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
-    than was estimated stops there and keeps what is done (compute units are only estimated). `planet_downloads` counts
-    quads, `eecu_hours` Earth Engine's compute units.
+    than was estimated stops there and keeps what is done (compute units are only estimated). `requests` counts requests
+    to services, `gigabytes` what they send. `planet_downloads` counts quads, `eecu_hours` Earth Engine's compute units.
     """
 
     requests: int | None = Field(None, ge=0, le=10**12)
@@ -63,11 +63,15 @@ class BudgetConfig(StrictModel):
 
 
 class ImageryConfig(StrictModel):
-    """The product rule (the first period that covers a year wins), the sources of each product in the order they may
-    stand in for each other, and the bands that are stored; a product that is not named keeps its default.
+    """Which product serves a year, where its pixels come from, and what is kept of them.
 
-    `workers` sites are read at a time, each with the memory of one composite; that changes how long it takes, and
-    nothing else. However many they are, a service is asked no faster than its own section under [sources] allows.
+    `products` are periods: the first one that covers a year wins. `sources` names those of each product, in the order
+    in which they may stand in for each other, and `bands` those that are stored; a product that is not named there
+    keeps its default. `reference_year` is the year that ground truth describes and training uses, through each of the
+    `reference_products`. A site that was seen on less than `min_clear_fraction` of its pixels fails its partition's
+    check. `workers` sites are read at a time, each with the memory of one composite; that changes how long it takes,
+    and nothing else. However many `workers` there are, a service is asked no faster than its own section under
+    [sources] allows.
     """
 
     products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)

@@ -15,7 +15,10 @@ from minemap_assets.project.settings import SETTINGS_PATH, StrictModel
 
 
 class TrainingConfig(StrictModel):
-    """Which regions and products enter training; empty means every active region, and the reference products."""
+    """What enters training.
+
+    An empty list of `regions` means every active region. An empty list of `products` means the reference products.
+    """
 
     regions: tuple[str, ...] = ()
     products: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 A report never holds a credential: it says which variable or kind of credential was found, and nothing of its value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from minemap_assets.errors import AuthenticationError, MinemapError
@@ -29,9 +29,15 @@ class SourceReport:
     terms: tuple[Terms, ...]
 
 
-def report_source(kind: SourceKind, project: Project, run: RunCheck) -> SourceReport:
-    """What is to be said of a source; `run` runs its checks. Errors become its `access`."""
-    products = tuple(p for p, names in project.section(ImageryConfig).sources.items() if kind.name in names)
+def report_source(
+    kind: SourceKind, project: Project, run: RunCheck, wanted: Collection[str] | None = None
+) -> SourceReport:
+    """What is to be said of a source, of its `wanted` products where some are given; `run` runs its checks.
+
+    Errors become its `access`.
+    """
+    named = (p for p, names in project.section(ImageryConfig).sources.items() if kind.name in names)
+    products = tuple(p for p in named if wanted is None or p in wanted)
     asked = products or kind.products[:1]
     try:
         credentials = kind.access.credentials(project)

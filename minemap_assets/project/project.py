@@ -18,6 +18,7 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.lake.input_history import History
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.messages import suggestion
 from minemap_assets.project.listener import Listener
 from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions
@@ -44,7 +45,8 @@ class Parts:
 class Project:
     """A frozen snapshot: settings, regions and input files as they were when it was first asked for each.
 
-    `accepts_losses` says that a person has agreed to what a run would drop.
+    `accepts_losses` says that a person has agreed to what a run would drop, and `forced` names partitions that a person
+    wants made again though they are current; one that `was_made` meanwhile is not any more.
     """
 
     lake: Lake
@@ -54,6 +56,8 @@ class Project:
     sample: int | None = None
     listener: Listener = field(default_factory=Listener)
     accepts_losses: bool = False
+    forced: frozenset[PartitionRef] = frozenset()
+    _made: set[PartitionRef] = field(default_factory=set, repr=False)
     _inputs: dict[str, bytes | None] = field(default_factory=dict, repr=False)
     _damaged: set[str] = field(default_factory=set, repr=False)
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
@@ -138,6 +142,14 @@ class Project:
     def told(self, listener: Listener) -> "Project":
         """The same snapshot, telling somebody else how work goes on."""
         return replace(self, listener=listener)
+
+    def is_forced(self, ref: PartitionRef) -> bool:
+        """Whether a partition is still to be made again because a person wants it."""
+        return ref in self.forced and ref not in self._made
+
+    def was_made(self, ref: PartitionRef) -> None:
+        """Take notice that a partition was made from this snapshot."""
+        self._made.add(ref)
 
     @property
     def where(self) -> str:

@@ -12,7 +12,7 @@ import shapely
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import polygons_only
 from minemap_assets.messages import suggestion
-from minemap_assets.project.regions import MAX_AREA_KM2, Region, check_region, validate_slug
+from minemap_assets.project.regions import MAX_AREA_KM2, MIN_AREA_KM2, Region, check_region, validate_slug
 
 _MAX_PIECES_A_SIDE = 100
 
@@ -140,6 +140,16 @@ def check_area(region: Region, max_area_km2: float = MAX_AREA_KM2) -> None:
         f"region {region.slug} covers {area:,.0f} km2, more than the limit of {max_area_km2:,.0f}; "
         f"split it into {len(pieces)} regions ({named}), which `minemap regions add` does with --split"
     )
+
+
+def check_not_tiny(region: Region, named: str) -> None:
+    """Refuse what is smaller than any mine, and so most likely in another unit. Raises `BadInputError`."""
+    area = region.area_km2
+    if area < MIN_AREA_KM2:
+        raise BadInputError(
+            f"{named} covers only {area * 1e6:,.3g} m2, less than any mine; check its coordinates and their CRS "
+            "(--crs), or take it all the same with `minemap regions add --anyway`"
+        )
 
 
 def split_region(region: Region, max_area_km2: float = MAX_AREA_KM2) -> tuple[Region, ...]:

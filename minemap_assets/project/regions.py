@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.base import BaseGeometry
@@ -25,6 +27,15 @@ REGIONS_PATH = "inputs/regions.geojson"
 
 MAX_AREA_KM2 = 3_000_000.0
 """A larger region is refused: its partitions would be too big to rerun."""
+
+MIN_AREA_KM2 = 0.01
+"""A smaller region is refused: it is 100 m wide, and a site's window is wider than that."""
+
+_WORLD_KM2 = 100e6
+"""Two thirds of the land on Earth."""
+
+_EARTH_RADIUS_KM = 6371.0
+_HALF_WAY = 180.0
 
 _SLUG = re.compile(r"[a-z0-9_][a-z0-9_-]{0,59}")
 _LAST_YEAR = 9999
@@ -157,6 +168,7 @@ def region_from_file(
 def read_polygons(path: Path, layer: str | None, crs: str | None) -> list[Polygon | MultiPolygon]:
     """The filled features of a vector file (see `read_vector`), valid. Raises `BadInputError` naming a bad one."""
     frame = read_vector(path, layer=layer, crs=crs)
+    _check_not_world([g for g in frame.geometry if g is not None and not g.is_empty], str(path))
     return [
         validate_geometry(geometry, f"feature {number} of {path}")
         for number, geometry in enumerate(frame.geometry, start=1)
@@ -256,9 +268,35 @@ def _fault(geometry: Polygon | MultiPolygon) -> str:
     return f"{said} at longitude {found['x']}, latitude {found['y']}"
 
 
+def _check_not_world(geometries: list[BaseGeometry], where: str) -> None:
+    """Refuse what covers most of the Earth, as a map of all countries does, before it is said to cross a line."""
+    covered = sum(
+        float(shapely.area(shapely.transform(g, _cylindrical))) for g in geometries if np.isfinite(g.bounds).all()
+    )
+    if covered >= _WORLD_KM2:
+        raise BadInputError(
+            f"{where} covers some {covered / 1e6:,.0f} million km2, as much as all land on Earth; a region has up to "
+            f"{MAX_AREA_KM2:,.0f} km2: draw it around the mines that are to be mapped"
+        )
+
+
+def _cylindrical(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Kilometres on a cylinder around a sphere, on which areas are what they are on the sphere."""
+    radians = np.radians(degrees)
+    return _EARTH_RADIUS_KM * np.column_stack([radians[:, 0], np.sin(radians[:, 1])])
+
+
 def _check_antimeridian(geometry: Polygon | MultiPolygon, where: str) -> None:
     bounds = [part.bounds for part in shapely.get_parts(geometry)]
-    wraps = any(east - west > 180 for west, _, east, _ in bounds)
-    both_sides = min(b[0] for b in bounds) <= -180 + 1e-9 and max(b[2] for b in bounds) >= 180 - 1e-9
-    if wraps or both_sides:
-        raise BadInputError(f"{where} crosses the antimeridian; make it two regions, one on each side of longitude 180")
+    west, east = min(b[0] for b in bounds), max(b[2] for b in bounds)
+    widest = max(b[2] - b[0] for b in bounds)
+    if widest > _HALF_WAY:
+        raise BadInputError(
+            f"{where} reaches over {widest:.0f} degrees of longitude, so that it crosses the antimeridian or goes "
+            "around half the Earth; make it two regions, one on each side of longitude 180"
+        )
+    if west <= -_HALF_WAY + 1e-9 and east >= _HALF_WAY - 1e-9:
+        raise BadInputError(
+            f"{where} crosses the antimeridian, where it is cut in two already; put what lies west and what lies east "
+            "of longitude 180 in a file each, and make them two regions"
+        )

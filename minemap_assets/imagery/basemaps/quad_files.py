@@ -10,6 +10,7 @@ from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.imagery.basemaps.clarity import Clarity, clarity_of_pixels
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
 from minemap_assets.imagery.basemaps.quads import CRS, QuadId
+from minemap_assets.imagery.files.band_names import QUAD_ORDER
 from minemap_assets.imagery.files.images import Image
 from minemap_assets.imagery.files.inspection import Numbers, inspect
 from minemap_assets.imagery.files.reading import opened
@@ -20,9 +21,6 @@ from minemap_assets.imagery.products import HIGHEST, SCALE, Product
 if TYPE_CHECKING:
     import rasterio.io
 
-DOCUMENTED_ORDER = ("blue", "green", "red", "nir")
-"""Order of a normalised analytic quad's bands where the file does not say (Planet's product specification)."""
-
 _VISIBLE = ("blue", "green", "red")
 _ROWS = 512
 
@@ -30,28 +28,27 @@ _ROWS = 512
 def band_order(source: "rasterio.io.DatasetReader", stated: Sequence[str] | None) -> tuple[str, ...]:
     """Common names of a quad's bands, alpha left out: what a person stated, else what the file says.
 
-    The file's descriptions count, else its colour interpretation; one band without a name is the one that is missing,
-    and a file that names nothing has the documented order. Raises `PermanentError` where that does not work out.
+    One band without a name is the one that is missing, and a file that names nothing has the documented order, whatever
+    its colours are called. Raises `PermanentError` where that does not work out.
     """
     from rasterio.enums import ColorInterp
 
-    count = source.count - int(ColorInterp.alpha in source.colorinterp)
+    alpha = ColorInterp.alpha in source.colorinterp and source.count > len(QUAD_ORDER)
+    count = source.count - int(alpha)
     if stated is not None:
         names: list[str | None] = list(stated)
     else:
-        described = [common_band(text or "") for text in source.descriptions[:count]]
-        coloured = [common_band(colour.name) for colour in source.colorinterp[:count]]
-        names = described if any(described) else coloured
-        missing = [band for band in DOCUMENTED_ORDER if band not in names]
+        names = [common_band(text or "") for text in source.descriptions[:count]]
+        missing = [band for band in QUAD_ORDER if band not in names]
         if names.count(None) == len(missing) == 1:
             names[names.index(None)] = missing[0]
         elif not any(names):
-            names = list(DOCUMENTED_ORDER)
+            names = list(QUAD_ORDER)
     known = tuple(name for name in names if name is not None)
-    if len(known) != count or sorted(known) != sorted(DOCUMENTED_ORDER):
+    if len(known) != count or sorted(known) != sorted(QUAD_ORDER):
         raise PermanentError(
             f"a quad of this mosaic has {count} bands called {', '.join(n or '?' for n in names)} where "
-            f"{', '.join(DOCUMENTED_ORDER)} are needed; state their order as bands under [sources.planet_basemaps]"
+            f"{', '.join(QUAD_ORDER)} are needed; state their order as bands under [sources.planet_basemaps]"
         )
     return known
 

@@ -97,6 +97,11 @@ class CloudFiles:
         """The masks that belong to none of these files, sorted."""
         return sorted(set(self.rules) - self.of_files(paths))
 
+    def without_file(self, rules: Iterable[CloudRule]) -> list[str]:
+        """Those of a person's rules that are of no file, as they were written."""
+        used = {rule.text for rule in self.rules.values()}
+        return [rule.text for rule in rules if rule.text not in used and rule not in USUAL_RULES]
+
     def of(self, image: str) -> tuple[str, ...]:
         """The masks of an image, given by its id or by a file's path without extension: those with the longest name."""
         whole = PurePosixPath(image)

@@ -19,11 +19,11 @@ from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.geo.vector import WGS84, geodesic_area_km2
 from minemap_assets.imagery.files.addresses import CURL, address
+from minemap_assets.imagery.files.band_names import bands_of
 from minemap_assets.imagery.files.cloud_rules import CloudRule
 from minemap_assets.imagery.files.emptiness import is_empty
 from minemap_assets.imagery.files.images import Asset, CloudMask
 from minemap_assets.imagery.files.reading import opened
-from minemap_assets.imagery.files.scene_names import band_of_file, common_band
 from minemap_assets.imagery.files.tiff_structure import check_whole
 from minemap_assets.imagery.products import SCALE, Product
 from minemap_assets.lake.manifests import digest
@@ -68,7 +68,7 @@ class Numbers:
 class FileFacts:
     """A usable file: its assets, number of bands, CRS, footprint in EPSG:4326, pixel size on the ground and revision.
 
-    `empty` is True where no pixel is observed in any of its bands.
+    `empty` is True where no pixel is observed in any of its bands; `unused` are the bands that are left out, in words.
     """
 
     path: str
@@ -79,6 +79,7 @@ class FileFacts:
     pixel_metres: float
     revision: str
     empty: bool
+    unused: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +108,8 @@ def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, nu
         footprint = footprint_wgs84(grid)
         metres = _pixel_metres(grid, footprint, path)
         _check_detail(path, metres, kind)
-        named = _bands(source, path, kind, bands)
-        scale = _scale(source, path, numbers, list(named))
+        named = bands_of(source, path, kind, bands)
+        scale = _scale(source, path, numbers, list(named.usable))
         declared = source.nodata if numbers.nodata is None else numbers.nodata
         assets = tuple(
             Asset(
@@ -120,13 +121,13 @@ def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, nu
                 nodata=None if declared is None or not math.isfinite(declared) else float(declared),
                 bytes=size,
             )
-            for index, band in named.items()
+            for index, band in named.usable.items()
         )
         revision = _revision(source, whole, path)
         count, crs = source.count, str(source.crs)
     with sensible(path):
         empty = is_empty(whole, assets, kind)
-    return FileFacts(path, assets, count, crs, footprint, metres, revision, empty)
+    return FileFacts(path, assets, count, crs, footprint, metres, revision, empty, named.unused)
 
 
 def _check_detail(path: str, metres: float, kind: Product) -> None:
@@ -222,31 +223,6 @@ def _pixel_metres(grid: GeoBox, footprint: BaseGeometry, path: str) -> float:
             "missing; fetch it again"
         )
     return size
-
-
-def _bands(
-    source: "rasterio.io.DatasetReader", path: str, kind: Product, bands: Sequence[str] | None
-) -> dict[int, str]:
-    """Common name of each usable band by its index from 1."""
-    from rasterio.enums import ColorInterp
-
-    named = band_of_file(path)
-    count = source.count - int(source.colorinterp[-1] == ColorInterp.alpha and source.count != len(bands or ()))
-    if named is not None and (count == 1 or (count == 2 and bands is None)):
-        # A second band is a data mask, as the Copernicus Browser adds one, and the first is 0 where it hides.
-        names: list[str | None] = [named.band]
-    elif bands is not None:
-        if count != len(bands):
-            raise BadInputError(f"{path} has {count} bands where {len(bands)} were named ({', '.join(bands)})")
-        names = list(bands)
-    else:
-        names = [common_band(text or "") for text in source.descriptions[:count]]
-        if not any(names):
-            names = [colour.name for colour in source.colorinterp[:count]]
-    usable = {i + 1: name for i, name in enumerate(names) if name in kind.bands}
-    if not usable:
-        raise BadInputError(f"{path} does not say which of its {count} bands is which; name its bands in order")
-    return {index: name for index, name in usable.items() if name is not None}
 
 
 def _scale(source: "rasterio.io.DatasetReader", path: str, numbers: Numbers, indexes: Sequence[int]) -> float:

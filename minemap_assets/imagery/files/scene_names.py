@@ -14,6 +14,7 @@ from minemap_assets.imagery.products import PRODUCTS, SENTINEL2_BANDS
 _MONTHS = re.compile(r"(?<!\d)((?:19|20)\d\d)-(\d\d)_((?:19|20)\d\d)-(\d\d)(?![\d-])")
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?!\d)")
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)-(\d\d)(?![\d-])")
+_WRITTEN = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?|\d{4}|-\d\d_\d{4}-\d\d)")
 _BASELINE = re.compile(r"_N(\d\d)(\d\d)(?=_|$)")
 _COMMON = {band for product in PRODUCTS.values() for band in product.bands}
 _BAND_SUFFIX = re.compile(
@@ -80,10 +81,13 @@ def baseline_of(name: str) -> str:
 
 def parse_days(text: str) -> Days:
     """Days written by a person: `2020-06-12`, `20200612`, `2020-06`, or `first/last`. Raises `BadInputError`."""
-    parts = [_days(part.strip()) for part in text.split("/")]
+    written = [part.strip() for part in text.split("/")]
+    parts = [_days(part) if _WRITTEN.fullmatch(part) else None for part in written]
     first, last = parts[0], parts[-1]
-    if len(parts) > 2 or first is None or last is None or first.start > last.end:
+    if len(parts) > 2 or first is None or last is None:
         raise BadInputError(f"{text!r} is no date; write 2020-06-12, 2020-06 or 2020-06-01/2020-11-30")
+    if first.start > last.end:
+        raise BadInputError(f"{text!r} is no date, because it runs backwards; write the earlier day first")
     return Days(first.start, last.end)
 
 

@@ -1,14 +1,23 @@
 """`minemap archive`: what a folder of images turns into, and what a person is told of it."""
 
+import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from rasterio.transform import Affine, from_origin
 
+from minemap_assets.chips.assets import CHIPS, TRAINING_CHIPS
+from minemap_assets.errors import MinemapError
+from minemap_assets.imagery.assets import COMPOSITES, REFERENCE_COMPOSITES
+from minemap_assets.imagery.rules import training_products
 from minemap_assets.imagery.sources.archive.product_detection import product_by_name
+from minemap_assets.sites.assets import GROUND_TRUTH, SITES
+from projects import make, project_at
 from terminal import Terminal
 
 QUAD = "planet_medres_normalized_analytic_2019-06_2019-11_mosaic/L15-1024E-1040N.tif"
@@ -85,14 +94,78 @@ def test_a_folder_of_several_products_says_what_it_holds_and_what_to_do_next(min
     assert "left out photo_20190716.tif: " in answer.err
     assert "index it with --product" in answer.err
     assert "Added archive old-downloads: 2 images, 1 file left out." in answer.out
-    assert "`minemap run` reads these images" in answer.out
+    bands = '[imagery.bands]\nsentinel-2-l2a = ["blue", "green", "red", "nir"]\n'
+    assert f"has to say:\n{bands}`minemap archive index 'Old Downloads' --use` writes it there." in answer.out
+    assert "reads these images" not in answer.out
+    assert not (minemap.lake / "inputs" / "minemap.toml").exists()
 
-    minemap.write(
-        "minemap-data/lake/inputs/minemap.toml", '[imagery.sources]\nsentinel-2-l2a = ["stac"]\nplanet-nicfi = []\n'
+
+SETTINGS = """\
+# Ours.
+[imagery.sources]
+sentinel-2-l2a = ["stac"] # as before
+planet-nicfi = []
+"""
+
+
+def test_use_writes_what_the_images_need_and_keeps_the_rest(minemap: Terminal, folder: Path) -> None:
+    path = minemap.write("minemap-data/lake/inputs/minemap.toml", SETTINGS)
+    answer = minemap("archive", "index", folder.name, "--use")
+    assert answer.code == 0, answer.err
+    assert "Written; `minemap inputs restore minemap.toml` takes it back." in answer.out
+    assert "`minemap run --years 2019` reads these images." in answer.out
+    assert path.read_text() == SETTINGS.replace('["stac"]', '["archive", "stac"]').replace("[]", '["archive"]') + (
+        '\n[imagery.bands]\nsentinel-2-l2a = ["blue", "green", "red", "nir"]\n'
     )
     again = minemap("archive", "index", folder.name)
     assert "Replaced archive old-downloads" in again.out
-    assert 'planet-nicfi = ["archive"]; sentinel-2-l2a = ["stac", "archive"]' in again.out
+    assert "has to say" not in again.out
+    assert minemap("inputs", "restore", "minemap.toml").code == 0
+    assert path.read_text() == SETTINGS
+
+
+@pytest.mark.parametrize(("typed", "written"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_a_person_at_a_terminal_is_asked(
+    minemap: Terminal, folder: Path, monkeypatch: pytest.MonkeyPatch, typed: str, written: bool
+) -> None:
+    class Keyboard(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Keyboard(typed))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    answer = minemap("archive", "index", folder.name)
+    assert answer.code == 0, answer.err
+    assert "Write that into the settings? [y/N]" in answer.out
+    assert (minemap.lake / "inputs" / "minemap.toml").exists() is written
+    assert ("reads these images" in answer.out) is written
+
+
+def test_use_is_all_that_pictures_of_three_bands_need(minemap: Terminal) -> None:
+    mine = shapely.box(-2.99, 6.31, -2.985, 6.315)
+    image(minemap.folder / "own" / "2018.tif", count=3, transform=from_origin(498_600, 700_600, 40, 40))
+    assert minemap("regions", "add", "area", minemap.draw("area.geojson", mine.buffer(0.01))).code == 0
+    assert minemap("sites", "promote", minemap.draw("mine.geojson", mine)).code == 0
+    words = ("--product", "sentinel-2-l1c", "--bands", "blue,green,red", "--year", "2018")
+    state = minemap.folder / "minemap-data" / "state"
+    assert minemap("archive", "index", "own", *words, "--no-use").code == 0
+    before = project_at(minemap.lake, state)
+    for asset in (GROUND_TRUTH, SITES):
+        make(before, asset, "area")
+    with pytest.raises(MinemapError):
+        make(before, COMPOSITES, "area", "2018")
+    answer = minemap("archive", "index", "own", *words, "--use")
+    assert "`minemap run --years 2018` reads these images." in answer.out
+    project = project_at(minemap.lake, state)
+    product = ("sentinel-2-l1c",)
+    assert training_products(project) == list(product)
+    for asset, keys in (
+        (COMPOSITES, ("area", "2018")),
+        (CHIPS, ("area", "2018")),
+        (REFERENCE_COMPOSITES, (*product, "area")),
+        (TRAINING_CHIPS, (*product, "area")),
+    ):
+        assert make(project, asset, *keys).manifest.files, asset.name
 
 
 def test_a_damaged_file_is_named_with_what_is_wrong_with_it(minemap: Terminal, folder: Path) -> None:
@@ -128,7 +201,7 @@ def test_an_archive_is_removed_and_its_files_stay(minemap: Terminal, folder: Pat
     minemap("archive", "index", folder.name, "--name", "old")
     missing = minemap("archive", "remove", "odl")
     assert missing.code == 2
-    assert "there is no archive 'odl'; the archives are old" in missing.sentence
+    assert "there is no archive 'odl' (did you mean 'old'?); the archives are old" in missing.sentence
     assert minemap("archive", "remove", "old").code == 0
     assert "No archive yet" in minemap("archive", "list").out
     assert not [f for f in minemap.files() if f.endswith("old.geojson")]
@@ -154,7 +227,7 @@ def test_an_address_with_a_secret_is_refused_and_never_kept(minemap: Terminal, a
         ("--scale=nan", "--scale: nan turns no number into reflectance"),
         ("--scale=0", "--scale: 0 turns no number into reflectance"),
         ("--offset=inf", "--offset: inf is no shift of reflectance"),
-        ("--year=99999", "--year: 99999 is no year of satellite images"),
+        ("--year=99999", "--year: 99999 has not begun"),
         ("--pattern=/etc/*", "--pattern: '/etc/*' is no pattern for files below"),
         ("--name=--help", "'--help' cannot name an archive"),
         ("--name=-x", "'-x' cannot name an archive"),

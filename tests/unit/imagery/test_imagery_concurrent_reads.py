@@ -92,7 +92,7 @@ def test_an_interrupted_build_stops_its_sources_and_keeps_what_came_in_meanwhile
 
 
 def test_an_interruption_while_a_site_is_stored_stops_the_sources_too(lake: Lake) -> None:
-    def interrupted(_: int, __: int) -> None:
+    def interrupted(_: int, __: int, ___: str, _detail: str = "") -> None:
         raise KeyboardInterrupt
 
     source = PatientSource()

@@ -8,6 +8,7 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.files.images import ArchiveIndex, read_index
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.store import Store
+from minemap_assets.messages import suggestion
 from minemap_assets.project.project import Project
 
 FOLDER = "inputs/archive"
@@ -76,7 +77,7 @@ def remove_archive(store: Store, name: str) -> None:
         roots = _parsed_roots(inputs, data, store)
         if name not in roots:
             known = ", ".join(roots) or "none yet"
-            raise BadInputError(f"there is no archive {name!r}; the archives are {known}")
+            raise BadInputError(f"there is no archive {name!r}{suggestion(name, roots)}; the archives are {known}")
         del roots[name]
         return _roots_text(roots)
 

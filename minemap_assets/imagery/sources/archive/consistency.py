@@ -1,12 +1,14 @@
 """Files and images of an archive that are doubtful beside the others, and the cloud masks of an image."""
 
+import os.path
 from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import groupby
 
 from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.imagery.files.addresses import is_remote
 from minemap_assets.imagery.files.cloud_rules import CloudFiles
-from minemap_assets.imagery.files.images import Image
+from minemap_assets.imagery.files.images import ArchiveIndex, Image
 from minemap_assets.imagery.files.inspection import FileFacts, MaskFacts, inspect_mask
 from minemap_assets.lake.manifests import digest
 
@@ -78,3 +80,15 @@ def unlike_the_others(images: Collection[Image]) -> dict[str, str]:
         "ground; fetch its mask, or index it as an archive of its own"
         for image_id in bare
     }
+
+
+def shared_files(root: str, images: Iterable[Image], others: Iterable[ArchiveIndex]) -> dict[str, int]:
+    """How many of the images' files (below `root`) other archives hold too, by name."""
+    own = _files(root, images)
+    shared = {other.name: len(own & _files(other.root, other.images)) for other in others}
+    return {name: count for name, count in shared.items() if count}
+
+
+def _files(root: str, images: Iterable[Image]) -> set[str]:
+    whole = root if is_remote(root) else os.path.realpath(root)
+    return {f"{whole.rstrip('/')}/{asset.href}" for image in images for asset in image.assets}

@@ -1,34 +1,34 @@
 """Indexing an archive: from files to one GeoJSON that says what each image is, and why a file was refused."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import shapely
 
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.imagery.files.addresses import check_href, is_remote
+from minemap_assets.imagery.files.band_names import NOT_USED, is_radiance_name
 from minemap_assets.imagery.files.cloud_rules import USUAL_RULES, CloudFiles, CloudRule, parse_rule
 from minemap_assets.imagery.files.images import MOST_DIGITS, Asset, Image, write_features
 from minemap_assets.imagery.files.inspection import FileFacts, Numbers, inspect
-from minemap_assets.imagery.files.scene_names import (
-    Days,
-    band_of_file,
-    baseline_of,
-    days_of_file,
-    override_for,
-    parse_days,
-)
+from minemap_assets.imagery.files.scene_names import Days, band_of_file, baseline_of
 from minemap_assets.imagery.products import Product
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.sources.archive.consistency import odd_ones, unlike_the_others, with_clouds
+from minemap_assets.imagery.sources.archive.days import GivenDays
 from minemap_assets.imagery.sources.archive.label_pairs import check_pairs
 from minemap_assets.lake.manifests import digest
+from minemap_assets.messages import suggestion
 
 PATTERN = "**/*.tif"
-_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 OFFSET_SINCE = "04.00"
 """Sentinel-2 processing baseline from which raw numbers carry an offset of -1000 (Products Specification Document)."""
+
+_MOST_LOOKED_AT = 10_000
+_MOST_KINDS = 3
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,25 @@ class Refusal:
 
 @dataclass(frozen=True)
 class IndexReport:
-    """The index as GeoJSON bytes, the number of images in it, and the files that were refused."""
+    """The index as GeoJSON bytes, the number of images in it, the files that were refused, and in sentences what of
+    the others is not used or doubtful.
+    """
 
     features: bytes
     images: int
     refused: tuple[Refusal, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveRules:
     """What a person says of an archive where the files do not.
 
-    `bands` names the bands of multi-band files in order. `date` (a day, a month or `first/last`) or `year` (one mosaic
-    for that year's season) hold for every file; `date_overrides` maps files, folders or patterns to dates. `scale` and
-    `offset` turn numbers into reflectance; an offset is left out for Sentinel-2 baselines before 04.00. `clouds` are
-    rules (`CloudRule`) that say which files are cloud masks, before the usual ones.
+    `bands` names the bands of multi-band files in order, `-` one that is not to be used. `date` (a day, a month or
+    `first/last`) or `year` (one mosaic for that year's season) hold for every file; `date_overrides` maps files,
+    folders or patterns to dates. `scale` and `offset` turn numbers into reflectance; an offset is left out for
+    Sentinel-2 baselines before 04.00. `clouds` are rules (`CloudRule`) that say which files are cloud masks, before the
+    usual ones.
     """
 
     bands: tuple[str, ...] | None = None
@@ -74,6 +78,11 @@ class ArchiveRules:
     def cloud_rules(self) -> tuple[CloudRule, ...]:
         """The rules of cloud masks, the usual ones last. Raises `BadInputError` for one that is none."""
         return (*(parse_rule(text) for text in self.clouds), *USUAL_RULES)
+
+    @property
+    def days(self) -> GivenDays:
+        """What they say of the days."""
+        return GivenDays(self.date, self.year, self.date_overrides or {})
 
 
 def index_archive(
@@ -95,7 +104,7 @@ def index_archive(
     there are no files, or where a rule is wrong.
     """
     kind, rules = known_product(product), rules or ArchiveRules()
-    _check_rules(rules, kind)
+    check_rules(rules, kind)
     every = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
     listed, refused = nameable(root, every)
     clouds = CloudFiles(listed, rules.cloud_rules)
@@ -103,6 +112,8 @@ def index_archive(
     refused += [Refusal(path, orphan(path)) for path in clouds.without_image(paths)]
     good: dict[str, FileFacts] = {}
     if masks is not None:
+        if not Path(masks).is_dir():
+            raise BadInputError(f"--masks: {masks} is no folder; give the folder that holds the label rasters")
         pairs = check_pairs(root, paths, Path(masks))
         refused += [Refusal(path, reason) for path, reason in pairs.items()]
         paths = [path for path in paths if path not in pairs]
@@ -119,28 +130,58 @@ def index_archive(
     groups = _groups(good)
     for image_id, members in groups.items():
         try:
-            images[image_id] = with_clouds(_image(image_id, members, kind, rules), root, clouds)
+            days = rules.days.of(members[0].path, kind, PurePosixPath(root).name)
+            images[image_id] = with_clouds(_image(image_id, members, kind, rules, days), root, clouds)
         except MinemapError as error:
             refused += [Refusal(member.path, str(error)) for member in members]
     for image_id, reason in unlike_the_others(images.values()).items():
         refused += [Refusal(member.path, reason) for member in groups[image_id]]
         del images[image_id]
-    return IndexReport(write_features(images.values()), len(images), tuple(sorted(refused, key=lambda r: r.path)))
+    used = [member for image_id in images for member in groups[image_id]]
+    ordered = tuple(sorted(refused, key=lambda r: r.path))
+    return IndexReport(write_features(images.values()), len(images), ordered, tuple(_notes(used, rules)))
 
 
-def _check_rules(rules: ArchiveRules, kind: Product) -> None:
+def check_rules(rules: ArchiveRules, kind: Product) -> None:
+    """Raises `BadInputError`, naming the option, for a rule that makes no sense for a product."""
     if rules.bands:
-        kind.check_bands(rules.bands)
-    if rules.date is not None and rules.year is not None:
-        raise BadInputError("an archive has either a date or a year; give one of them")
-    for text in (*(rules.date_overrides or {}).values(), *([rules.date] if rules.date else [])):
-        parse_days(text)
-    if rules.year is not None and not _FIRST_YEAR <= rules.year <= _LAST_YEAR:
-        raise BadInputError(f"--year: {rules.year} is no year of satellite images; give one such as 2019")
+        _check_bands(rules.bands, kind)
+    rules.days.check(kind)
     if rules.scale is not None and not 1.0 / MOST_DIGITS <= abs(rules.scale) <= MOST_DIGITS:
         raise BadInputError(f"--scale: {rules.scale:g} turns no number into reflectance; give one such as 0.0001")
     if rules.offset is not None and not abs(rules.offset) <= MOST_DIGITS:
         raise BadInputError(f"--offset: {rules.offset:g} is no shift of reflectance; give one such as -0.1")
+
+
+def _check_bands(bands: Sequence[str], kind: Product) -> None:
+    named = [band for band in bands if band != NOT_USED]
+    unknown = [band for band in named if band not in kind.bands]
+    if unknown or not named:
+        meant = suggestion(unknown[0], kind.bands) if unknown else ""
+        raise BadInputError(
+            f"--bands: {kind.name} has no band {', '.join(unknown) or '(none named)'}{meant}; it has "
+            f"{', '.join(kind.bands)}, and - stands for a band that is not to be used"
+        )
+    doubled = sorted({band for band in named if named.count(band) > 1})
+    if doubled:
+        raise BadInputError(f"--bands: {', '.join(doubled)} is named more than once; name each band of a file once")
+
+
+def _notes(files: Sequence[FileFacts], rules: ArchiveRules) -> Iterator[str]:
+    """What of files that are in the index is not used, and what their numbers may mean."""
+    unused: dict[tuple[str, ...], list[str]] = {}
+    for file in files:
+        unused.setdefault(file.unused, []).append(file.path)
+    for bands, paths in unused.items():
+        if bands:
+            where = f"of {paths[0]}" if len(paths) == 1 else f"of {len(paths):,} files (such as {paths[0]})"
+            yield f"{' and '.join(bands)} {where} {'is' if len(bands) == 1 else 'are'} not used"
+    radiance = [file.path for file in files if is_radiance_name(file.path)]
+    if radiance and rules.scale is None:
+        yield (
+            f"{radiance[0]} and what is named like it holds radiance, not reflectance, and its numbers count as "
+            "reflectance x 10,000; order surface reflectance (AnalyticMS_SR) to compare it with other images"
+        )
 
 
 def nameable(root: str, paths: Sequence[str]) -> tuple[list[str], list[Refusal]]:
@@ -169,18 +210,38 @@ def list_files(root: str, pattern: str, name: str, clouds: Sequence[CloudRule] =
     """
     if is_remote(root):
         raise BadInputError(f"{root} cannot be listed; give the archive's files by name or index a local copy of it")
-    folder = Path(root)
-    if not folder.is_dir():
-        raise BadInputError(f"{root} is no folder; give the folder that holds the files of the archive {name}")
+    folder = folder_at(root, name)
     try:
         paths = sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
     except (ValueError, NotImplementedError, IndexError) as error:
         raise BadInputError(f"--pattern: {pattern!r} is no pattern for files below {root}; write '**/*.tif'") from error
     if not paths:
-        raise BadInputError(f"{root} holds no file that matches {pattern}; give another folder or pattern")
+        raise BadInputError(f"{root} holds no file that matches {pattern}{_instead(folder)}")
     every = [p.relative_to(folder).as_posix() for p in folder.glob("**/*.tif*") if p.is_file()]
     masks = CloudFiles(every, clouds)
     return sorted({*paths, *masks.of_files(path for path in paths if path not in masks.rules)})
+
+
+def folder_at(root: str, name: str) -> Path:
+    """The folder of an archive on this machine. Raises `BadInputError` where there is none."""
+    folder = Path(root)
+    if folder.is_dir():
+        return folder
+    what = f"{root} is a file" if folder.exists() else f"there is no folder {root}"
+    raise BadInputError(f"{what}; give the folder that holds the files of the archive {name}")
+
+
+def _instead(folder: Path) -> str:
+    """What a folder holds in the place of images, and what to do about it."""
+    files = islice((p for p in folder.rglob("*") if p.is_file()), _MOST_LOOKED_AT)
+    kinds = Counter(p.suffix or p.name for p in files)
+    if not kinds:
+        return ", nor anything else; give the folder that holds the images"
+    tiffs = [kind for kind in kinds if kind.lower() in (".tif", ".tiff")]
+    if tiffs:
+        return f", but {kinds[tiffs[0]]:,} of *{tiffs[0]}; give --pattern '**/*{tiffs[0]}'"
+    held = ", ".join(f"{count:,} of {kind}" for kind, count in kinds.most_common(_MOST_KINDS))
+    return f", only {held}; images have to be GeoTIFF, which gdal_translate makes of most others"
 
 
 def _groups(files: Mapping[str, FileFacts]) -> dict[str, list[FileFacts]]:
@@ -193,8 +254,7 @@ def _groups(files: Mapping[str, FileFacts]) -> dict[str, list[FileFacts]]:
     return groups
 
 
-def _image(image_id: str, members: Sequence[FileFacts], kind: Product, rules: ArchiveRules) -> Image:
-    days = _days(members[0].path, rules)
+def _image(image_id: str, members: Sequence[FileFacts], kind: Product, rules: ArchiveRules, days: Days) -> Image:
     if all(member.empty for member in members):
         raise BadInputError(f"{image_id} has no observed pixel in any band; fetch it again if it should have")
     baseline = rules.processing_baseline or baseline_of(image_id)
@@ -218,19 +278,6 @@ def _image(image_id: str, members: Sequence[FileFacts], kind: Product, rules: Ar
         assets=tuple(sorted(assets, key=lambda asset: kind.bands.index(asset.band))),
         footprint=shapely.to_wkt(finest.footprint, rounding_precision=7),
     )
-
-
-def _days(path: str, rules: ArchiveRules) -> Days:
-    text = override_for(path, rules.date_overrides or {}) or rules.date
-    if text is not None:
-        return parse_days(text)
-    if rules.year is not None:
-        whole = parse_days(f"{rules.year}-01/{rules.year}-12")
-        return Days(whole.start, whole.end, rules.year)
-    days = days_of_file(path)
-    if days is None:
-        raise BadInputError(f"{path} says no date in its name; give a date or a year for it")
-    return days
 
 
 def _with_offset(asset: Asset, baseline: str, rules: ArchiveRules) -> Asset:

@@ -2,21 +2,25 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
-from minemap_assets.errors import BadInputError, MinemapError, PermanentError
-from minemap_assets.imagery.basemaps.quad_files import band_order
-from minemap_assets.imagery.files.addresses import address
+from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.imagery.files.addresses import address, is_remote
+from minemap_assets.imagery.files.band_names import is_quad, is_quad_name
 from minemap_assets.imagery.files.cloud_rules import CloudFiles
 from minemap_assets.imagery.files.images import Image, read_index, write_features
 from minemap_assets.imagery.files.inspection import sensible
 from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.files.scene_names import common_band
 from minemap_assets.imagery.products import PRODUCTS
+from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.sources.archive.index import (
     ArchiveRules,
     Refusal,
+    check_rules,
+    folder_at,
     index_archive,
     list_files,
     nameable,
@@ -24,14 +28,6 @@ from minemap_assets.imagery.sources.archive.index import (
 )
 
 QUADS = "planet-nicfi"
-Bands = tuple[str, ...] | None
-"""Names of bands in order, None where the files name them."""
-
-_QUAD_NAME = re.compile(
-    r"(?<![A-Z0-9])L15-\d{4}[EW]-\d{4}[NS](?![A-Z0-9])|planet_medres_(?:normalized_)?analytic", re.I
-)
-_QUAD_METRES = 40_075_016.685578488 / (2048 * 4096)
-"""Pixel size of a NICFI quad in EPSG:3857."""
 
 _SENTINEL2 = re.compile(r"(?<![A-Z0-9])(?:S2[A-D]?|sentinel-?_?2)(?![A-Z0-9])|(?<![A-Z0-9])T?\d{2}[A-Z]{3}(?=_)", re.I)
 _LEVEL = re.compile(r"(?<![A-Z0-9])(?:MSI_?)?(L1C|L2A)(?![A-Z0-9])", re.I)
@@ -40,11 +36,14 @@ _GRANULE = re.compile(r"(?<![A-Z0-9])T\d{2}[A-Z]{3}_\d{8}T\d{6}_(?:B\d[0-9A]|SCL
 
 @dataclass(frozen=True)
 class FolderReport:
-    """The index as GeoJSON bytes, the images in it, and the files that were refused."""
+    """The index as GeoJSON bytes, the images in it, the files that were refused, and in sentences what of the others is
+    not used or doubtful.
+    """
 
     features: bytes
     images: tuple[Image, ...]
     refused: tuple[Refusal, ...]
+    notes: tuple[str, ...] = ()
 
 
 def index_folder(
@@ -62,32 +61,34 @@ def index_folder(
     Raises `BadInputError` as `index_archive` does, and where no file says its product.
     """
     if product is not None:
-        whole = index_archive(root, name=name, product=product, rules=rules, pattern=pattern, files=files, masks=masks)
-        return FolderReport(whole.features, read_index(name, root, whole.features).images, whole.refused)
+        check_rules(rules, known_product(product))
+    if files is not None and not is_remote(root):
+        folder_at(root, name)
     every = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    rules.days.check_files(root, every)
     paths, refused = nameable(root, every)
     clouds = CloudFiles(paths, rules.cloud_rules)
+    notes = [f"--clouds: no file is named as {text!r} says" for text in clouds.without_file(rules.cloud_rules)]
+    one = partial(index_archive, root, name=name, masks=masks)
+    if product is not None:
+        whole = one(product=product, rules=rules, files=every)
+        images = read_index(name, root, whole.features).images
+        return FolderReport(whole.features, images, whole.refused, (*notes, *whole.notes))
     bands = [path for path in paths if path not in clouds.rules]
     refused += [Refusal(path, orphan(path)) for path in clouds.without_image(bands)]
-    images: list[Image] = []
-    groups, unreadable = _groups(root, bands, rules)
+    found: list[Image] = []
+    groups, unreadable = _groups(root, bands)
     refused += unreadable
-    for (kind, order), members in groups.items():
+    for kind, members in groups.items():
         if kind is None:
             refused += [Refusal(p, f"{p} does not say which product it is; index it with --product") for p in members]
             continue
-        report = index_archive(
-            root,
-            name=name,
-            product=kind,
-            rules=replace(rules, bands=order),
-            files=[*members, *clouds.of_files(members)],
-            masks=masks,
-        )
-        images += read_index(name, root, report.features).images
+        report = one(product=kind, rules=rules, files=[*members, *clouds.of_files(members)])
+        found += read_index(name, root, report.features).images
         refused += report.refused
-    images.sort(key=lambda image: image.id)
-    return FolderReport(write_features(images), tuple(images), tuple(sorted(refused, key=lambda r: r.path)))
+        notes += report.notes
+    found.sort(key=lambda image: image.id)
+    return FolderReport(write_features(found), tuple(found), tuple(sorted(refused, key=lambda r: r.path)), tuple(notes))
 
 
 def product_by_name(path: str) -> str | None:
@@ -99,7 +100,7 @@ def product_by_name(path: str) -> str | None:
     """
     for part in reversed(PurePosixPath(path).parts):
         stem = PurePosixPath(part).stem
-        if _QUAD_NAME.search(stem):
+        if is_quad_name(stem):
             return QUADS
         granule = _GRANULE.search(stem)
         if granule:
@@ -116,46 +117,30 @@ def product_by_content(path: str) -> str | None:
     Raises `MinemapError` where the file cannot be opened.
     """
     with sensible(path), opened(path) as source:
-        size = abs(float(source.transform.a))
-        if str(source.crs) == "EPSG:3857" and abs(size / _QUAD_METRES - 1.0) < 0.001:
+        if is_quad(source):
             return QUADS
         bands = {common_band(text or "") for text in source.descriptions}
     return "sentinel-2-l1c" if "cirrus" in bands else None
 
 
-def _groups(
-    root: str, paths: Sequence[str], rules: ArchiveRules
-) -> tuple[dict[tuple[str | None, Bands], list[str]], list[Refusal]]:
-    """Files by product and, for quads, by the order of their bands; and those that cannot be opened, with the reason.
+def _groups(root: str, paths: Sequence[str]) -> tuple[dict[str | None, list[str]], list[Refusal]]:
+    """Files by product; and those that cannot be opened, with the reason.
 
     Raises `BadInputError` where no file that can be opened has a product.
     """
     own = PurePosixPath(root).name
-    groups: dict[tuple[str | None, Bands], list[str]] = {}
+    groups: dict[str | None, list[str]] = {}
     unreadable: list[Refusal] = []
     for path in paths:
         try:
-            whole = address(root, path)
-            product = product_by_name(f"{own}/{path}") or product_by_content(whole)
-            order = _quad_bands(whole) if product == QUADS and rules.bands is None else rules.bands
+            product = product_by_name(f"{own}/{path}") or product_by_content(address(root, path))
         except MinemapError as error:
             unreadable.append(Refusal(path, str(error)))
             continue
-        groups.setdefault((product, order), []).append(path)
-    if groups and all(product is None for product, _ in groups):
+        groups.setdefault(product, []).append(path)
+    if groups and all(product is None for product in groups):
         raise BadInputError(
             f"the files in {root} do not say which product they are; say so with --product and one of "
             f"{', '.join(PRODUCTS)}"
         )
     return groups, unreadable
-
-
-def _quad_bands(path: str) -> tuple[str, ...] | None:
-    """Bands of a quad in the documented order where the file names none, as `planet-basemaps` reads it; None where they
-    are not those of a whole quad, so that what the file says counts. Raises as `opened` does.
-    """
-    with sensible(path), opened(path) as source:
-        try:
-            return band_order(source, None)
-        except PermanentError:
-            return None

@@ -32,7 +32,7 @@ CredentialsKind = Literal["auto", "service-account", "adc", "user"]
 
 
 class BasemapAsset(StrictModel):
-    """A collection of basemaps, for places whose longitude is at least `west` and less than `east`."""
+    """The collection of basemaps `asset`, for places whose longitude is at least `west` and less than `east`."""
 
     asset: str
     west: float = Field(ge=-180.0, le=180.0)
@@ -51,14 +51,18 @@ def _nicfi() -> tuple[BasemapAsset, ...]:
 class EarthEngineConfig(StrictModel):
     """Which collections are read, through which account, and how hard the service may be asked.
 
-    `credentials` says where they come from: the key file of a service account or other application default
-    credentials (both through GOOGLE_APPLICATION_CREDENTIALS), those of `earthengine authenticate` (`user`), or the
-    first of these that is there (`auto`). `project` is the cloud project that is charged; by default
-    GOOGLE_CLOUD_PROJECT or the credentials' own. `url` and `token_url` are for private endpoints.
+    `credentials` says where they come from: the key file of a service account or other application default credentials
+    (both through GOOGLE_APPLICATION_CREDENTIALS), those of `earthengine authenticate` (`user`), or the first of these
+    that is there (`auto`). `project` is the cloud project that is charged; by default GOOGLE_CLOUD_PROJECT or the
+    credentials' own. `url` and `token_url` are for private endpoints.
 
-    A Sentinel-2 pixel is clear where the band `cloud_score_band` of Cloud Score+ is at least `clear_score`; scenes of
+    `sentinel2_l1c` and `sentinel2_l2a` are the collections of the two products, `cloud_score` that of their clouds. The
+    basemaps of `nicfi` are chosen by longitude, and `nicfi_terms` are the terms of use that go with their pixels. A
+    Sentinel-2 pixel is clear where the band `cloud_score_band` of Cloud Score+ is at least `clear_score`; scenes of
     more than `max_cloud_cover` percent cloud (of the whole tile) are left out. `deadline` is the longest time of one
-    attempt in seconds, `max_request_bytes` the most pixels of one answer, and `concurrency` requests run at a time.
+    attempt in seconds, `max_request_bytes` the most pixels of one answer. `rate` is requests a second, `concurrency`
+    requests at a time. A request is sent at most `attempts` times, with growing waits from `backoff` up to
+    `longest_wait` seconds between.
     """
 
     url: WebAddress = API_URL

@@ -25,13 +25,16 @@ class PlanetConfig(StrictModel):
     """Which mosaics are meant, how they are ranked, and how hard the service may be asked.
 
     A mosaic counts where its name contains `name_contains` (an empty text matches all) and, where `series` names any,
-    where it belongs to one of those series (names or ids). `bands` gives the order of a quad's bands over what the
-    file says. `clarity` ranks the mosaics of a season by their pixels, by the metadata of their scenes, or by the
-    latter where the account may read it (`auto`). `auth_server` gives out the access tokens of service accounts.
+    where it belongs to one of those series (names or ids). `bands` gives the order of a quad's bands over what the file
+    says. `clarity` ranks the mosaics of a season by their pixels, by the metadata of their scenes, or by the latter
+    where the account may read it (`auto`). `base_url` is where the service answers, `auth_server` gives out the access
+    tokens of service accounts. `terms` and `redistributable` say what pixels may be used for, and whether they may be
+    passed on.
 
-    `rate` is requests a second, `concurrency` requests at a time. A request is sent at most `attempts` times, with
-    growing waits from `backoff` up to `longest_wait` seconds between. `cache_gb` bounds the quads kept on disk (160 MB
-    each): above it those that were used longest ago are removed, and fetched again where they are needed again.
+    `rate` is requests a second, `concurrency` requests at a time. `timeout_s` is the longest silence in seconds. A
+    request is sent at most `attempts` times, with growing waits from `backoff` up to `longest_wait` seconds between.
+    `cache_gb` bounds the quads kept on disk (160 MB each): above it those that were used longest ago are removed, and
+    fetched again where they are needed again.
     """
 
     base_url: WebAddress = BASE_URL

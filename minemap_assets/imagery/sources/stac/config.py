@@ -33,7 +33,7 @@ OffsetRule = Literal["always", "baseline", "dark-pixels"]
 
 
 class Assets(StrictModel):
-    """Asset keys of a collection: `bands` by common name, and the scene classification."""
+    """Asset keys of a collection: `bands` by common name, and `classes`, the scene classification."""
 
     bands: dict[str, str]
     classes: str
@@ -48,8 +48,12 @@ def _esa() -> Assets:
 
 
 class Collection(StrictModel):
-    """One STAC collection. `name` is how provenance calls it; `tokens` is where access tokens for its files' storage
-    containers are to be had (empty where files are open), as `<tokens>/<account>/<container>`.
+    """One STAC collection: the `collection` of the API at `endpoint`.
+
+    `name` is how provenance calls it. `assets` names its files. `offset` says when 1000 is taken off the digital
+    numbers: `always`, from processing `baseline` 04.00 on, or as `dark-pixels` tell. `tokens` is where access tokens
+    for its files' storage containers are to be had (empty where files are open), as `<tokens>/<account>/<container>`.
+    `terms` and `redistributable` say what pixels may be used for, and whether they may be passed on.
     """
 
     name: str
@@ -88,14 +92,17 @@ def _collections() -> tuple[Collection, ...]:
 
 
 class StacConfig(StrictModel):
-    """The source's settings.
+    """Which collections are read, in which order, and how hard their services may be asked.
 
-    A later collection is asked only for stretches of more than `gap_days` without an image in the earlier ones.
-    Images of more than `max_cloud_cover` percent cloud (of the whole tile) are left out, and pixels of the scene
-    classes `masked_classes`: no data, defective, cloud shadow, cloud of medium and high probability, cirrus.
+    The `collections` are asked one after the other. A later collection is asked only for stretches of more than
+    `gap_days` without an image in the earlier ones. Images of more than `max_cloud_cover` percent cloud (of the whole
+    tile) are left out, and pixels of the scene classes `masked_classes`: no data, defective, cloud shadow, cloud of
+    medium and high probability, cirrus.
 
-    `rate`, `burst`, `concurrency`, `attempts`, `timeout`, `backoff` and `longest_wait` are each service's policy
-    (see `ClientPolicy`); `stack_bytes` bounds the memory of a composite, `cache_bytes` the blocks kept on disk.
+    Each service gets `rate` requests a second on average, `burst` at once at most, and `concurrency` at a time. A
+    request is sent at most `attempts` times, with growing random waits from `backoff` up to `longest_wait` seconds
+    between. `timeout` is the longest silence in seconds. `stack_bytes` bounds the memory of a composite, `cache_bytes`
+    the blocks kept on disk.
     """
 
     collections: tuple[Collection, ...] = Field(default_factory=_collections, min_length=1)

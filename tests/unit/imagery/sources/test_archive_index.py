@@ -213,14 +213,20 @@ def test_bands_are_read_from_descriptions(tmp_path: Path) -> None:
 def test_dates_are_overridden_by_file_folder_or_pattern(tmp_path: Path) -> None:
     for path in ("a/20210101", "a/20210102", "b/c/20210103", "d/20210104"):
         write_tif(tmp_path / f"{path}.tif", PIXELS, GRID.affine)
-    overrides = {"a": "2015-09-16", "a/20210102.tif": "2015-10-01", "b/*": "2016-01-01/2016-02-01"}
+    overrides = {"a": "2016-09-16", "a/20210102.tif": "2016-10-01", "b/*": "2016-01-01/2016-02-01"}
     found = images(index(tmp_path, ArchiveRules(bands=BANDS4, date_overrides=overrides)))
     assert [(i.start.isoformat(), i.end.isoformat()) for i in found] == [
-        ("2015-09-16", "2015-09-16"),
-        ("2015-10-01", "2015-10-01"),
+        ("2016-09-16", "2016-09-16"),
+        ("2016-10-01", "2016-10-01"),
         ("2016-01-01", "2016-02-01"),
         ("2021-01-04", "2021-01-04"),
     ]
+
+
+def test_the_archives_own_folder_may_say_the_days(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a_2021-06_2021-08_mosaic" / "q.tif", PIXELS, GRID.affine)
+    (image,) = images(index(tmp_path / "a_2021-06_2021-08_mosaic", ArchiveRules(bands=BANDS4)))
+    assert (image.start.isoformat(), image.end.isoformat()) == ("2021-06-01", "2021-08-31")
 
 
 def test_a_doubtful_offset_has_to_be_settled(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""The settings that images need, and the ground around mines."""
+
+from datetime import date
+
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.files.images import Asset, Image
+from minemap_assets.imagery.seasons import SeasonRule
+from minemap_assets.planning.source_settings import own_images, seen_enough, years_text
+from minemap_assets.planning.surroundings import around
+
+RGB = ("blue", "green", "red")
+RGBN = (*RGB, "nir")
+
+
+def image(day: str, product: str = "sentinel-2-l1c", bands: tuple[str, ...] = RGBN, year: int | None = None) -> Image:
+    when = date.fromisoformat(day)
+    return Image(
+        id=f"{product}-{day}",
+        product=product,
+        start=when,
+        end=when,
+        year=year,
+        crs="EPSG:32630",
+        terms="",
+        redistributable=False,
+        revision="1",
+        assets=tuple(Asset(band=band, href="a.tif", scale=1e-4) for band in bands),
+        footprint=shapely.box(0, 0, 1, 1).wkt,
+    )
+
+
+@given(st.sets(st.integers(2015, 2035), min_size=1))
+def test_years_are_written_as_they_are_read(years: set[int]) -> None:
+    read: set[int] = set()
+    for part in years_text(sorted(years)).split(","):
+        first, _, last = part.partition("-")
+        read |= set(range(int(first), int(last or first) + 1))
+    assert read == years
+
+
+def test_every_year_gets_the_product_that_has_images_of_it() -> None:
+    images = [
+        image("2019-07-01"),
+        image("2020-07-01"),
+        image("2020-08-01"),
+        image("2022-07-01"),
+        image("2018-01-01", "planet-nicfi", year=2018),
+    ]
+    values = own_images(images, SeasonRule()).values
+    assert values["imagery.products"] == [
+        {"product": "planet-nicfi", "from": 2018, "until": 2018},
+        {"product": "sentinel-2-l1c", "from": 2019, "until": 2020},
+        {"product": "sentinel-2-l1c", "from": 2022, "until": 2022},
+    ]
+    assert (values["first_year"], values["imagery.reference_year"]) == (2018, 2020)
+    assert values["imagery.reference_products"] == ["sentinel-2-l1c"]
+    assert values["imagery.sources.planet-nicfi"] == values["imagery.sources.sentinel-2-l1c"] == ["archive"]
+
+
+def test_one_model_reads_what_all_images_have() -> None:
+    mixed = [image("2020-07-01", bands=("coastal", *RGBN)), image("2020-08-01", "planet-nicfi", RGB)]
+    values = own_images(mixed, SeasonRule()).values
+    assert values["chips.bands"] == list(RGB)
+    assert values["imagery.bands.sentinel-2-l1c"] == list(RGBN)
+    assert values["imagery.bands.planet-nicfi"] == list(RGB)
+    apart = [image("2020-07-01", bands=("swir16",)), image("2020-08-01", "planet-nicfi", RGB)]
+    with pytest.raises(BadInputError, match="have no band in common"):
+        own_images(apart, SeasonRule())
+
+
+def test_a_season_across_new_year_belongs_to_the_year_in_which_it_begins() -> None:
+    values = own_images([image("2016-12-09"), image("2018-03-09")], SeasonRule(first_month=12, last_month=3)).values
+    assert values["imagery.products"] == [{"product": "sentinel-2-l1c", "from": 2016, "until": 2017}]
+
+
+def test_small_images_lower_the_least_share_that_has_to_be_seen() -> None:
+    assert seen_enough([1.0, 0.9, 0.0]) is None
+    lowered = seen_enough([1.0, 0.31, 0.0])
+    assert lowered is not None
+    assert lowered.values == {"imagery.min_clear_fraction": 0.2}
+    assert "windows of 1 of 3 sites" in lowered.said[0]
+
+
+def test_the_ground_around_mines_holds_their_windows_and_stays_on_its_side_of_the_world() -> None:
+    mines = [shapely.box(10, 60, 10.01, 60.01), shapely.box(179.99, 0, 180, 0.01)]
+    ground = around(mines, 5.0)
+    assert len(shapely.get_parts(ground)) == 2
+    west, south, east, north = ground.bounds
+    assert (east, north > 60.05) == (180.0, True)
+    # a degree of longitude is half as long at 60 degrees north
+    assert 10 - west == pytest.approx(2 * 5 / 111.32, rel=0.01)
+    assert south < 0
+    assert all(ground.contains(one) or ground.covers(one) for one in mines)
