@@ -1,15 +1,18 @@
 """`minemap reference fetch`: published data sets by their address."""
 
 import shutil
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagster_project.cli.context import console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.messages import suggestion
-from minemap_assets.reference.fetching import Arrived, fetch_dataset, is_address
-from minemap_assets.reference.published_sets import DATASETS, Dataset
+
+if TYPE_CHECKING:
+    from minemap_assets.reference.fetching import Arrived
+    from minemap_assets.reference.published_sets import Dataset
 
 
 def fetch(
@@ -23,6 +26,8 @@ def fetch(
     ] = False,
 ) -> None:
     """Fetch a published data set: resumed where it broke off, checked, counted and registered with its licence."""
+    from minemap_assets.reference.published_sets import DATASETS
+
     if name is None:
         _list()
         return
@@ -31,8 +36,10 @@ def fetch(
             f"unknown data set {name!r}{suggestion(name, DATASETS)}; there are {', '.join(DATASETS)}, and any file is "
             "registered with `minemap reference add`"
         )
+    from dagster_project.cli.reference import say_registration
     from minemap_assets.net.client import Client
     from minemap_assets.net.policy import ClientPolicy
+    from minemap_assets.reference.fetching import fetch_dataset, is_address
 
     session, dataset = open_session(), DATASETS[name]
     _announce(dataset, place, licence)
@@ -52,16 +59,17 @@ def fetch(
         seen = _compared(file) if is_address(file.address) else "a local file"
         console.print(f"{file.name}: {file.bytes:,} bytes, SHA-256 {file.sha256} ({seen})", soft_wrap=True)
     count = f", {dataset.features:,} features as published" if dataset.features else ""
-    console.print(f"{done.registration.sentence}{count}.", soft_wrap=True)
+    told = replace(done.registration, sentence=f"{done.registration.sentence}{count}")
+    say_registration(session, told)
 
 
-def _compared(file: Arrived) -> str:
+def _compared(file: "Arrived") -> str:
     if not file.before:
         return "seen for the first time"
     return "as before" if file.before == file.sha256 else "changed"
 
 
-def _announce(dataset: Dataset, place: str | None, licence: str | None) -> None:
+def _announce(dataset: "Dataset", place: str | None, licence: str | None) -> None:
     size = f", about {dataset.megabytes} MB" if dataset.megabytes and place is None else ""
     console.print(f"{dataset.title}{size}. Licence: {licence or dataset.licence or 'not known'}.", soft_wrap=True)
     if dataset.citation:
@@ -70,6 +78,8 @@ def _announce(dataset: Dataset, place: str | None, licence: str | None) -> None:
 
 def _list() -> None:
     """One line a data set."""
+    from minemap_assets.reference.published_sets import DATASETS
+
     for dataset in DATASETS.values():
         known = (
             f"{dataset.features:,} features" if dataset.features else "",

@@ -2,20 +2,20 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from dagster_project.cli.context import Session, complain, console, open_session, parse_pairs
+from dagster_project.cli.context import Session, complain, console, note, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
-from minemap_assets.reference.assets import ROOM as REFERENCE
-from minemap_assets.reference.catalogue import Kind, Role, register, withdraw
-from minemap_assets.reference.registered import catalogue, polygon_sets
+
+if TYPE_CHECKING:
+    from minemap_assets.reference.catalogue import Kind, Role
+    from minemap_assets.reference.registration import Registration
 
 reference_app = typer.Typer(help="Polygon sets, country boundaries and validation points.", no_args_is_help=True)
 
-FIXED_KINDS: dict[str, Kind] = {"country_boundaries": "boundaries", "validation_points": "points"}
+FIXED_KINDS: dict[str, "Kind"] = {"country_boundaries": "boundaries", "validation_points": "points"}
 """Names that say what they are; every other name is a polygon set."""
 
 Name = Annotated[str, typer.Argument(help="`country_boundaries`, `validation_points`, or a name for a polygon set.")]
@@ -44,6 +44,8 @@ def add(
     ] = None,
 ) -> None:
     """Register a file: it is checked, copied into the lake, and described with checksum and licence."""
+    from minemap_assets.reference.registration import register
+
     session = open_session()
     registration = register(
         session.project.lake.store,
@@ -60,7 +62,7 @@ def add(
         columns=parse_pairs("--column", column, "ours=theirs, such as iso3=ADM0_A3"),
         reserved=_reserved(session),
     )
-    console.print(f"{registration.sentence}.", soft_wrap=True)
+    say_registration(session, registration)
 
 
 @reference_app.command("add-masks")
@@ -81,6 +83,7 @@ def add_masks(
     """Register raster masks as a polygon set: outlines of the pixels that are mine."""
     from minemap_assets.geo.vector import write_geoparquet
     from minemap_assets.reference.labelled_masks import polygons_from_masks
+    from minemap_assets.reference.registration import register
 
     session = open_session()
     outlined = polygons_from_masks(
@@ -94,6 +97,11 @@ def add_masks(
     )
     for refused in outlined.refused:
         complain(f"{refused.item}: {refused.reason}", word="left out ", colour="yellow")
+    if outlined.frame.empty:
+        raise BadInputError(
+            f"no mask in {folder} has a pixel of value {value}; say which value means mine with --value, and which "
+            "files are masks with --pattern"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / f"{name}.parquet"
         write_geoparquet(outlined.frame, path)
@@ -110,12 +118,16 @@ def add_masks(
             columns={"id": "polygon_id", "group": "group"},
             reserved=_reserved(session),
         )
-    console.print(f"{registration.sentence}.", soft_wrap=True)
+    say_registration(session, registration)
 
 
 @reference_app.command("list")
 def list_entries() -> None:
     """Show what is registered."""
+    from rich.table import Table
+
+    from minemap_assets.reference.registered import catalogue, polygon_sets
+
     session = open_session()
     entries = catalogue(session.project).entries
     if not entries:
@@ -125,7 +137,8 @@ def list_entries() -> None:
     names = {e.name for e in entries}
     for e in entries:
         year = str(e.reference_year or "")
-        table.add_row(e.name, e.kind, e.role, f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
+        role = e.role if e.kind == "polygons" else ""
+        table.add_row(e.name, e.kind, role, f"{e.features:,}", year, e.licence, e.sha256[:12], e.citation)
     console.print(table)
     missing = [n for n in (*polygon_sets(session.project), "country_boundaries") if n not in names]
     if missing:
@@ -135,17 +148,32 @@ def list_entries() -> None:
 @reference_app.command()
 def remove(name: Name) -> None:
     """Take a file out of the catalogue."""
+    from minemap_assets.reference.registration import withdraw
+
     session = open_session()
     withdraw(session.project.lake.store, name)
     console.print(f"{name} is no longer registered; what was made from it stays until the next run.")
 
 
+def say_registration(session: Session, registration: "Registration") -> None:
+    """What registering did, and what is doubtful about the file, also in the light of the project's regions."""
+    from minemap_assets.reference.coverage import notes_on_entry
+
+    console.print(f"{registration.sentence}.", soft_wrap=True)
+    for sentence in registration.notes:
+        note(f"{registration.entry.name}: {sentence}")
+    for sentence in notes_on_entry(session.reopened().project, registration.entry):
+        note(sentence)
+
+
 def _reserved(session: Session) -> frozenset[str]:
     """Names of other rooms' assets: `--select` could not tell which is meant."""
+    from minemap_assets.reference.assets import ROOM as REFERENCE
+
     return frozenset(asset.name for asset in session.graph.assets if asset.room != REFERENCE.name)
 
 
-def _role(text: str | None) -> Role | None:
+def _role(text: str | None) -> "Role | None":
     roles: dict[str, Role] = {"labels": "labels", "outlines": "outlines"}
     if text is None:
         return None

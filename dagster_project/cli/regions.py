@@ -3,26 +3,22 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from dagster_project.cli.advice import say_next_steps
-from dagster_project.cli.context import console, open_session
-from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.products import product as known_product
-from minemap_assets.lake.inputs import Inputs
-from minemap_assets.project.region_changes import (
-    RegionChange,
-    add_pieces,
-    add_region,
-    rename_region,
-    replace_region,
-    restore_region,
-    retire_region,
-)
-from minemap_assets.project.regions import REGIONS_PATH, Region, read_regions, region_from_file, write_regions
+from dagster_project.cli.context import Session, console, note, open_session
+from minemap_assets.errors import BadInputError, MinemapError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from shapely.geometry.base import BaseGeometry
+
+    from minemap_assets.project.project import Project
+    from minemap_assets.project.region_changes import RegionChange
+    from minemap_assets.project.regions import Region
+
+    Regions = Mapping[str, Region]
 
 regions_app = typer.Typer(help="The areas a project maps.", no_args_is_help=True)
 
@@ -47,8 +43,7 @@ Replace = Annotated[
 
 Split = Annotated[bool, typer.Option("--split", help="Cut a region that is too large into several.")]
 
-Regions = Mapping[str, Region]
-"""By their slugs."""
+Anyway = Annotated[bool, typer.Option("--anyway", help="Take a region that is smaller than any mine.")]
 
 PROJECT_RULE = "default"
 """What a season or product is set to, to go back to the project's."""
@@ -68,6 +63,8 @@ def parse_season(text: str | None) -> tuple[int, int] | None:
 
 def parse_periods(texts: Sequence[str]) -> tuple[dict[str, object], ...]:
     """Product periods such as `planet-nicfi until 2024`. Raises `BadInputError`."""
+    from minemap_assets.imagery.products import product as known_product
+
     periods = []
     for text in (t for t in texts if t != PROJECT_RULE):
         match = _PERIOD.fullmatch(text.strip())
@@ -93,10 +90,15 @@ def add(
     crs: Crs = None,
     replace_known: Replace = False,
     split: Split = False,
+    anyway: Anyway = False,
 ) -> None:
     """Add a region, or edit one with --replace: what is not given stays, `--season default` is the project's again."""
+    from minemap_assets.project.region_changes import add_pieces, add_region, check_not_tiny, replace_region
+    from minemap_assets.project.regions import region_from_file
 
-    def change(known: Regions) -> RegionChange:
+    added: list[Region] = []
+
+    def change(known: "Regions") -> "RegionChange":
         before = known.get(slug) if replace_known else None
         region = region_from_file(
             file,
@@ -108,18 +110,26 @@ def add(
             layer=layer,
             crs=crs,
         )
+        if not anyway:
+            check_not_tiny(region, f"region {slug}")
+        added[:] = [region]
         if replace_known:
             return replace_region(known, region)
         return add_pieces(known, region) if split else add_region(known, region)
 
-    _save(change)
+    session = _save(change)
+    _say_doubts(session.project, added[0].geometry, f"region {slug}")
 
 
 @regions_app.command("list")
 def list_regions() -> None:
     """Show all regions."""
+    from rich.table import Table
+
     session = open_session()
     if not session.project.regions:
+        from dagster_project.cli.advice import say_next_steps
+
         say_next_steps(session)
         return
     table = Table("region", "title", "km2", "season", "products", "state")
@@ -134,48 +144,86 @@ def list_regions() -> None:
 @regions_app.command()
 def check(file: File, layer: Layer = None, crs: Crs = None) -> None:
     """Say whether a file would make a good region, without adding it."""
+    from minemap_assets.project.region_changes import add_region, check_not_tiny
+    from minemap_assets.project.regions import region_from_file
+
     region = region_from_file(file, "check", layer=layer, crs=crs)
+    check_not_tiny(region, str(file))
     add_region({}, region)
     west, south, east, north = region.geometry.bounds
     console.print(
-        f"{file} is a good region: {region.area_km2:,.0f} km2, from {west:.4f} to {east:.4f} degrees east and "
-        f"{south:.4f} to {north:.4f} degrees north."
+        f"{file} can be a region: {_km2(region.area_km2)}, from {west:.4f} to {east:.4f} degrees east and "
+        f"{south:.4f} to {north:.4f} degrees north.",
+        markup=False,
+        soft_wrap=True,
     )
+    try:
+        project = open_session().project
+    except MinemapError:
+        return  # what is wrong with the project is nothing about the file
+    _say_doubts(project, region.geometry, str(file))
 
 
 @regions_app.command()
 def retire(slug: Slug) -> None:
     """Leave a region out of everything from now on; what was made stays."""
+    from minemap_assets.project.region_changes import retire_region
+
     _save(lambda known: retire_region(known, slug))
 
 
 @regions_app.command()
 def restore(slug: Slug) -> None:
     """Bring a retired region back."""
+    from minemap_assets.project.region_changes import restore_region
+
     _save(lambda known: restore_region(known, slug))
 
 
 @regions_app.command()
 def rename(slug: Slug, new_slug: Slug) -> None:
     """Give a region another name."""
+    from minemap_assets.project.region_changes import rename_region
+
     _save(lambda known: rename_region(known, slug, new_slug))
 
 
-def _save(change: Callable[[Regions], RegionChange]) -> None:
-    """Change the list of regions as it is at this moment, and say what follows."""
+def _save(change: "Callable[[Regions], RegionChange]") -> Session:
+    """Change the list of regions as it is at this moment, and say what follows; returns the project after it."""
+    from dagster_project.instance import sync_regions
+    from minemap_assets.lake.inputs import Inputs
+    from minemap_assets.project.regions import REGIONS_PATH, read_regions, write_regions
+
     session = open_session()
     inputs, said = Inputs(session.project.lake.store), [""]
+    opened: list[DagsterInstance] = []
 
     def edit(data: bytes | None) -> bytes | None:
         with inputs.reading(REGIONS_PATH, data):
             known = {} if data is None else read_regions(data)
         changed = change(known)
         said[0] = changed.sentence
+        if not opened:
+            opened.append(session.instance())  # before anything is written: its folder may not be fit for it
         return data if changed.regions == known else write_regions(changed.regions.values())
 
     inputs.change(REGIONS_PATH, edit)
-    session.reopened().instance()
+    after = session.reopened()
+    sync_regions(opened[0], after.project)
     console.print(f"{said[0]}.", soft_wrap=True)
+    return after
+
+
+def _say_doubts(project: "Project", area: "BaseGeometry", named: str) -> None:
+    """What a person should look at again though it may be right."""
+    from minemap_assets.reference.coverage import notes_on_region
+
+    for sentence in notes_on_region(project, area, named):
+        note(sentence)
+
+
+def _km2(area: float) -> str:
+    return f"{area:,.0f} km2" if area >= 1 else f"{area:.2g} km2"
 
 
 def _period_text(period: dict[str, object]) -> str:

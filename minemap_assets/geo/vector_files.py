@@ -75,6 +75,11 @@ def check_degrees(bounds: Sequence[float], where: str) -> None:
             f"{where} has coordinates that lie nowhere on Earth in its CRS; say the right one with --crs"
         )
     spread = f"x {west:.10g} to {east:.10g}, y {south:.10g} to {north:.10g}"
+    if min(south, -north) < -90 - _ROUNDING_DEGREES and min(south, -north) >= -180 and min(west, -east) >= -90:
+        raise BadInputError(
+            f"{where} has latitude and longitude in each other's place ({spread}, and no latitude is beyond 90); swap "
+            "them, longitude comes first"
+        )
     if min(south, -north) < -90 - _ROUNDING_DEGREES or min(west, -east) < -360 - _ROUNDING_DEGREES:
         raise BadInputError(
             f"{where} is in another CRS than it says: {spread} are not degrees; say the right one with --crs"

@@ -1,10 +1,11 @@
 """Country boundaries: one valid geometry for each ISO code."""
 
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -14,8 +15,10 @@ from minemap_assets.geo.vector_files import areal_parts
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.store import Store
 from minemap_assets.lake.writer import PartitionWriter
+from minemap_assets.messages import shown
 from minemap_assets.reference.catalogue import ReferenceEntry, read_entry
-from minemap_assets.reference.polygon_sets import text_of
+from minemap_assets.reference.country_codes import is_known_code, is_written_as_code
+from minemap_assets.reference.polygon_sets import has_area, text_of
 
 FILE = "boundaries.parquet"
 
@@ -38,7 +41,13 @@ and has codes of its own in ADM0_A3 (SDS for South Sudan), so the first valid on
 NAME_COLUMNS = ("name_long", "namelong", "name", "name_en", "admin", "country_name", "shapename", "country")
 CONTINENT_COLUMNS = ("continent",)
 
-_CODE = re.compile(r"[A-Z]{3}")
+Texts = npt.NDArray[np.object_]
+
+_FEW = 0.1
+"""A share of features with a code that shows that its column holds something else."""
+_SUSPICIOUS = 0.1
+"""More than this share of strange or repeated codes is worth a word; a good file has a few."""
+_SHOWN = 6
 
 
 def build_boundaries(entry: ReferenceEntry, store: Store, writer: PartitionWriter) -> Outcome:
@@ -50,7 +59,7 @@ def build_boundaries(entry: ReferenceEntry, store: Store, writer: PartitionWrite
     countries = country_table(source, columns=entry.columns)
     writer.write(FILE, lambda path: write_geoparquet(countries, path))
     codes = _codes(source, entry.columns.get("iso3"))
-    names = _first_text(source, _columns(source, entry.columns.get("name"), NAME_COLUMNS))
+    names = name_of_countries(source, entry.columns)
     return Outcome(
         summary={
             "features": len(source),
@@ -74,7 +83,7 @@ def country_table(source: gpd.GeoDataFrame, *, columns: dict[str, str] | None = 
     rows = gpd.GeoDataFrame(
         {
             "iso3": _codes(source, named.get("iso3"))[origin],
-            "name": _first_text(source, _columns(source, named.get("name"), NAME_COLUMNS))[origin],
+            "name": name_of_countries(source, named)[origin],
             "continent": _first_text(source, _columns(source, named.get("continent"), CONTINENT_COLUMNS))[origin],
         },
         geometry=parts,
@@ -83,10 +92,7 @@ def country_table(source: gpd.GeoDataFrame, *, columns: dict[str, str] | None = 
     rows["area"] = areas_km2(rows.geometry)
     rows = rows[rows["iso3"] != ""]
     if rows.empty:
-        raise BadInputError(
-            f"no column holds ISO 3166 codes of three letters; it has {', '.join(map(str, source.columns))}, "
-            "say which one is iso3"
-        )
+        raise _no_codes(source, named.get("iso3"))
     largest_first = rows.sort_values(["iso3", "area"], ascending=[True, False], kind="stable")
     first = largest_first.groupby("iso3", sort=True).first()
     united = [polygons_only(shapely.union_all(np.asarray(g.array))) for _, g in rows.groupby("iso3")["geometry"]]
@@ -97,7 +103,73 @@ def country_table(source: gpd.GeoDataFrame, *, columns: dict[str, str] | None = 
     )
 
 
-def _codes(source: gpd.GeoDataFrame, own: str | None) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
+def name_of_countries(source: gpd.GeoDataFrame, columns: Mapping[str, str] | None = None) -> Texts:
+    """The name of each feature; empty where it has none."""
+    return _first_text(source, _columns(source, (columns or {}).get("name"), NAME_COLUMNS))
+
+
+def check_countries(source: gpd.GeoDataFrame, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What a person who registers countries (EPSG:4326) should know of them.
+
+    Raises `BadInputError` as a run would where no feature has a code, and where none has a name, or next to none a
+    code: then another column holds them.
+    """
+    named = columns or {}
+    codes = _codes(source, named.get("iso3"))
+    _need_codes(source, codes[has_area(source)], named.get("iso3"))
+    names = name_of_countries(source, columns)
+    if not (names != "").any():
+        raise BadInputError(
+            f"no column holds the names of the countries; it has {_columns_of(source)}, say which one does with "
+            "--column name=COLUMN"
+        )
+    return tuple(_notes(codes, names))
+
+
+def _notes(codes: Texts, names: Texts) -> Iterator[str]:
+    """Each about more features than a good file has of that kind, except for those that are left out."""
+    without = [name or "one without a name" for name in names[codes == ""]]
+    if without:
+        has = "has" if len(without) == 1 else "have"
+        yield f"{len(without):,} of its {len(codes):,} features {has} no ISO 3166 code: {_some(without)}; left out"
+    given = codes[codes != ""]
+    strange = sorted({code for code in given if not is_known_code(code)})
+    if len(strange) > _SUSPICIOUS * len(set(given)):
+        yield (
+            f"{_some(strange)} are no codes of ISO 3166-1, whose codes the tables should name countries by; say which "
+            "column holds them with --column iso3=COLUMN"
+        )
+    counts = Counter(given)
+    more = sorted(code for code, count in counts.items() if count > 1)
+    if sum(counts[code] for code in more) - len(more) > _SUSPICIOUS * len(given):
+        yield f"several features have the code {_some(more)}; those of one code become one country"
+
+
+def _some(texts: Sequence[str]) -> str:
+    return ", ".join([*texts[:_SHOWN], "..."] if len(texts) > _SHOWN else texts)
+
+
+def _need_codes(source: gpd.GeoDataFrame, codes: Texts, own: str | None) -> None:
+    """Refuse a file in which next to no feature has a code. Raises `BadInputError`."""
+    if (codes != "").sum() <= _FEW * len(codes):
+        raise _no_codes(source, own)
+
+
+def _no_codes(source: gpd.GeoDataFrame, own: str | None) -> BadInputError:
+    looked_in = _columns(source, own, ISO3_COLUMNS)
+    held = [text_of(value) for value in (source[looked_in[0]] if looked_in else ())]
+    example = next((f" ({looked_in[0]} holds {shown(text)})" for text in held if not is_written_as_code(text)), "")
+    return BadInputError(
+        f"no column holds ISO 3166 codes of three letters{example}; it has {_columns_of(source)}, say which one does "
+        "with --column iso3=COLUMN"
+    )
+
+
+def _columns_of(source: gpd.GeoDataFrame) -> str:
+    return ", ".join(str(c) for c in source.columns if c != source.geometry.name) or "none"
+
+
+def _codes(source: gpd.GeoDataFrame, own: str | None) -> Texts:
     return _first_text(source, _columns(source, own, ISO3_COLUMNS), code=True)
 
 
@@ -108,14 +180,12 @@ def _columns(source: pd.DataFrame, own: str | None, spellings: Sequence[str]) ->
     return [by_lower[s] for s in spellings if s in by_lower]
 
 
-def _first_text(
-    source: pd.DataFrame, columns: Sequence[str], *, code: bool = False
-) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
+def _first_text(source: pd.DataFrame, columns: Sequence[str], *, code: bool = False) -> Texts:
     """For each row the first filled value among columns (the first valid code, where asked), else an empty text."""
     found = np.full(len(source), "", dtype=object)
     for column in columns:
         for row in np.flatnonzero(found == ""):
             text = text_of(source[column].iloc[row])
-            if not code or _CODE.fullmatch(text):
+            if not code or is_written_as_code(text):
                 found[row] = text
     return found

@@ -16,8 +16,9 @@ from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.manifests import file_sha256
 from minemap_assets.lake.store import Store
 from minemap_assets.project.settings import StrictModel
-from minemap_assets.reference.catalogue import FOLDER, Registration, register
+from minemap_assets.reference.catalogue import FOLDER
 from minemap_assets.reference.published_sets import Dataset
+from minemap_assets.reference.registration import Registration, register
 
 FETCHED_PATH = f"{FOLDER}/fetched.json"
 

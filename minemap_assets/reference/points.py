@@ -5,6 +5,7 @@ Maps are compared with them in `validation/points.py`.
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import geopandas as gpd
@@ -17,6 +18,7 @@ from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.store import Store
 from minemap_assets.lake.writer import PartitionWriter
+from minemap_assets.project.settings import EARLIEST_YEAR
 from minemap_assets.reference.catalogue import ReferenceEntry, read_entry
 from minemap_assets.reference.polygon_sets import text_of
 
@@ -46,6 +48,24 @@ def build_points(entry: ReferenceEntry, store: Store, writer: PartitionWriter) -
             "unlabelled": int(frame["point_id"].nunique()) * len(years) - len(frame),
         }
     )
+
+
+def check_points(
+    source: gpd.GeoDataFrame, *, columns: Mapping[str, str] | None = None, reference_year: int | None = None
+) -> tuple[str, ...]:
+    """What a person who registers points (EPSG:4326) should know of them. Raises `BadInputError` as a run would."""
+    table = point_table(source, columns=columns, reference_year=reference_year)
+    if table.empty:
+        raise BadInputError("no point has a label; use 1 for mine and 0 for not mine")
+    notes = []
+    if table["label"].nunique() == 1:
+        only = "mine" if table["label"].iloc[0] else "not mine"
+        notes.append(f"every point is labelled {only}, which says nothing of how often a map is wrong about the others")
+    first, last = int(table["year"].min()), int(table["year"].max())
+    if last < EARLIEST_YEAR or first > datetime.now(UTC).year:
+        of = f"of {first}" if first == last else f"of {first} to {last}"
+        notes.append(f"its labels are {of}, of which there are no images, so that they are compared with no map")
+    return tuple(notes)
 
 
 def point_table(
@@ -81,10 +101,13 @@ def _ids(source: pd.DataFrame, column: str) -> list[str]:
     return [f"p{n + 1:0{width}d}" for n in number]
 
 
-def _long(source: pd.DataFrame, named: Mapping[str, str], reference_year: int | None) -> list[dict[str, Any]]:
+def _long(source: gpd.GeoDataFrame, named: Mapping[str, str], reference_year: int | None) -> list[dict[str, Any]]:
     ids = _ids(source, named["point_id"])
     if named["year"] not in source.columns and reference_year is None:
-        raise BadInputError("validation points have no year; name its column, or give one reference year for all")
+        raise BadInputError(
+            f"validation points have no year, only {_columns_of(source)}; name its column with --column year=COLUMN, "
+            "or give one year for all with --reference-year"
+        )
     rows: list[dict[str, Any]] = []
     for row, value in enumerate(source[named["label"]]):
         label = _label(value, ids[row])
@@ -94,11 +117,12 @@ def _long(source: pd.DataFrame, named: Mapping[str, str], reference_year: int | 
     return rows
 
 
-def _wide(source: pd.DataFrame, named: Mapping[str, str]) -> list[dict[str, Any]]:
+def _wide(source: gpd.GeoDataFrame, named: Mapping[str, str]) -> list[dict[str, Any]]:
     years = {str(c): int(m[1]) for c in source.columns if (m := _YEAR_COLUMN.fullmatch(str(c)))}
     if not years:
         raise BadInputError(
-            f"validation points have no column {named['label']!r} and none that ends in a year; name the label's column"
+            f"validation points have no column {named['label']!r} and none that ends in a year, only "
+            f"{_columns_of(source)}; name the label's with --column label=COLUMN"
         )
     ids = _ids(source, named["point_id"])
     rows: list[dict[str, Any]] = []
@@ -108,6 +132,10 @@ def _wide(source: pd.DataFrame, named: Mapping[str, str]) -> list[dict[str, Any]
             if label is not None:
                 rows.append({"point_id": ids[row], "year": year, "label": label, "row": row})
     return rows
+
+
+def _columns_of(source: gpd.GeoDataFrame) -> str:
+    return ", ".join(str(c) for c in source.columns if c != source.geometry.name) or "none"
 
 
 def _label(value: Any, point: str) -> bool | None:

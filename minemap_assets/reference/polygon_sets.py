@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, areas_km2, write_geoparquet
 from minemap_assets.geo.vector_files import areal_parts
 from minemap_assets.lake.manifests import Outcome
@@ -70,6 +71,25 @@ def polygon_table(
     )
     frame = gpd.GeoDataFrame({"polygon_id": ids, "group": groups}, geometry=parts, crs=WGS84)
     return frame.sort_values("polygon_id", kind="stable", ignore_index=True)
+
+
+def check_polygons(source: gpd.GeoDataFrame) -> tuple[str, ...]:
+    """What a person who registers a set (EPSG:4326) should know of it. Raises `BadInputError` where nothing is left."""
+    kept = int(has_area(source).sum())
+    if not kept:
+        raise BadInputError("no polygon in it has an area; give another file or layer")
+    lost = len(source) - kept
+    has = "has" if lost == 1 else "have"
+    return (f"{lost:,} of its {len(source):,} features {has} no area; left out",) if lost else ()
+
+
+def has_area(source: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
+    """For each feature whether it has an area, as it is or once it is repaired; only what needs it is repaired."""
+    geometries = np.asarray(source.geometry.array, dtype=object)
+    found = np.asarray(shapely.area(geometries) > 0)
+    flat = np.flatnonzero(~found)
+    found[flat[areal_parts(geometries[flat])[1]]] = True
+    return found
 
 
 def text_of(value: Any) -> str:

@@ -6,6 +6,6 @@ NAME = "simulated"
 
 
 class SimulatedConfig(StrictModel):
-    """Which simulated world the source `simulated` renders."""
+    """The source `simulated` renders the built-in world that `world` names."""
 
     world: str = "demo"

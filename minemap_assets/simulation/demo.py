@@ -10,8 +10,9 @@ from minemap_assets.lake.store import Store
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import REGIONS_PATH, region_from_file, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
-from minemap_assets.reference.catalogue import CATALOGUE_PATH, register
+from minemap_assets.reference.catalogue import CATALOGUE_PATH
 from minemap_assets.reference.registered import PROMOTED_SITES_PATH
+from minemap_assets.reference.registration import register
 from minemap_assets.simulation.config import SimulatedConfig
 from minemap_assets.simulation.world import World
 

@@ -22,9 +22,8 @@ from minemap_assets.reference.catalogue import (
     parse_catalogue,
     read_catalogue,
     read_entry,
-    register,
-    withdraw,
 )
+from minemap_assets.reference.registration import register, withdraw
 
 BOX = shapely.box(10, 0, 10.1, 0.1)
 

@@ -15,9 +15,9 @@ from minemap_assets.geo.vector import geodesic_area_km2, read_geoparquet
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.reference.boundaries import build_boundaries, country_table
-from minemap_assets.reference.catalogue import register
 from minemap_assets.reference.points import build_points, point_table
 from minemap_assets.reference.polygon_sets import build_polygon_set, polygon_table
+from minemap_assets.reference.registration import register
 
 
 @pytest.fixture
