@@ -9,16 +9,24 @@ from dagster_project.schedules import SCHEDULES
 from dagster_project.sensors import SENSORS
 from minemap_assets.graph.dagster_assets import asset_definitions, job_definitions
 from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.partitioning import with_running_year
 from minemap_assets.project.project import ProjectHome
 
 
 def build_definitions(
-    environment: Environment | None = None, home: ProjectHome | None = None, registry: Registry | None = None
+    environment: Environment | None = None,
+    home: ProjectHome | None = None,
+    registry: Registry | None = None,
+    *,
+    running_year: bool = False,
 ) -> dg.Definitions:
-    """The code location. Tests pass an environment, a home or a registry of their own."""
+    """The code location. Tests pass an environment, a home or a registry of their own.
+
+    With `running_year` that year is a partition though there is nothing of it yet, as for a person who asks for it.
+    """
     environment, registry = environment or read_environment(), registry or Registry()
     home = home or home_of(environment, registry)
-    project = home.open()
+    project = with_running_year(home.open()) if running_year else home.open()
     graph = Graph(registry.rooms, project)
     return dg.Definitions(
         assets=asset_definitions(graph, project),

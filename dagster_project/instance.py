@@ -69,7 +69,8 @@ def sync_regions(instance: DagsterInstance, project: Project) -> None:
     """Add a partition for every active region."""
     new = sorted(set(project.active_regions()) - set(instance.get_dynamic_partitions(REGION)))
     if new:
-        instance.add_dynamic_partitions(REGION, new)
+        with storage_errors(Path(instance.root_directory), "MINEMAP_STATE"):
+            instance.add_dynamic_partitions(REGION, new)
 
 
 def restore(instance: DagsterInstance, graph: Graph, states: PartitionStates, refs: Iterable[PartitionRef]) -> int:

@@ -55,13 +55,14 @@ class Registry:
     sources: tuple[SourceKind, ...] = SOURCES
 
     def parts(self) -> Parts:
-        """What a project needs to know of them: settings sections, rules over settings, and the sources themselves."""
+        """What a project needs to know of them: settings sections, rules over settings, sources, and extensions."""
         sections = [section for room in self.rooms for section in room.sections]
         sections += [
             Section(f"sources.{kind.section}", kind.config) for kind in self.sources if kind.config is not None
         ]
         rules = tuple(rule for room in self.rooms for rule in room.rules)
-        return Parts(tuple(sections), rules, self.sources)
+        extensions = (*self.sources, *(one for room in self.rooms for one in room.extensions))
+        return Parts(tuple(sections), rules, extensions)
 
 
 def home_of(environment: Environment, registry: Registry | None = None) -> ProjectHome:

@@ -9,7 +9,12 @@ from minemap_assets.imagery.assets import IMAGERY_UPDATE
 from minemap_assets.project.project import ProjectHome
 
 
-@dg.schedule(cron_schedule="0 6 15 1 *", job_name=IMAGERY_UPDATE.name, execution_timezone="UTC")
+@dg.schedule(
+    cron_schedule="0 6 15 1 *",
+    job_name=IMAGERY_UPDATE.name,
+    execution_timezone="UTC",
+    description="Fetches last year's imagery of every region on 15 January; off until you turn it on.",
+)
 def annual_update(
     context: dg.ScheduleEvaluationContext, home: dg.ResourceParam[ProjectHome]
 ) -> Iterator[dg.RunRequest]:

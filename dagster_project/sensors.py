@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from minemap_assets.graph.partitioning import REGION, REGION_KEYS
+from minemap_assets.graph.partitioning import REGION, REGION_KEYS, YEAR, shown_years
 from minemap_assets.imagery.arrivals import (
     Channel,
     PollResult,
@@ -29,32 +29,49 @@ Seen = dict[str, dict[str, str]]
 """Revision of each year that runs were asked for last, by channel."""
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Gives every region of the regions file its partitions; on from the start, and starts no run.",
+)
 def region_sync(context: dg.SensorEvaluationContext, home: dg.ResourceParam[ProjectHome]) -> dg.SensorResult:
     """Add a partition for every active region of the regions file."""
     project = home.open()
     known = set(context.instance.get_dynamic_partitions(REGION))
     new = [slug for slug in project.active_regions() if slug not in known]
     requests = [REGION_KEYS.build_add_request(new)] if new else []
+    loaded = _loaded_years(context)
+    if loaded is not None and (late := sorted(set(shown_years(project)) - loaded)):
+        context.log.warning(
+            "no partition yet for %s, which began after the project was loaded; reload the definitions in the UI",
+            " and ".join(late),
+        )
     return dg.SensorResult(dynamic_partitions_requests=requests)
 
 
-@dg.sensor(job_name=IMAGERY_UPDATE.name, minimum_interval_seconds=3600)
+@dg.sensor(
+    job_name=IMAGERY_UPDATE.name,
+    minimum_interval_seconds=3600,
+    description="Asks the sources once an hour, and fetches images of ended seasons that are new or were corrected; "
+    "off until you turn it on.",
+)
 def new_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[ProjectHome]) -> dg.SensorResult:
     """Ask for the imagery of every region and ended season whose images are new or were corrected."""
     project = home.open()
     today = datetime.now(UTC).date()
     found = poll_everywhere(project, today)
+    loaded = _loaded_years(context)
     for channel, reason in sorted(found.failures.items()):
         context.log.warning("%s could not be asked, and is asked again next time: %s", channel.key, reason)
     before: Seen = json.loads(context.cursor) if context.cursor else {}
     known = set(context.instance.get_dynamic_partitions(REGION))
     regions = {slug: region for slug, region in project.active_regions().items() if slug in known}
-    complete = sorted({(channel, year) for channel, _, year in ended_seasons(project, regions, found, today)})
+    ended = [one for one in ended_seasons(project, regions, found, today) if loaded is None or str(one[2]) in loaded]
+    complete = sorted({(channel, year) for channel, _, year in ended})
     change_arrivals(project.lake.store, lambda known: known.with_poll(found, complete))
     requests = [
         imagery_request(slug, year, f"{channel.source}-{found.revisions[channel][year]}")
-        for channel, slug, year in ended_seasons(project, regions, found, today)
+        for channel, slug, year in ended
         if before.get(channel.key, {}).get(str(year)) != found.revisions[channel][year]
     ]
     after = {key: dict(years) for key, years in before.items()}
@@ -63,7 +80,11 @@ def new_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[Proj
     return dg.SensorResult(run_requests=requests, cursor=json.dumps(after, sort_keys=True))
 
 
-@dg.sensor(job_name=IMAGERY_UPDATE.name, minimum_interval_seconds=6 * 3600)
+@dg.sensor(
+    job_name=IMAGERY_UPDATE.name,
+    minimum_interval_seconds=6 * 3600,
+    description="Fetches once a day what failed at some sites for a reason that may pass; off until you turn it on.",
+)
 def missing_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[ProjectHome]) -> dg.SensorResult:
     """Ask again, once a day, for imagery of which some sites failed for a reason that may pass."""
     project = home.open()
@@ -75,6 +96,16 @@ def missing_imagery(context: dg.SensorEvaluationContext, home: dg.ResourceParam[
         if manifest.ref.keys[0] in known and any(m.retry for m in manifest.missing)
     ]
     return dg.SensorResult(run_requests=requests)
+
+
+def _loaded_years(context: dg.SensorEvaluationContext) -> set[str] | None:
+    """Years that are partitions where this runs, since asking for others fails the whole tick; None in no daemon."""
+    if context.repository_def is None:
+        return None
+    partitions = context.repository_def.get_job(IMAGERY_UPDATE.name).partitions_def
+    if not isinstance(partitions, dg.MultiPartitionsDefinition):
+        return None
+    return set(partitions.get_partitions_def_for_dimension(YEAR).get_partition_keys())
 
 
 def poll_everywhere(project: Project, today: date) -> PollResult:
@@ -110,7 +141,11 @@ def imagery_request(slug: str, year: int, *why: str) -> dg.RunRequest:
 
 
 automation = dg.AutomationConditionSensorDefinition(
-    "automation", target=dg.AssetSelection.all(), minimum_interval_seconds=30
+    "automation",
+    target=dg.AssetSelection.all(),
+    minimum_interval_seconds=30,
+    description="Makes whatever follows from new imagery, up to the tables and the database, and never fetches, trains "
+    "or promotes; off until you turn it on.",
 )
 
 SENSORS = [region_sync, new_imagery, missing_imagery, automation]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,12 @@ HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 45
 """Time after which the code server ends by itself where nobody asks for it any more."""
 
+SHAPE_SECONDS = 60.0
+"""Time after which it is looked whether the graph is still the one that was loaded."""
+
+RELOAD_SECONDS = 40
+"""Time that loading it again has, less than the code server stays without a heartbeat."""
+
 END_SECONDS = 20.0
 """Time that a process has to end in order."""
 
@@ -37,23 +43,27 @@ class Services:
     daemon: "subprocess.Popen[bytes]"
 
 
+Shape = Callable[[], Hashable]
+"""Tells what the code server would load now. Raises `MinemapError` where that cannot be said."""
+
+
 @contextmanager
-def services() -> Iterator[Services]:
+def services(shape: Shape) -> Iterator[Services]:
     """Start both and end them with the block, runs that they started included.
 
-    The environment says which project and which Dagster instance. Raises `MinemapError` where the code server does not
-    start.
+    The environment says which project and which Dagster instance. Whenever `shape` differs from what was loaded, as
+    when a season ends, the code server loads it again. Raises `MinemapError` where the code server does not start.
     """
     with TemporaryDirectory(prefix="minemap-") as folder:
         socket, workspace = Path(folder) / "code", Path(folder) / "workspace.yaml"
         location = {"grpc_server": {"socket": str(socket), "location_name": MODULE}}
         workspace.write_text(json.dumps({"load_from": [location]}))
-        with _code_server(socket), _process("dagster._daemon", "run", "--workspace", str(workspace)) as daemon:
+        with _code_server(socket, shape), _process("dagster._daemon", "run", "--workspace", str(workspace)) as daemon:
             yield Services(workspace, daemon)
 
 
 @contextmanager
-def _code_server(socket: Path) -> Iterator[None]:
+def _code_server(socket: Path, shape: Shape) -> Iterator[None]:
     """A code server that answers at a socket; started again where it ends, as after a night of the machine's sleep."""
     words = ["--socket", str(socket), "--module-name", MODULE, "--location-name", MODULE, "--log-level", "warning"]
     words += ["--heartbeat", "--heartbeat-timeout", str(SILENCE_SECONDS)]
@@ -62,9 +72,12 @@ def _code_server(socket: Path) -> Iterator[None]:
     def watch() -> None:
         while not over.is_set():
             with _process("dagster", "code-server", "start", *words) as server:
+                loaded = _Loaded(client, shape)
                 while server.poll() is None and not over.wait(HEARTBEAT_SECONDS):
                     with suppress(DagsterUserCodeUnreachableError):
                         client.heartbeat("ping")
+                        if answered.is_set():
+                            loaded.renew()
             if not answered.is_set():
                 over.set()
 
@@ -80,6 +93,33 @@ def _code_server(socket: Path) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+class _Loaded:
+    """What the code server has loaded, which is compared with what there is now every `SHAPE_SECONDS`."""
+
+    def __init__(self, client: DagsterGrpcClient, shape: Shape) -> None:
+        self._client = client
+        self._shape = shape
+        self._asked = time.monotonic()
+        self._known = self._now()
+
+    def renew(self) -> None:
+        """Have it loaded again where it is not what there is now. Raises what the client raises."""
+        if time.monotonic() - self._asked < SHAPE_SECONDS:
+            return
+        self._asked = time.monotonic()
+        found = self._now()
+        if found is not None and found != self._known:
+            self._client.reload_code(RELOAD_SECONDS)
+            self._known = found
+
+    def _now(self) -> Hashable:
+        """None for a project that somebody is just writing, or has damaged."""
+        try:
+            return self._shape()
+        except MinemapError:
+            return None
 
 
 def _answers(client: DagsterGrpcClient) -> bool:

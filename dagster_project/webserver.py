@@ -19,7 +19,9 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
 from dagster_project.environment import read_environment
+from dagster_project.registry import Registry, home_of
 from dagster_project.ui_guard import UiGuard, own_names, parse_host_option
+from dagster_project.ui_pages import OwnPages, Pictures
 from minemap_assets.errors import MinemapError
 
 POLL_MILLISECONDS = 2000
@@ -34,12 +36,12 @@ GRACE_SECONDS = 5
 
 @contextmanager
 def guarded_server(
-    instance: DagsterInstance, workspace: Path, host: str, port: int, allowed: Sequence[str]
+    instance: DagsterInstance, workspace: Path, host: str, port: int, allowed: Sequence[str], pictures: Pictures
 ) -> Iterator[uvicorn.Server]:
     """A server to be run within the block.
 
-    `workspace` is a Dagster workspace file, `allowed` names what the UI is reached by beside loopback. Raises
-    `BadInputError` for such a name that is none.
+    `workspace` is a Dagster workspace file, `allowed` names what the UI is reached by beside loopback, and `pictures`
+    draws its partitions. Raises `BadInputError` for such a name that is none.
     """
     names = own_names(host, port, [parse_host_option(name) for name in allowed])
     instance.optimize_for_webserver(STATEMENT_MILLISECONDS, RECYCLE_SECONDS, MAX_OVERFLOW)
@@ -49,7 +51,7 @@ def guarded_server(
         dagster = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MILLISECONDS)
         yield uvicorn.Server(
             uvicorn.Config(
-                UiGuard(dagster, names),
+                UiGuard(OwnPages(dagster, pictures), names),
                 host=host,
                 port=port,
                 log_level="warning",
@@ -76,11 +78,13 @@ def main() -> None:
         parser.error(f"there is no workspace file {given.workspace}; name one with --workspace")
     signal.signal(signal.SIGTERM, _stop)
     try:
-        allowed = [*read_environment().allow_hosts, *given.allow_host]
+        environment, registry = read_environment(), Registry()
+        allowed = [*environment.allow_hosts, *given.allow_host]
+        pictures = Pictures(home_of(environment, registry), registry)
         with (
             suppress(KeyboardInterrupt),
             DagsterInstance.get() as instance,
-            guarded_server(instance, given.workspace, given.host, given.port, allowed) as server,
+            guarded_server(instance, given.workspace, given.host, given.port, allowed, pictures) as server,
         ):
             server.run()
     except MinemapError as error:

@@ -1,23 +1,11 @@
 """`minemap ui`: the Dagster UI on this project's instance."""
 
-import errno
 import os
-import signal
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 
 import typer
-from dagster import DagsterInstance
 
-from dagster_project.cli.context import Session, console, note, open_session
-from dagster_project.instance import restore
-from dagster_project.ui_guard import parse_authority, parse_host_option
-from minemap_assets.errors import BadInputError, MinemapError
-from minemap_assets.lake.manifests import DamagedError
+from dagster_project.cli.context import console, note, open_session
 
 
 def ui(
@@ -29,10 +17,13 @@ def ui(
     ] = None,
 ) -> None:
     """Serve the Dagster UI with every partition of this project."""
+    from dagster_project.cli.serving import check_address, restore_all, serve
+    from dagster_project.ui_guard import parse_authority, parse_host_option
+
     for name in allow_host or ():
         parse_host_option(name)
     session = open_session()
-    _check_address(host, port)
+    check_address(host, port)
     instance = session.instance()
     restore_all(session, instance)
     os.environ |= {
@@ -49,91 +40,4 @@ def ui(
             "before it, as docs/serving.md shows, and name what it is reached by with --allow-host"
         )
     console.print(f"Dagster UI on http://{shown}:{port} (Ctrl-C ends it)", markup=False)
-    _serve(instance, host, port, [*session.environment.allow_hosts, *(allow_host or ())])
-
-
-def _serve(instance: DagsterInstance, host: str, port: int, allowed: list[str]) -> None:
-    """Serve until a signal comes, and end everything that was started. Raises `MinemapError` where the daemon ends."""
-    from dagster_project.ui_services import services
-    from dagster_project.webserver import guarded_server
-
-    try:
-        with (
-            _signals(),
-            services() as running,
-            guarded_server(instance, running.workspace, host, port, allowed) as server,
-        ):
-
-            def end_with_daemon() -> None:
-                running.daemon.wait()
-                server.should_exit = True
-
-            threading.Thread(target=end_with_daemon, daemon=True).start()
-            server.run()
-            code = running.daemon.poll()
-    except KeyboardInterrupt:
-        return
-    raise MinemapError(
-        f"the Dagster daemon ended with code {code}, so that nothing would start by itself; start the UI again"
-    )
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Within, the first SIGINT, SIGTERM or closed terminal interrupts, and no other disturbs the end.
-
-    Started in the background of a script, a process ignores SIGINT, and all its children would; with `nohup` it is not
-    to end with its terminal, which is kept.
-    """
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        for number in before:
-            signal.signal(number, lambda _, __: None)
-        raise KeyboardInterrupt
-
-    def terminate(_: int, __: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGTERM)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, terminate)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _check_address(host: str, port: int) -> None:
-    """Refuse an address that cannot be served on, before anything is started. Raises `BadInputError`."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise BadInputError(
-                f"port {port} is in use on {host}, perhaps by a UI that runs already; end that or choose another with "
-                "--port"
-            ) from error
-        raise BadInputError(
-            f"cannot serve on {host} port {port} ({error.strerror}); choose others with --host and --port"
-        ) from error
-
-
-def restore_all(session: Session, instance: DagsterInstance) -> None:
-    """Tell a new or lost instance what the lake holds; what is damaged is set aside for the next run."""
-    for asset in session.graph.assets:
-        refs = [m.ref for m in session.project.lake.manifests(asset.room, asset.name)]
-        restored = 0
-        while refs:
-            try:
-                restored += restore(instance, session.graph, session.states, refs)
-                break
-            except DamagedError as damage:
-                session.states.set_aside(damage)
-                note(f"{damage}; the next `minemap run` makes {damage.ref} again")
-                refs = [ref for ref in refs if ref != damage.ref]
-        if restored:
-            console.print(f"{asset}: {restored} partitions recorded from the lake")
+    serve(session, instance, host, port, [*session.environment.allow_hosts, *(allow_host or ())])

@@ -76,7 +76,7 @@ def build_chips(
         else:
             for cut in cut_site(site, imagery, config, tally):
                 _put(cut, store, labels, splits, tally)
-        progress(done + 1, len(every))
+        progress(done + 1, len(every), "cutting site")
     store.finish(len(tally.rows))
     writer.add(CHIPS)
     writer.write(INDEX, lambda path: write_geoparquet(_frame(tally.rows, labelled=labels is not None), path))

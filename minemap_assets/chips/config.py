@@ -7,7 +7,9 @@ from minemap_assets.project.settings import LARGEST_SEED, StrictModel
 
 class ChipsConfig(StrictModel):
     """`size` and `overlap` are pixels of the site grid and even, so that coarser pixels nest; `bands` are common names
-    (a product without a near-infrared band works when `nir` is left out). Shares are of split groups.
+    (a product without a near-infrared band works when `nir` is left out). `validation_share` and `test_share` are
+    shares of the split groups, which `seed` deals out: ground that overlaps stays in one of train, validation and
+    test.
     """
 
     size: int = Field(512, ge=32, le=4096)

@@ -4,6 +4,8 @@ Requests are repeated here and nowhere else. An answer that arrives but is not w
 wrong length, failing the caller's own check) counts as a failed attempt like any other.
 """
 
+import errno
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +38,9 @@ Sign = Callable[[str, str | None], str]
 refused (401, 403): then another signature is wanted."""
 
 
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+
+
 @dataclass(frozen=True)
 class Counters:
     """What a client has done so far: requests sent, those that were repetitions, bytes of bodies, seconds waited."""
@@ -46,14 +51,33 @@ class Counters:
     waited: float = 0.0
 
 
-class FailedAttemptError(Exception):
-    """One attempt came to nothing. `after` is the wait that the server asks for, in seconds."""
+UNFOUND_ATTEMPTS = 3
+"""So often a service is looked for that was never reached: without a network, waiting longer helps nobody."""
 
-    def __init__(self, error: MinemapError, after: float | None = None, status: int = 0) -> None:
+
+class FailedAttemptError(Exception):
+    """One attempt came to nothing. `after` is the wait that the server asks for, in seconds; `unfound` says that the
+    name of the service is not known here, or that no network leads there.
+    """
+
+    def __init__(
+        self, error: MinemapError, after: float | None = None, status: int = 0, *, unfound: bool = False
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.after = after
         self.status = status
+        self.unfound = unfound
+
+
+def is_unfound(error: BaseException) -> bool:
+    """Whether a connection failed because a name is not known here, or because no network leads there."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, socket.gaierror) or (isinstance(seen, OSError) and seen.errno in _NO_WAY):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 class Connection:
@@ -83,6 +107,7 @@ class Connection:
         self._limits = ServiceLimits.of(name, policy, self.clock)
         self._lock = threading.Lock()
         self._counters = Counters()
+        self._reached = False
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +134,8 @@ class Connection:
         """Run `attempt(address)` until it succeeds, fails for good, or has failed as often as allowed.
 
         An attempt raises `FailedAttemptError`; everything else that it raises ends the attempts. Raises what the last
-        attempt failed with, and `QuotaError` where the server asks for a wait beyond `longest_wait`.
+        attempt failed with, and `QuotaError` where the server asks for a wait beyond `longest_wait`. A service that was
+        never reached and cannot be found is looked for `UNFOUND_ATTEMPTS` times at most.
         """
         refused: str | None = None
         refusals = 0
@@ -122,7 +148,8 @@ class Connection:
                     self._count(waited=self._limits.bucket.take(self.stop))
                     return attempt(asked)
             except FailedAttemptError as failed:
-                last = number == self.policy.attempts
+                unfound = failed.unfound and not self._reached
+                last = number >= min(self.policy.attempts, UNFOUND_ATTEMPTS if unfound else self.policy.attempts)
                 refused = asked if failed.status in REFUSED and self._sign is not None else None
                 refusals = refusals + 1 if refused else 0
                 if 0 < refusals < REFUSALS and not last:
@@ -145,14 +172,16 @@ class Connection:
         self._count(requests=1)
         try:
             with self._http.stream(method, url, **sent) as answer:
+                self._reached = True
                 yield answer
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise FailedAttemptError(BadInputError(f"{where} is no web address ({error}); correct it")) from error
         except httpx.TooManyRedirects as error:
             raise FailedAttemptError(PermanentError(f"{where} redirects without end")) from error
         except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
-            raise FailedAttemptError(RetryableError(f"{where} cannot be reached or broke off ({reason})")) from error
+            reason, unfound = str(error) or type(error).__name__, is_unfound(error)
+            what = "cannot be found, as without a network" if unfound else "cannot be reached or broke off"
+            raise FailedAttemptError(RetryableError(f"{where} {what} ({reason})"), unfound=unfound) from error
 
     @contextmanager
     def streamed(self, method: str, url: str, **sent: Any) -> Iterator[httpx.Response]:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.partitioning import by_region_and_year, years_around
 from minemap_assets.graph.statement import Asset, ColumnFacts, ColumnOrigin, Dep, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons import schemas
 from minemap_assets.polygons.checks import POLYGON_CHECKS, RAW_CHECKS
 from minemap_assets.polygons.config import PolygonsConfig
@@ -15,7 +16,7 @@ from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
-from minemap_assets.segmentation.assets import RAW_MASKS
+from minemap_assets.segmentation.assets import RAW_MASKS, told_verdict
 from minemap_assets.sites.assets import SITES, sites_of
 
 
@@ -69,6 +70,18 @@ def _build_mining(context: BuildContext) -> Outcome:
     )
 
 
+def _raw_picture(partition: Partition, context: InputContext) -> bytes:
+    from minemap_assets.polygons.drawing import raw_picture
+
+    return raw_picture(partition, context.input(RAW_MASKS))
+
+
+def _mining_picture(partition: Partition, context: InputContext) -> bytes:
+    from minemap_assets.polygons.drawing import mining_picture
+
+    return mining_picture(partition, context.input(COMPOSITES))
+
+
 def column_facts(spec: TableSpec) -> ColumnFacts:
     """What a table's schema says of its columns, in the words of a statement."""
     return ColumnFacts(
@@ -88,6 +101,8 @@ RAW_POLYGONS = Asset(
     checks=RAW_CHECKS,
     columns=column_facts(schemas.RAW_POLYGONS),
     automated=True,
+    headline=told_verdict,
+    picture=_raw_picture,
     build=_build_raw,
 )
 
@@ -108,6 +123,8 @@ MINING_POLYGONS = Asset(
     checks=POLYGON_CHECKS,
     columns=column_facts(schemas.MINING_POLYGONS),
     automated=True,
+    headline=told_verdict,
+    picture=_mining_picture,
     build=_build_mining,
 )
 

@@ -12,14 +12,16 @@ WIDEST_WINDOW = 2
 
 
 class PolygonsConfig(PresetModel):
-    """How masks become mining polygons. The defaults are this project's rule; `preset="parity"` is the published one,
-    wherever no value is given (its variant also sets `buffer_m` to 100).
+    """How masks become mining polygons.
 
-    `window` is the number of years looked at on each side: of these, the nearest one in which the ground was observed
-    decides. `buffer_m` widens polygons (metres) before they are compared with another year's. Holes below
-    `min_hole_km2` are filled with `holes="small"`, every hole with "all". Polygons below `min_area_km2` are noise: they
-    are neither kept nor evidence for another year. `threshold` overrides the operating point stored with the masks.
-    What lies outside every country goes to the nearest one within `border_tolerance_km` (coast lines are generalised).
+    The defaults are this project's; the `preset` parity is the published rule, wherever no value is given (its variant
+    also widens by 100 m). A polygon counts where the `rule` finds it confirmed: `intersect` is the only one. `window`
+    is the number of years looked at on each side: of these, the nearest one in which the ground was observed decides.
+    `buffer_m` widens polygons (metres) before they are compared with another year's. With `holes` "small", holes below
+    `min_hole_km2` are filled, with "all" every hole. Polygons below `min_area_km2` are noise: they are neither kept nor
+    evidence for another year. The masks have to be made for the same `operating_point`, unless `threshold` overrides
+    the one stored with them. What lies outside every country goes to the nearest one within `border_tolerance_km`
+    (coast lines are generalised).
     """
 
     PARITY: ClassVar[Mapping[str, Any]] = {"window": 1, "holes": "all", "min_area_km2": 0.0}

@@ -2,11 +2,13 @@
 
 from minemap_assets.chips.assets import CHIPS, TRAINING_CHIPS
 from minemap_assets.chips.reader import ChipSet, open_chips
-from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.errors import MinemapError
+from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.partitioning import by_region_and_year
-from minemap_assets.graph.statement import Asset, Dep, Job, Room
+from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Job, Room
 from minemap_assets.imagery.assets import by_product_and_region
-from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.manifests import Manifest, Outcome
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.segmentation.config import SegmentationConfig
@@ -80,6 +82,52 @@ def _build_masks(context: BuildContext, chips: Asset) -> Outcome:
     )
 
 
+def told_verdict(project: Project, manifest: Manifest) -> dict[str, str]:
+    """The verdict on the model behind a partition, to stand before its figures; nothing where no model was evaluated.
+
+    A partition that does not name its model was made with the one in use.
+    """
+    from minemap_assets.segmentation.promotion import promoted_version
+    from minemap_assets.segmentation.verdict import Grade, verdict_of
+
+    try:
+        verdict = verdict_of(project)
+        named = manifest.summary.get("model_version") or manifest.summary.get("version")
+        used = str(named or promoted_version(project))
+    except MinemapError as error:
+        return {"verdict": f"{Grade.UNKNOWN}: {error}"}
+    if verdict is None:
+        return {}
+    if used != verdict.model_version:
+        other = f"the scores are of model {verdict.model_version[:12]}, and this one is {used[:12]}"
+        return {"verdict": f"{Grade.UNKNOWN}: {other}"}
+    return {"verdict": f"{verdict.grade}: {verdict.sentence}"}
+
+
+def _picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.segmentation.drawing import masks_picture
+
+    return masks_picture(partition)
+
+
+_TRAINING_LOG = ColumnFacts(
+    {
+        "step": "Training step",
+        "loss": "Loss of the step's batch",
+        "learning_rate": "Learning rate of the step",
+        "validation_iou": "Intersection over union of the mine class in validation; null where it was not measured",
+        "validation_miou": "Mean intersection over union in validation; null where it was not measured",
+    }
+)
+
+_METRICS = ColumnFacts(
+    {
+        "method": "`model`, or `baseline` for the best threshold on one band",
+        "rule": "The threshold of the baseline in words; empty for the model",
+        "group": "Spatial block; empty for all ground of the split",
+    }
+)
+
 SEGMENTATION_MODEL = Asset(
     room="segmentation",
     name="segmentation_model",
@@ -90,6 +138,7 @@ SEGMENTATION_MODEL = Asset(
     kinds=frozenset({"pytorch"}),
     pool=GPU_POOL,
     job=TRAINING,
+    columns=_TRAINING_LOG,
     build=_build_model,
 )
 
@@ -100,6 +149,7 @@ MODEL_EVALUATION = Asset(
     deps=(Dep(SEGMENTATION_MODEL), Dep(TRAINING_CHIPS)),
     pool=GPU_POOL,
     job=TRAINING,
+    columns=_METRICS,
     build=_build_evaluation,
 )
 
@@ -111,6 +161,8 @@ PROMOTED_MODEL = Asset(
     settings=_promoted_version,
     intact=_is_copy_kept,
     kinds=frozenset({"pytorch"}),
+    columns=_TRAINING_LOG,
+    headline=told_verdict,
     build=_build_promotion,
 )
 
@@ -124,6 +176,8 @@ RAW_MASKS = Asset(
     kinds=frozenset({"geotiff", "pytorch"}),
     pool=GPU_POOL,
     automated=True,
+    headline=told_verdict,
+    picture=_picture,
     build=lambda context: _build_masks(context, CHIPS),
 )
 
@@ -137,6 +191,8 @@ REFERENCE_MASKS = Asset(
     kinds=frozenset({"geotiff", "pytorch"}),
     pool=GPU_POOL,
     automated=True,
+    headline=told_verdict,
+    picture=_picture,
     build=lambda context: _build_masks(context, TRAINING_CHIPS),
 )
 

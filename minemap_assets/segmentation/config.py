@@ -33,17 +33,32 @@ PREDICTION_FIELDS = frozenset(
 class SegmentationConfig(StrictModel):
     """Network, training and prediction.
 
-    Network: `hidden_sizes`, `depths` and `heads` of the four stages; `decoder_width`; `strides` of the patch
-    embeddings (logits come at a resolution of input / strides[0]).
-    Training: a fixed number of `steps`; `crop` and `batch_size` in pixels and crops; `mine_share` of the crops are
-    placed on a mine pixel; every `validate_every` steps the model is scored on at most `validation_chips` whole chips,
-    and the last one that is as good as any is kept. Augmentation: `gain` and `offset` are the spread of a factor and of
-    a shift (reflectance) a band, `brightness` that of one factor for all bands, `noise` the standard deviation a pixel
-    (reflectance). The state of training is kept every `checkpoint_minutes` (0 = never), for a run that is killed to be
-    gone on with; that changes nothing of the model.
-    Prediction: `operating_point` is a name or the user's own threshold in (0, 1); `batch_predict` chips at a time.
-    `threads` of torch, on a CPU: one by default, because two threads of a small network wait for each other as soon as
-    anything else runs on the machine (measured: five times slower in all), and the last digits hang on their number.
+    The network has four stages, with `hidden_sizes` channels, `depths` blocks and `heads` of attention each. Its
+    `decoder_width` is the number of channels of the decoder. `strides` are those of the patch embeddings (logits come
+    at a resolution of input / strides[0]). While it trains, `drop_path` is the share of blocks that are left out, and
+    `dropout` that of the values the last layer gets.
+
+    Training takes a fixed number of `steps`. A step sees `batch_size` crops. `crop` is their side in pixels.
+    `mine_share` of them are placed on a mine pixel. Every `validate_every` steps the model is scored on at most
+    `validation_chips` whole chips, and the last one that is as good as any is kept. `learning_rate` is the highest rate
+    of AdamW: it rises over `warmup` steps and then falls as `decay` says. `weight_decay` is AdamW's. Gradients are cut
+    off at the norm `gradient_clip`. The loss is `cross_entropy_weight` times cross-entropy, in which a mine pixel
+    counts `mine_weight` times, and `dice_weight` times Dice. `seed` is where every random number starts.
+
+    Of the augmentation, `flips` mirrors crops, and `rotations` turns them by quarters of a circle. `gain` and `offset`
+    are the spread of a factor and of a shift (reflectance) a band. `brightness` is that of one factor for all bands.
+    `noise` is the standard deviation a pixel (reflectance).
+
+    At most `normalisation_chips` chips give each band's mean and spread. At most `calibration_chips` chips of a product
+    give calibration and operating points. `chip_cache_megabytes` bounds the chips that are kept in memory. The state of
+    training is kept every `checkpoint_minutes` (0 = never), for a run that is killed to be gone on with; that changes
+    nothing of the model.
+
+    For masks, `operating_point` is a name or the user's own threshold in (0, 1). `batch_predict` chips are predicted at
+    a time. The picture of a partition shows at most `preview_sites` sites. `device` is where torch computes: `auto` is
+    the GPU where there is one. `threads` of torch, on a CPU: one by default, because two threads of a small network
+    wait for each other as soon as anything else runs on the machine (measured: five times slower in all), and the last
+    digits hang on their number.
     """
 
     hidden_sizes: tuple[Width, Width, Width, Width] = (16, 32, 64, 128)

@@ -1,12 +1,13 @@
 """Learning: the same steps in the same order for the same seed. Imports torch: import it late."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 
 import torch
 
+from minemap_assets.project.listener import Progress
 from minemap_assets.segmentation.calibration import Calibration
 from minemap_assets.segmentation.checkpoints import Checkpoints, State, part, under
 from minemap_assets.segmentation.config import SegmentationConfig
@@ -17,6 +18,9 @@ from minemap_assets.segmentation.normalisation import Normalisation
 from minemap_assets.segmentation.prediction import choose_device
 from minemap_assets.segmentation.scoring import Scorer, evenly
 from minemap_assets.segmentation.training_set import ChipLibrary, TrainingSet
+
+STAGE = "training step"
+"""What progress calls the steps."""
 
 STORED_HALF = 127
 """Probability one half on the stored scale."""
@@ -74,7 +78,7 @@ def train(
     library: ChipLibrary,
     normalisation: Mapping[str, Normalisation],
     config: SegmentationConfig,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     checkpoints: Checkpoints,
 ) -> Trained:
     """Train for `config.steps` steps; keep the last weights whose mIoU on whole validation chips is as good as any.
@@ -84,7 +88,7 @@ def train(
     learner = _learner(config, len(training_set.bands), checkpoints)
     sampler = CropSampler(library, training_set.of("train"), normalisation, config)
     if learner.step:
-        progress(learner.step, config.steps)
+        progress(learner.step, config.steps, STAGE, learner.said)
     for step in range(learner.step + 1, config.steps + 1):
         used_rate = float(learner.schedule.get_last_lr()[0])
         loss = _step(learner.network, learner.optimizer, sampler, step, config)
@@ -95,7 +99,7 @@ def train(
             learner.judge(step, score)
         learner.log.append(LogRow(step, loss, used_rate, score.iou, score.miou))
         checkpoints.save_if_due(learner.state)
-        progress(step, config.steps)
+        progress(step, config.steps, STAGE, learner.said)
     return learner.trained()
 
 
@@ -122,6 +126,12 @@ class _Learner:
     def step(self) -> int:
         """Steps done."""
         return len(self.log)
+
+    @property
+    def said(self) -> str:
+        """The last loss and, once there is one, the last score, for people."""
+        score = next((row.validation_miou for row in reversed(self.log) if not math.isnan(row.validation_miou)), None)
+        return f"loss {self.log[-1].loss:.3f}" + ("" if score is None else f", mIoU {score:.2f}")
 
     def judge(self, step: int, score: _Score) -> None:
         """Keep the weights where they are as good as any before."""

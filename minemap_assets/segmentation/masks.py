@@ -67,7 +67,7 @@ def build_masks(
             made.missing.append(Missing(item=site.site_id, reason="no pixel of this site was observed", retry=False))
         else:
             _one_site(site, maker, writer, threshold, made)
-        progress(done + 1, len(every))
+        progress(done + 1, len(every), "predicting site")
     writer.write(INDEX, lambda path: write_geoparquet(_frame(made.rows), path))
     writer.write(PREVIEW, lambda path: path.write_bytes(probability_strip(made.pictures)))
     return Outcome(_summary(made, len(every), chips.product, threshold, model), made.missing)

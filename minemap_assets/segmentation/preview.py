@@ -11,13 +11,16 @@ from minemap_assets.segmentation.scale import NOT_OBSERVED, TOP
 
 SIDE = 160
 _STOPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-_COLOURS = np.array([[13, 8, 50], [86, 16, 110], [187, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float64)
-_UNSEEN = np.array([110, 110, 110], dtype=np.uint8)
+COLOURS = ((13, 8, 50), (86, 16, 110), (187, 55, 84), (249, 142, 9), (252, 255, 164))
+"""Of probabilities 0, 0.25, 0.5, 0.75 and 1."""
+
+_CHANNELS = np.array(COLOURS, dtype=np.float64).T
+UNSEEN = (110, 110, 110)
 
 
 def probability_strip(masks: Sequence[npt.NDArray[np.uint8]]) -> bytes:
     """PNG of stored probabilities side by side, dark to bright; grey where nothing was observed."""
-    return png_bytes(contact_sheet([_coloured(_thumbnail(stored)) for stored in masks], SIDE))
+    return png_bytes(contact_sheet([coloured(_thumbnail(stored)) for stored in masks], SIDE))
 
 
 def _thumbnail(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -25,8 +28,9 @@ def _thumbnail(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return stored[np.ix_(rows, columns)]
 
 
-def _coloured(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def coloured(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Stored probabilities (row, column) as a picture (row, column, 3)."""
     value = stored / TOP
-    picture = np.stack([np.interp(value, _STOPS, _COLOURS[:, c]) for c in range(3)], axis=-1).astype(np.uint8)
-    picture[stored == NOT_OBSERVED] = _UNSEEN
+    picture = np.stack([np.interp(value, _STOPS, channel) for channel in _CHANNELS], axis=-1).astype(np.uint8)
+    picture[stored == NOT_OBSERVED] = UNSEEN
     return picture

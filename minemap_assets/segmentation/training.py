@@ -61,10 +61,10 @@ def train_model(
     with reproducible(config.seed, config.threads):
         normalisation = {p: _measure(training_set, library, p, config) for p in training_set.products}
         trained = train(training_set, library, normalisation, config, progress, checkpoints)
-        products = {
-            p: _product_card(trained.network, training_set, p, library, normalisation[p], config)
-            for p in training_set.products
-        }
+        products: dict[str, ProductCard] = {}
+        for done, p in enumerate(training_set.products):
+            progress(done, len(training_set.products), "calibrating product", p)
+            products[p] = _product_card(trained.network, training_set, p, library, normalisation[p], config)
     card = ModelCard(
         bands=training_set.bands,
         products=products,

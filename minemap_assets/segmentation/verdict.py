@@ -1,5 +1,7 @@
 """What a model is worth, in words, from ground that neither trained nor chose it: it stands before any area."""
 
+import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +26,9 @@ FEWEST_GROUPS = 3
 USABLE_IOU = 0.5
 """A mapped mine shares more than half of its ground with the true one."""
 
+CERTAINTY = 0.95
+"""How sure it has to be, from place to place, that the model gains over the threshold (one-sided t interval)."""
+
 
 class Grade(StrEnum):
     """From best to worst; a model that cannot be judged may be any of the others."""
@@ -45,24 +50,43 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Score:
-    """Held-out scores of one product: intersection over union of the mine class, and groups with mines in them."""
+    """Held-out scores of one product: intersection over union of the mine class over all places with mines together.
+
+    `gains` are those of the model over the threshold, place by place.
+    """
 
     product: str
     model: float
     baseline: float
-    groups: int
+    gains: tuple[float, ...]
+
+    @property
+    def groups(self) -> int:
+        return len(self.gains)
+
+    @property
+    def surely_better(self) -> bool:
+        """Whether the model gains over the threshold, and not only by the chance of which places were held out."""
+        if self.groups < FEWEST_GROUPS or not self.model > self.baseline:
+            return False
+        from scipy.stats import t
+
+        error = statistics.stdev(self.gains) / math.sqrt(self.groups)
+        return bool(statistics.mean(self.gains) > t.ppf(CERTAINTY, self.groups - 1) * error)
 
     @property
     def grade(self) -> Grade:
         if self.groups < FEWEST_GROUPS:
             return Grade.UNKNOWN
-        if self.model > self.baseline:
+        if self.surely_better:
             return Grade.USABLE if self.model >= USABLE_IOU else Grade.WEAK
         return Grade.NO_BETTER
 
     @property
     def text(self) -> str:
-        return f"{self.product}: IoU {self.model:.2f}, the best threshold on one band {self.baseline:.2f}"
+        scores = f"{self.product}: IoU {self.model:.2f}, the best threshold on one band {self.baseline:.2f}"
+        chance = self.model > self.baseline and not self.surely_better
+        return f"{scores}, a gain that may be chance" if chance else scores
 
 
 def judge(frame: "pd.DataFrame", model_version: str) -> Verdict:
@@ -70,8 +94,8 @@ def judge(frame: "pd.DataFrame", model_version: str) -> Verdict:
     scores = list(_scores(frame[frame["split"] == "test"]))
     groups = min((score.groups for score in scores), default=0)
     if groups < FEWEST_GROUPS:
-        places = "1 place" if groups == 1 else f"{groups} places"
-        held = f"ground with mines was held out in {places}, and a score needs {FEWEST_GROUPS}"
+        places = {0: "no place", 1: "1 place"}.get(groups, f"{groups} places")
+        held = f"{places} with mines {'were' if groups > 1 else 'was'} held out, and a score needs {FEWEST_GROUPS}"
         sentence = f"{held}: outlines of more sites, apart from each other, let the model be judged"
         return Verdict(Grade.UNKNOWN, sentence, model_version)
     worst = max((score.grade for score in scores), key=list(Grade).index)
@@ -93,10 +117,10 @@ def verdict_of(project: Project) -> Verdict | None:
 
 
 def _scores(test: "pd.DataFrame") -> Iterator[_Score]:
-    for product, rows in test.groupby("product", sort=True):
-        ours = rows[(rows["method"] == MODEL_METHOD) & (rows["operating_point"] == POINT)]
-        whole, single = ours[ours["group"] == ALL_GROUPS], ours[ours["group"] != ALL_GROUPS]
-        theirs = rows[(rows["method"] == BASELINE) & (rows["group"] == ALL_GROUPS)]
-        # recall is undefined where a group has no mine
-        groups = int(single["recall"].notna().sum())
-        yield _Score(str(product), float(whole["iou"].iloc[0]), float(theirs["iou"].iloc[0]), groups)
+    for product, rows in test[test["operating_point"].isin([POINT, BASELINE])].groupby("product", sort=True):
+        whole = rows[rows["group"] == ALL_GROUPS].set_index("method")["iou"]
+        # recall is undefined where a place has no mine
+        single = rows[(rows["group"] != ALL_GROUPS) & rows["recall"].notna()]
+        places = single.pivot_table(index="group", columns="method", values="iou")
+        gains = tuple((places[MODEL_METHOD] - places[BASELINE]).dropna()) if len(places) else ()
+        yield _Score(str(product), float(whole[MODEL_METHOD]), float(whole[BASELINE]), gains)

@@ -19,8 +19,9 @@ class SitesConfig(PresetModel):
 
     `large` says what happens to windows above `min_pixels` at 5 m: `tile` keeps 5 m and more pixels, `squeeze` keeps
     the pixels and coarsens them (the paper's rule, preset `parity`). Polygons holding a point of `known_bad`
-    (longitude, latitude) are dropped, and so is what is smaller than `min_area_m2`. `sample` limits the sites of each
-    region for a pilot: a larger sample holds a smaller one. `preset` is the file's unless it is set here.
+    (longitude, latitude) are dropped, and so is what is smaller than `min_area_m2`. A window's side is `window_factor`
+    times the longest side of its outline. `sample` limits the sites of each region for a pilot: a larger sample holds a
+    smaller one. `preset` is the file's unless it is set here.
     """
 
     PARITY: ClassVar[Mapping[str, Any]] = {"large": "squeeze"}

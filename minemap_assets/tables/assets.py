@@ -20,6 +20,7 @@ from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
+from minemap_assets.segmentation.assets import told_verdict
 from minemap_assets.sites.assets import SITES
 from minemap_assets.tables import schemas
 from minemap_assets.tables.checks import AREA_CHECKS
@@ -45,6 +46,9 @@ def _regions(project: Project, _: Keys) -> Any:
 
 def _regions_and_borders(project: Project, keys: Keys) -> Any:
     return [_regions(project, keys), project.section(PolygonsConfig).border_tolerance_km]
+
+
+_REGIONS_AND_BORDERS = ("regions", "polygons.border_tolerance_km")
 
 
 def _by_region(context: BuildContext, upstream: Asset) -> dict[str, Partition]:
@@ -159,6 +163,7 @@ POLYGON_TABLE = _table(
     deps=_OF_REGIONS,
     settings=_regions,
     checks=AREA_CHECKS,
+    headline=told_verdict,
 )
 SITE_PANEL = _table(
     schemas.SITE_PANEL,
@@ -166,7 +171,9 @@ SITE_PANEL = _table(
     _build_site_panel,
     deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
     settings=_regions_and_borders,
+    setting_names=_REGIONS_AND_BORDERS,
     checks=AREA_CHECKS,
+    headline=told_verdict,
 )
 COUNTRY_SUMMARY = _table(
     schemas.COUNTRY_SUMMARY,
@@ -174,7 +181,9 @@ COUNTRY_SUMMARY = _table(
     _build_country_summary,
     deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
     settings=_regions_and_borders,
+    setting_names=_REGIONS_AND_BORDERS,
     checks=AREA_CHECKS,
+    headline=told_verdict,
 )
 REGION_SUMMARY = _table(
     schemas.REGION_SUMMARY,
@@ -183,6 +192,7 @@ REGION_SUMMARY = _table(
     deps=_OF_REGIONS,
     settings=_regions,
     checks=AREA_CHECKS,
+    headline=told_verdict,
 )
 IMAGERY_CLARITY = _table(
     schemas.IMAGERY_CLARITY,
@@ -204,6 +214,7 @@ DATABASE = Asset(
     pool=DATABASE_POOL,
     automated=True,
     intact=_has_database,
+    headline=told_verdict,
     build=_build_database,
 )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext
-from minemap_assets.graph.statement import Asset, Dep, Room
+from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Room
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.reference.assets import VALIDATION_POINTS
@@ -48,6 +48,14 @@ REFERENCE_VALIDATION = Asset(
     description="Accuracy of every year's map and of the ground truth at labelled points, with intervals.",
     deps=(Dep(VALIDATION_POINTS), Dep(GROUND_TRUTH, optional=True), Dep(POLYGON_TABLE, optional=True)),
     automated=True,
+    columns=ColumnFacts(
+        {
+            "map": "`mapped`, or `ground truth` for the outlines that the model learnt from",
+            "accuracy_low": "Lower end of the 95 % interval of the accuracy",
+            "accuracy_high": "Upper end of the 95 % interval of the accuracy",
+            "matthews": "Matthews correlation coefficient, -1 to 1",
+        }
+    ),
     build=_build_reference_validation,
 )
 
@@ -57,6 +65,17 @@ SOURCE_CONTINUITY = Asset(
     description="Mapped area and overlap of the reference year between products, site by site on the same pixels.",
     deps=(Dep(REFERENCE_MASKS, optional=True),),
     automated=True,
+    columns=ColumnFacts(
+        {
+            "other_product": "The product that is compared with it",
+            "observed_km2": "Area that both products observed, in square kilometres",
+            "area_km2": "Area of it that is mine in the first product, in square kilometres",
+            "other_km2": "Area of it that is mine in the other product, in square kilometres",
+            "both_km2": "Area of it that is mine in both, in square kilometres",
+            "area_ratio": "Area in the other product divided by that in the first; null where that is zero",
+            "iou": "Intersection over union of the two masks, 0 to 1",
+        }
+    ),
     build=_build_source_continuity,
 )
 

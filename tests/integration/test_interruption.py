@@ -1,8 +1,16 @@
 """A run that is killed or stopped anywhere goes on from there, and ends with what an undisturbed one makes."""
 
+import fcntl
+import os
+import pty
 import re
+import select
 import shutil
 import signal
+import struct
+import subprocess
+import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +24,7 @@ from commands import DEMO, Command, Ended
 from dagster_project.instance import open_instance
 from dagster_project.run_locks import UNFINISHED
 from minemap_assets.graph.graph import Graph
+from screen import screen
 from tiny import YEARS, Chain, at_work
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -127,3 +136,87 @@ def test_a_stop_takes_less_than_five_seconds_and_says_what_is_left(
     with open_instance(chain.environment.dagster_home) as instance:
         assert not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     assert not list((tmp_path / "copy" / "lake" / ".staging").iterdir())
+
+
+PROMPT = "$"
+
+IN_A_TERMINAL = f"""
+import fcntl, os, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.write(1, b"{PROMPT}\\n")
+from dagster_project.cli.entry import minemap
+minemap()
+"""
+
+
+class AtTerminal:
+    """A command in a terminal of its own, whose keys reach the command and all that it started."""
+
+    def __init__(self, chain: Chain, *words: str) -> None:
+        own = {"MINEMAP_HOME": chain.environment.home, "MINEMAP_STATE": str(chain.environment.state), "TERM": "xterm"}
+        self.written = ""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+        command = [sys.executable, "-c", IN_A_TERMINAL, *words]
+        self._process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=os.environ | own,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self._terminal = ours
+        assert self.read(until=PROMPT)
+        self.written = ""
+
+    def read(self, until: str = "", seconds: float = 120.0) -> bool:
+        """Read what is written, until some words appear; False where it ended before."""
+        end = time.monotonic() + seconds
+        while not until or until not in self.written:
+            if time.monotonic() > end:
+                self._process.kill()
+                raise TimeoutError(self.written)
+            if select.select([self._terminal], [], [], 0.05)[0]:
+                try:
+                    self.written += os.read(self._terminal, 65536).decode(errors="replace")
+                except OSError:  # the other end is closed
+                    return False
+        return True
+
+    def press_ctrl_c(self) -> tuple[int, list[str]]:
+        """Exit code, and what stands on the screen in the end."""
+        os.write(self._terminal, b"\x03")
+        self.read()
+        os.close(self._terminal)
+        return self._process.wait(), screen(self.written)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.8])
+def test_ctrl_c_while_everything_is_imported_leaves_one_word(finished: Chain, seconds: float) -> None:
+    terminal = AtTerminal(finished, "run", "--years", "2017")
+    time.sleep(seconds)
+    code, lines = terminal.press_ctrl_c()
+    assert code == 130, lines
+    lines = [line for line in lines if line]
+    assert lines in (["^Cstopped"], ["stopped"])
+
+
+@pytest.mark.parametrize(
+    ("asset", "words"),
+    [("imagery", "imagery alder-basin"), ("segmentation_model", "training step")],
+)
+def test_ctrl_c_in_a_terminal_leaves_the_summary_and_nothing_else(
+    finished: Chain, tmp_path: Path, asset: str, words: str
+) -> None:
+    chain = finished.copied(tmp_path / "copy")
+    terminal = AtTerminal(chain, "run", "--select", asset, "--years", "2017", "--force")
+    assert terminal.read(until=words), terminal.written
+    code, lines = terminal.press_ctrl_c()
+    assert code == 130, lines
+    assert len(lines) == 2, lines
+    assert re.match(r"Stopped with \d of \d asset partitions done and \d left; the same command goes on", lines[0])
+    assert lines[1].startswith(f"Left: {asset} (")
+    assert terminal.written.rstrip().endswith(").")
+    assert "\x1b[?25h" in terminal.written, "the cursor stays hidden"

@@ -13,7 +13,7 @@ from gaps import Gaps, Place, place
 from minemap_assets.errors import RetryableError
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
-from minemap_assets.reference.catalogue import register
+from minemap_assets.reference.registration import register
 from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from minemap_assets.sites.windows import iter_sites
 from tiny import YEARS, Chain, assets

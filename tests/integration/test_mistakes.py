@@ -129,7 +129,7 @@ def test_a_region_without_a_mine_is_mapped_as_empty_and_said_so(copy: Chain, tmp
     assert ended.code == 0, ended.text
     assert "Note: region quiet has no sites, so nothing is mapped there" in ended.text
     assert not ended.said("failed")
-    assert not ended.said("blocked")
+    assert not ended.said("held up")
     for room, asset, file in (
         ("imagery", "imagery", "index.parquet"),
         ("chips", "chips", "index.parquet"),
@@ -145,7 +145,7 @@ def test_a_region_without_a_mine_is_mapped_as_empty_and_said_so(copy: Chain, tmp
 
 def test_a_missing_reference_file_holds_up_only_what_needs_it(copy: Chain) -> None:
     assert command(copy, "reference", "remove", "country_boundaries").code == 0
-    ended = command(copy, "run", "--select", "reference,sites")
+    ended = command(copy, "run", "--select", "reference/*,sites")
     assert ended.code == 1
     assert "Error: country_boundaries: the reference file 'country_boundaries' is not registered" in ended.text
     assert "sites alder-basin: sites" in ended.said("kept")

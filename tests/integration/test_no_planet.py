@@ -45,7 +45,7 @@ REGION = "swap"
 PLANET = ("PL_API_KEY", "PL_AUTH_CLIENT_ID", "PL_AUTH_CLIENT_SECRET")
 """Where Planet's credentials are looked for."""
 
-DOWNSTREAM = "imagery/imagery,chips/chips,raw_masks,raw_polygons,mining_polygons,tables"
+DOWNSTREAM = "imagery/imagery,chips/chips,raw_masks,raw_polygons,mining_polygons,tables/*"
 """What 2025 needs once a model has been promoted."""
 
 SETTINGS = """\

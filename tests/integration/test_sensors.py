@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance, sync_regions
 from dagster_project.sensors import ended_seasons, missing_imagery, new_imagery, poll_everywhere, region_sync
 from gaps import Gaps, place
@@ -36,10 +37,15 @@ class Sensors:
     gaps: Gaps
     instance: dg.DagsterInstance
     cursor: str | None = None
+    definitions: dg.Definitions | None = None
 
     def tick(self, sensor: dg.SensorDefinition = new_imagery) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(
-            self.instance, cursor=self.cursor, resources={"home": self.chain.project_home}, sensor_name=sensor.name
+            self.instance,
+            cursor=self.cursor,
+            resources={"home": self.chain.project_home},
+            sensor_name=sensor.name,
+            definitions=self.definitions,
         )
         result = sensor(context)
         assert isinstance(result, dg.SensorResult)
@@ -67,6 +73,21 @@ def test_the_first_look_asks_for_every_ended_season_once(sensors: Sensors) -> No
     assert keys(sensors.tick()) == {f"{region}|{year}" for region in REGIONS for year in YEARS}
     assert sensors.tick() == []
     assert all(sensors.current(region, year) for region in REGIONS for year in YEARS)
+
+
+def test_a_year_that_is_not_loaded_yet_is_not_asked_for(sensors: Sensors, capsys: pytest.CaptureFixture[str]) -> None:
+    """One request for a partition that does not exist would fail the whole tick; it is asked for after a reload."""
+    chain, beginning = sensors.chain, f"first_year = {YEARS[1]}\n# Settings of the demo"
+    chain.change("# Settings of the demo", beginning)
+    loaded = build_definitions(chain.environment, chain.project_home, chain.registry)
+    chain.change(beginning, "# Settings of the demo")
+    sensors.definitions = loaded
+    assert keys(sensors.tick()) == {f"{region}|{year}" for region in REGIONS for year in YEARS[1:]}
+    sensors.tick(region_sync)
+    late = f"no partition yet for {chain.project.first_year} and {YEARS[0]}, which began after the project was loaded"
+    assert f"{late}; reload the definitions in the UI" in capsys.readouterr().err
+    sensors.definitions = None
+    assert keys(sensors.tick()) == {f"{region}|{YEARS[0]}" for region in REGIONS}
 
 
 def test_corrected_images_are_fetched_again_and_no_others(sensors: Sensors) -> None:

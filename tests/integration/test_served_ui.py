@@ -120,8 +120,9 @@ def mutation(key: str) -> dict[str, object]:
 
 
 def test_programs_and_own_pages_use_it(served: Served) -> None:
-    page = httpx.get(served.address, headers={"accept": "text/html"})
-    assert page.is_success
+    page = httpx.get(served.address, headers={"accept": "text/html"}, follow_redirects=True)
+    assert (page.is_success, page.url.path) == (True, "/assets")
+    assert httpx.get(f"{served.address}/pictures/imagery/imagery/nowhere/2019/x.webp").status_code == 404
     assert page.headers["x-frame-options"] == "DENY"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert "script-src" in page.headers["content-security-policy"]

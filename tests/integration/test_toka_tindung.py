@@ -45,16 +45,22 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield world
 
 
-def settings(world: World) -> str:
-    """The example's settings, with the first of the default's collections where the test serves it."""
+INIT = ("init", "--source", "stac", "--region", str(EXAMPLE / "toka-tindung.geojson"), "--title", "Toka Tindung")
+"""The script's first command, which changes nothing where it is said again."""
+
+
+def begin(project: Project, world: World) -> None:
+    """The example's project, with the first of the default's collections where the test serves it."""
+    run(project, "minemap", *INIT)
     first = world.collections[0]
-    return (EXAMPLE / "minemap.toml").read_text() + (
+    text = project.lake.store.read_bytes(SETTINGS_PATH).decode() + (
         f'\n[[sources.stac.collections]]\nname = "{first.name}"\nendpoint = "{first.endpoint}"\n'
         f'collection = "{first.collection}"\noffset = "{first.offset}"\n'
     )
+    project.lake.store.write_bytes(SETTINGS_PATH, text.encode())
 
 
-def run(project: Project, *words: str) -> str:
+def run(project: Project, *words: str, code: int = 0) -> str:
     program = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{program}{os.pathsep}{os.environ['PATH']}",
@@ -62,14 +68,14 @@ def run(project: Project, *words: str) -> str:
         "MINEMAP_STATE": str(project.lake.state),
     }
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path: Path) -> None:
     assert utm_epsg(125.1, 1.5833) == 32651
     project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
-    project.lake.store.write_bytes(SETTINGS_PATH, settings(world).encode())
+    begin(project, world)
     script = str(EXAMPLE / "run.sh")
     assert "0 failed" in run(project, script, "2021-2023")
 
@@ -99,10 +105,26 @@ def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path:
     assert "stac: hours at the rate measured over 3 site-years" in run(project, *plan, "--no-ask")
 
 
+def test_without_a_network_the_script_says_so_at_once(tmp_path: Path) -> None:
+    project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
+    run(project, "minemap", *INIT)
+    text = project.lake.store.read_bytes(SETTINGS_PATH).decode()
+    nowhere = 'name = "nowhere"\nendpoint = "https://catalogue.invalid/v1"\ncollection = "c"\noffset = "always"\n'
+    project.lake.store.write_bytes(SETTINGS_PATH, f"{text}\n[[sources.stac.collections]]\n{nowhere}".encode())
+    said = run(project, str(EXAMPLE / "run.sh"), "2021-2023", code=1)
+    assert "stac does not work" in said
+    assert "cannot be found, as without a network" in said
+    assert "imagery[" not in said, "nothing was tried"
+    # the run alone gives up as soon, instead of looking for a minute
+    run(project, "minemap", "sites", "promote", str(EXAMPLE / "site.geojson"))
+    said = run(project, "minemap", "run", "--select", "+imagery/imagery", "--years", "2021", code=1)
+    assert "cannot be found, as without a network" in said
+    assert "after 3 attempts" in said
+
+
 def test_a_plan_counts_clear_scenes_by_month_before_anything_is_fetched(world: World, tmp_path: Path) -> None:
     project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
-    project.lake.store.write_bytes(SETTINGS_PATH, settings(world).encode())
-    run(project, "minemap", "regions", "add", "toka-tindung", str(EXAMPLE / "region.geojson"))
+    begin(project, world)
     run(project, "minemap", "sites", "promote", str(EXAMPLE / "site.geojson"))
     run(project, "minemap", "run", "--select", "+sites/sites")
     said = run(project, "minemap", "plan", "--years", "2021")

@@ -49,7 +49,7 @@ def test_processes_of_the_command_line_take_turns_and_say_for_whom_they_wait(ins
     inside = threading.Event()
 
     def first() -> None:
-        with pool_turn(instance, {POOL}, Patience()):
+        with pool_turn(instance, {POOL}, Patience(), "masks north 2019"):
             inside.set()
             time.sleep(1.0)
             order.append("first")
@@ -65,7 +65,7 @@ def test_processes_of_the_command_line_take_turns_and_say_for_whom_they_wait(ins
     assert order == ["first", "second"]
     assert len(told) == 1
     assert f"process {os.getpid()}" in told[0]
-    assert told[0].endswith("which holds the pool gpu")
+    assert told[0].endswith(", which makes masks north 2019 and holds the pool gpu")
 
 
 def test_a_slot_of_another_run_is_waited_for_and_not_for_ever(instance: DagsterInstance) -> None:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.tags import TagType, get_tag_type
 
+from dagster_project.first_promotion import user
 from dagster_project.instance import open_instance
 from dagster_project.run_locks import PROCESS, close_orphans, running
 
@@ -43,6 +45,12 @@ def test_only_runs_without_a_process_are_closed(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
         assert status(instance, alive) is dg.DagsterRunStatus.FAILURE
         assert not list((tmp_path / "processes").iterdir())
+
+
+def test_people_see_who_started_a_run_and_no_path(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance, running(instance) as tags:
+        shown = {name: value for name, value in tags.items() if get_tag_type(name) is not TagType.HIDDEN}
+        assert shown == {"user": user()}
 
 
 def test_a_closed_run_of_a_dead_process_holds_nothing(tmp_path: Path) -> None:

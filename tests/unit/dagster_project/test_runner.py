@@ -23,7 +23,7 @@ SECOND = Asset(room="toys", name="second", description="A toy.", build=lambda _:
 
 def test_a_partition_whose_facts_cannot_be_told_has_failed_and_holds_up_what_follows(tmp_path: Path) -> None:
     chain = Chain(tmp_path, Registry(rooms=(*ROOMS, Room("toys", (FIRST, SECOND))))).prepared()
-    first, second = chain.run("toys").results
+    first, second = chain.run("toys/*").results
     assert (first.ref.asset, first.state) == ("first", State.FAILED)
     assert "ArrowInvalid" in first.reason
     assert (second.ref.asset, second.state) == ("second", State.BLOCKED)

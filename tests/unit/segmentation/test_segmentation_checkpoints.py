@@ -53,7 +53,10 @@ class Training:
         self.said.clear()
         now = [0.0]
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, stage: str = "", detail: str = "") -> None:
+            if stage != learning.STAGE:
+                return
+            assert detail.startswith("loss ")
             self.told.append(done)
             now[0] += 60.0
             assert total == STEPS

@@ -118,7 +118,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     class StopError(Exception):
         pass
 
-    def stop(done: int, _total: int) -> None:
+    def stop(done: int, _total: int, _stage: str, _detail: str = "") -> None:
         if done == 1:
             raise StopError
 
