@@ -18,8 +18,8 @@ from minemap_assets.lake.workspaces import taken
 
 
 @contextmanager
-def pool_turn(instance: DagsterInstance, pools: Collection[str], patience: Patience) -> Iterator[None]:
-    """Around a step: begins when every pool that it needs has a slot to give.
+def pool_turn(instance: DagsterInstance, pools: Collection[str], patience: Patience, work: str = "") -> Iterator[None]:
+    """Around a step: begins when every pool that it needs has a slot to give. Others are told of the `work` meanwhile.
 
     Processes of this command line take turns where a pool has one slot; for others, such as the daemon's, it is asked
     now and then. Raises `BusyError` after a time.
@@ -30,7 +30,7 @@ def pool_turn(instance: DagsterInstance, pools: Collection[str], patience: Patie
             wait = Wait(f"the pool {pool}", patience.seconds, partial(_tell, patience, pool))
             if instance.event_log_storage.get_concurrency_info(pool).limit == 1:
                 folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(taken(folder, pool, wait))
+                stack.enter_context(taken(folder, pool, wait, work))
             while runs := _in_the_way(instance, pool):
                 if not close_orphans(instance):
                     wait.once_more(f"run {sorted(runs)[0][:8]}")
@@ -38,7 +38,7 @@ def pool_turn(instance: DagsterInstance, pools: Collection[str], patience: Patie
 
 
 def _tell(patience: Patience, pool: str, who: str) -> None:
-    patience.waiting(f"{who}, which holds the pool {pool}")
+    patience.waiting(f"{who}{' and' if ', which ' in who else ', which'} holds the pool {pool}")
 
 
 def _in_the_way(instance: DagsterInstance, pool: str) -> set[str]:

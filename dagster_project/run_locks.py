@@ -11,10 +11,14 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterInstance
 
+from dagster_project.first_promotion import user
 from minemap_assets.lake.workspaces import clear, is_held, taken, unique_name
 
-PROCESS = "minemap/process"
-"""Tag of a run: the lock file that its process holds."""
+PROCESS = ".dagster/minemap_process"
+"""Tag of a run: the lock file that its process holds. Dagster shows nobody a tag whose name begins so."""
+
+USER = "user"
+"""Tag of a run: who started it, as Dagster shows it in the list of runs."""
 
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -36,7 +40,7 @@ def running(instance: DagsterInstance) -> Iterator[dict[str, str]]:
     folder = _folder(instance)
     folder.mkdir(parents=True, exist_ok=True)
     with taken(folder, unique_name()) as lock:
-        yield {PROCESS: str(lock)}
+        yield {PROCESS: str(lock), USER: user()}
 
 
 def close_orphans(instance: DagsterInstance) -> int:

@@ -1,12 +1,15 @@
 """Running a scope step by step against the Dagster instance: order, what is kept, failures and what they hold up."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterInstance
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from dagster_project.instance import restore
 from dagster_project.pools import pool_turn
@@ -31,16 +34,34 @@ class State(Enum):
     MADE = "made"
     KEPT = "kept"
     FAILED = "failed"
-    BLOCKED = "blocked"
+    BLOCKED = "held up"
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Items that a partition should hold and does not: how many, and of how many sites (0 where it holds none).
+
+    So many are `retried` by the next run; `first` is one of them with its reason.
+    """
+
+    missing: int
+    of: int
+    retried: int
+    first: str
+
+    def __str__(self) -> str:
+        return f"{self.missing} of {self.of} sites missing" if self.of else f"{self.missing} missing"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One partition's state, and one sentence where it failed or was held up."""
+    """One partition's state, one sentence where it failed or was held up, seconds that it took, and what it lacks."""
 
     ref: PartitionRef
     state: State
     reason: str = ""
+    seconds: float = 0.0
+    gaps: Gaps | None = None
 
 
 @dataclass
@@ -58,9 +79,14 @@ class Report:
         """What failed, without what was only held up."""
         return [r for r in self.results if r.state is State.FAILED]
 
+    @property
+    def with_gaps(self) -> list[Result]:
+        """What is there, made now or before, but lacks something."""
+        return [r for r in self.results if r.gaps is not None]
 
-Progress = Callable[[PartitionRef, int, int], None]
-"""Called with a partition, its items that are done, and all of them."""
+
+Progress = Callable[[PartitionRef, int, int, str, str], None]
+"""Called with a partition, its items that are done, all of them, the stage and a detail (`listener.Progress`)."""
 
 Notice = Callable[[str], None]
 """Called with a sentence that a person should read, though the run goes on."""
@@ -69,10 +95,12 @@ Notice = Callable[[str], None]
 class Recorder(Listener):
     """Remembers how the partitions of a step came out, with the errors themselves, and passes on what happens."""
 
-    def __init__(self, progress: Progress = lambda _, __, ___: None, notice: Notice = lambda _: None) -> None:
+    def __init__(self, progress: Progress = lambda *_: None, notice: Notice = lambda _: None) -> None:
         self._progress = progress
         self._notice = notice
+        self._begun = time.monotonic()
         self.made: dict[PartitionRef, bool] = {}
+        self.seconds: dict[PartitionRef, float] = {}
         self.errors: dict[PartitionRef, BaseException] = {}
 
     def tells(self, progress: Progress, notice: Notice) -> None:
@@ -82,11 +110,13 @@ class Recorder(Listener):
     def clear(self) -> None:
         """Forget everything, before the next step."""
         self.made.clear()
+        self.seconds.clear()
         self.errors.clear()
+        self._begun = time.monotonic()
 
-    def progress(self, ref: PartitionRef, done: int, total: int) -> None:
+    def progress(self, ref: PartitionRef, done: int, total: int, stage: str = "", detail: str = "") -> None:
         """Pass it on."""
-        self._progress(ref, done, total)
+        self._progress(ref, done, total, stage, detail)
 
     def noticed(self, sentence: str) -> None:
         """Pass it on."""
@@ -95,10 +125,32 @@ class Recorder(Listener):
     def finished(self, ref: PartitionRef, made: bool) -> None:
         """Remember it."""
         self.made[ref] = made
+        self._ended(ref)
 
     def failed(self, ref: PartitionRef, error: BaseException) -> None:
         """Remember it."""
         self.errors[ref] = error
+        self._ended(ref)
+
+    def _ended(self, ref: PartitionRef) -> None:
+        """Partitions of a step are made one after the other."""
+        now = time.monotonic()
+        self.seconds[ref], self._begun = now - self._begun, now
+
+
+@contextmanager
+def _uncaptured(instance: DagsterInstance) -> Iterator[None]:
+    """Within, what steps print goes where this process prints, and not into files of Dagster's.
+
+    It would start four processes for every step to copy that back here, which Ctrl-C in a terminal hits as well. Which
+    manager does so is a matter of the instance's configuration; that is shared with the UI, whose runs are captured.
+    """
+    before = instance._compute_log_manager
+    instance._compute_log_manager = NoOpComputeLogManager()
+    try:
+        yield
+    finally:
+        instance._compute_log_manager = before
 
 
 class Runner:
@@ -125,16 +177,20 @@ class Runner:
         steps: Sequence[Step],
         *,
         told: Callable[[Step, Sequence[Result]], None] | None = None,
+        begins: Callable[[Step], None] = lambda _: None,
     ) -> Report:
         """Make what is not current. A failed partition holds up only what needs it.
+
+        `begins` is told each step before it is looked at, `told` how it came out.
 
         Raises `KeyboardInterrupt` where it was interrupted, and `StorageError` where nothing more can be stored.
         """
         report = Report()
         home = Path(self._instance.root_directory)
         self._states.project.lake.tidy()
-        with storage_errors(home, "MINEMAP_STATE"), running(self._instance) as self._tags:
+        with storage_errors(home, "MINEMAP_STATE"), _uncaptured(self._instance), running(self._instance) as self._tags:
             for step in steps:
+                begins(step)
                 results = self._step(step)
                 report.results.extend(results)
                 if told is not None:
@@ -143,7 +199,7 @@ class Runner:
 
     def _step(self, step: Step) -> list[Result]:
         kept = self._recorded(step)
-        results = [Result(a.ref(step.keys), State.KEPT) for a in kept]
+        results = [self._whole(a.ref(step.keys), State.KEPT) for a in kept]
         wanted = [a for a in step.assets if a not in kept]
         held = next((reason for a in wanted if (reason := self._held_up(a, step))), "")
         if held:
@@ -188,9 +244,10 @@ class Runner:
         job = self._definitions.resolve_implicit_job_def_def_for_assets(keys)
         if job is None:
             raise RuntimeError(f"no job holds {keys}")
-        self._recorder.clear()
         try:
-            with pool_turn(self._instance, {a.pool for a in wanted if a.pool is not None}, self._patience(step)):
+            pools = {a.pool for a in wanted if a.pool is not None}
+            with pool_turn(self._instance, pools, self._patience(step), step.title):
+                self._recorder.clear()
                 outcome = job.execute_in_process(
                     run_config=QUIET,
                     instance=self._instance,
@@ -221,11 +278,22 @@ class Runner:
                 raise error
 
     def _result(self, ref: PartitionRef) -> Result:
+        seconds = self._recorder.seconds.get(ref, 0.0)
         if ref in self._recorder.made:
-            return Result(ref, State.MADE if self._recorder.made[ref] else State.KEPT)
+            return self._whole(ref, State.MADE if self._recorder.made[ref] else State.KEPT, seconds)
         error = self._recorder.errors.get(ref)
         if error is not None:
             self._stopped[ref] = str(error) if isinstance(error, MinemapError) else f"{type(error).__name__}: {error}"
-            return Result(ref, State.FAILED, self._stopped[ref])
+            return Result(ref, State.FAILED, self._stopped[ref], seconds)
         self._stopped[ref] = "waits for an earlier step of the same run"
         return Result(ref, State.BLOCKED, self._stopped[ref])
+
+    def _whole(self, ref: PartitionRef, state: State, seconds: float = 0.0) -> Result:
+        """The result of a partition that is there, with what it lacks."""
+        manifest = self._states.manifest(ref)
+        if manifest is None or not manifest.missing:
+            return Result(ref, state, seconds=seconds)
+        retried, of = sum(m.retry for m in manifest.missing), manifest.summary.get("sites", 0)
+        first = manifest.missing[0]
+        gaps = Gaps(len(manifest.missing), int(of), retried, f"{first.item}: {first.reason}")
+        return Result(ref, state, seconds=seconds, gaps=gaps)

@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import signal
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ VARIABLE = "MINEMAP_TEST_DATA"
 
 settings.register_profile("minemap", deadline=None)  # how long an example takes says nothing on a busy machine
 settings.load_profile("minemap")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # as a script's background has it; what the tests start and interrupt would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,16 @@
 """`minemap imagery`: looking at composites."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagster_project.cli.context import Session, console, open_session, parse_years
-from dagster_project.cli.run import Years
+from dagster_project.cli.options import Years
 from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.strip import Pixels
-from minemap_assets.imagery.strip import strip as arrange
+
+if TYPE_CHECKING:
+    from minemap_assets.imagery.strip import Pixels
 
 imagery_app = typer.Typer(help="Looking at composites.", no_args_is_help=True)
 
@@ -26,6 +27,7 @@ def strip(
 ) -> None:
     """Write a picture strip: a row for each site, a column for each year that has imagery."""
     from minemap_assets.geo.raster import png_bytes
+    from minemap_assets.imagery.strip import strip as arrange
 
     session = open_session()
     session.project.region(region)
@@ -44,7 +46,7 @@ def strip(
 
 def _pictures(
     session: Session, region: str, years: tuple[int, ...], sites: list[str] | None
-) -> dict[str, dict[int, Pixels]]:
+) -> "dict[str, dict[int, Pixels]]":
     """Red, green and blue by site and year."""
     from minemap_assets.imagery.assets import COMPOSITES
     from minemap_assets.imagery.reader import open_imagery

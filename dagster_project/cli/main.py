@@ -16,6 +16,8 @@ from dotenv import load_dotenv
 from dagster_project.cli.archive import archive_app
 from dagster_project.cli.context import complain, console
 from dagster_project.cli.demo import demo
+from dagster_project.cli.doctor import doctor
+from dagster_project.cli.explain import explain
 from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
@@ -68,6 +70,7 @@ def _options(
 
 app.command(rich_help_panel=BEGIN)(init)
 app.command(rich_help_panel=BEGIN)(demo)
+app.command(rich_help_panel=BEGIN)(doctor)
 app.command(rich_help_panel=MAKE)(run)
 app.command(rich_help_panel=MAKE)(promote)
 app.command(rich_help_panel=KEEP)(verify)
@@ -82,6 +85,7 @@ app.add_typer(inputs_app, name="inputs", rich_help_panel=INPUTS)
 app.command(rich_help_panel=LOOK)(sources)
 app.command(rich_help_panel=LOOK)(plan)
 app.command(rich_help_panel=LOOK)(status)
+app.command(rich_help_panel=LOOK)(explain)
 app.command(rich_help_panel=LOOK)(ui)
 
 FAILED = 1
@@ -101,6 +105,7 @@ JARGON = {
     "Input should be greater than or equal to": "it has to be at least",
     "Input should be less than or equal to": "it has to be at most",
     "Input should be": "it has to be",
+    "(Possible options: ": "(perhaps ",
 }
 """What the option parser says, and what it means; in the order of replacing."""
 

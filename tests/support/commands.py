@@ -6,6 +6,7 @@ most of its time importing.
 
 import multiprocessing
 import os
+import re
 import runpy
 import signal
 import tempfile
@@ -19,6 +20,9 @@ from tiny import Chain
 SCRIPT = str(Path(__file__).with_name("one_command.py"))
 
 DEMO = ("demo", "--world", "tiny")
+
+STATES = re.compile(r"(\w+) (made|kept|failed|held up)\b")
+"""What a progress line says of each partition; more may stand behind it in brackets."""
 
 PATIENCE = 300.0
 """Seconds after which what a test waits for is not going to happen."""
@@ -38,9 +42,9 @@ class Ended:
     seconds: float = 0.0
 
     def said(self, state: str) -> list[str]:
-        """Asset partitions that the progress lines name as made, kept, failed or blocked, as `where: asset`."""
+        """Asset partitions that the progress lines name as made, kept, failed or held up, as `where: asset`."""
         lines = [line.split("] ", 1)[1].split(": ", 1) for line in self.text.splitlines() if line.startswith("[")]
-        return [f"{where}: {a.split()[0]}" for where, states in lines for a in states.split(", ") if a.endswith(state)]
+        return [f"{where}: {asset}" for where, told in lines for asset, how in STATES.findall(told) if how == state]
 
 
 class Command:

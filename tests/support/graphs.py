@@ -5,7 +5,7 @@ Nothing is made here; sources are not opened.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -13,8 +13,10 @@ import shapely
 
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
-from dagster_project.registry import Registry, home_of
+from dagster_project.registry import ROOMS, Registry, home_of
 from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.partitioning import RunningYear
+from minemap_assets.graph.statement import Room
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
@@ -29,6 +31,12 @@ class Assembled:
     project: Project
     graph: Graph
     definitions: dg.Definitions
+
+
+def with_running_year(begun: bool) -> Registry:
+    """Every room, with the running year begun or not, whatever the day of the test."""
+    rooms = tuple(replace(room, extensions=()) for room in ROOMS)
+    return Registry(rooms=(*rooms, Room("calendar", (), extensions=(RunningYear(lambda _, __: begun),))))
 
 
 def assembled(folder: Path, settings: str = "", registry: Registry | None = None) -> Assembled:

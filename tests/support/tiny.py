@@ -64,9 +64,15 @@ class Chain:
         shutil.copytree(self.folder, folder)
         return Chain(folder, registry or self.registry)
 
-    def run(self, select: str | None = None, years: tuple[int, ...] = YEARS, accepts_losses: bool = False) -> Report:
+    def run(
+        self,
+        select: str | None = None,
+        years: tuple[int, ...] = YEARS,
+        accepts_losses: bool = False,
+        forced: frozenset[PartitionRef] = frozenset(),
+    ) -> Report:
         recorder = Recorder()
-        project = replace(self.project.told(recorder), accepts_losses=accepts_losses)
+        project = replace(self.project.told(recorder), accepts_losses=accepts_losses, forced=forced)
         project.record_inputs()
         definitions = build_definitions(self.environment, self.project_home.pinned(project), self.registry)
         graph = Graph(self.registry.rooms, project)

@@ -47,7 +47,8 @@ def test_help_of_every_command(minemap: Terminal, command: tuple[str, ...]) -> N
     [
         (("frobnicate",), "minemap: no such command 'frobnicate'"),
         (("regions", "ad"), "Did you mean 'add'?"),
-        (("run", "--nope"), "no such option: --nope; `minemap run --help`"),
+        (("run", "--zzz"), "no such option: --zzz; `minemap run --help`"),
+        (("run", "--forse"), "no such option: --forse (perhaps --force"),
         (("run", "--sample", "0"), "'--sample': it has to be at least 1"),
         (("run", "--sample", "few"), "'--sample': it has to be a whole number"),
         (("regions", "add", "a"), "minemap regions add: missing argument"),
@@ -80,7 +81,7 @@ def test_wrong_words(minemap: Terminal, words: tuple[str, ...], sentence: str) -
         ("--regions", ",", "names no region; write slugs such as area"),
         ("--select", "polygon", "neither an asset nor a room (did you mean 'polygons'?)"),
         ("--select", "raw_mask", "did you mean 'raw_masks'?"),
-        ("--select", "+", "neither an asset nor a room"),
+        ("--select", "+", "'+' is not understood; one `+` before a name adds all that it needs"),
         ("--select", ",", "names nothing"),
     ],
 )

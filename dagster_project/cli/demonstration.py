@@ -1,0 +1,75 @@
+"""The demo: a simulated world mapped from its images, and how right the map is."""
+
+import time
+
+from rich.table import Table
+
+from dagster_project.cli.context import console, errors, open_session
+from dagster_project.cli.execution import execute
+from dagster_project.cli.run_report import closing, quality, summarise, ui_command
+from minemap_assets.graph.graph import Scope
+from minemap_assets.simulation.built_in_worlds import load_world
+from minemap_assets.simulation.demo import prepare
+from minemap_assets.validation.simulated_truth import Agreement, compare, totals
+
+LEAST_IOU = 0.75
+LARGEST_ERROR = 0.10
+
+
+def demonstrate(world: str, *, check: bool) -> int:
+    """Map a world and show how right the map is; returns the exit code, with `check` 1 where it is below the goals."""
+    session = open_session()
+    simulated = load_world(world)
+    prepare(session.project, simulated)
+    session = session.reopened()
+    years = tuple(simulated.years)
+    scope = Scope(frozenset(session.graph.assets), tuple(session.project.active_regions()), years)
+    console.print(
+        f"Mapping {len(scope.regions)} regions x {len(years)} years of the simulated world `{world}` "
+        f"in {session.project.lake.store.root}",
+        soft_wrap=True,
+    )
+    begun = time.monotonic()
+    report = execute(session, scope)
+    after = session.reopened()
+    quality(after, scope)
+    code = summarise(report, time.monotonic() - begun)
+    if code:
+        return code
+    rows = compare(after.project, simulated, years)
+    _show(rows)
+    closing(after, scope, report, ui_command())
+    return _judge(totals(rows)) if check else 0
+
+
+def _show(rows: list[Agreement]) -> None:
+    table = Table("country", "year", title="Mapped against true mining area")
+    for heading in ("mapped km2", "true km2", "error", "IoU"):
+        table.add_column(heading, justify="right")
+    for row in (*rows, *totals(rows)):
+        table.add_row(
+            row.country,
+            str(row.year),
+            f"{row.mapped_km2:.2f}",
+            f"{row.true_km2:.2f}",
+            f"{row.error:+.1%}",
+            f"{row.iou:.2f}",
+            style="bold" if row.country == "all" else "",
+        )
+    console.print(table)
+    by_year = totals(rows)
+    mean = sum(r.iou for r in by_year) / len(by_year)
+    worst = max(by_year, key=lambda r: abs(r.error))
+    console.print(
+        f"Mean IoU over the years {mean:.2f}; largest error of the total area {worst.error:+.1%} in {worst.year}."
+    )
+
+
+def _judge(by_year: list[Agreement]) -> int:
+    mean = sum(r.iou for r in by_year) / len(by_year)
+    wrong = [r for r in by_year if abs(r.error) > LARGEST_ERROR]
+    if mean < LEAST_IOU:
+        errors.print(f"[red]Mean IoU {mean:.3f} is below the goal of {LEAST_IOU}.[/]")
+    for row in wrong:
+        errors.print(f"[red]{row.year}: total area is {row.error:+.1%} off; the goal is {LARGEST_ERROR:.0%}.[/]")
+    return 1 if wrong or mean < LEAST_IOU else 0
