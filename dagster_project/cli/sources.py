@@ -1,35 +1,46 @@
 """`minemap sources`: which imagery sources work here, and on what terms."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from dagster_project.cli.context import console, open_session
-from dagster_project.cli.deadline import within
-from minemap_assets.imagery.source_kind import kind_named, kinds
-from minemap_assets.planning.source_reports import SourceReport, report_source
+from dagster_project.cli.options import Json
+
+if TYPE_CHECKING:
+    from minemap_assets.planning.source_reports import SourceReport
 
 
 def sources(
     names: Annotated[list[str] | None, typer.Argument(help="Only these sources. Default: all.")] = None,
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a source's answer.")] = 15.0,
-) -> None:
-    """Say of each source whether it works here, what it covers, its limits and its terms of use; one line each."""
+    as_json: Json = False,
+) -> int:
+    """Say of each source whether it works here, what it covers, its limits and its terms of use; one line each.
+
+    The exit code is 1 where a source that was named does not work.
+    """
+    from dagster_project.cli.source_answers import ask_sources
+    from minemap_assets.imagery.source_kind import kind_named, kinds
+
     project = open_session().project
     chosen = [kind_named(project, name) for name in dict.fromkeys(names or kinds(project))]
-    # Several clients import it, and threads that begin to at the same time get half of it.
-    import_module("requests")
-    with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        for report in pool.map(lambda kind: report_source(kind, project, partial(within, deadline)), chosen):
+    found = []
+    for report in ask_sources(project, chosen, deadline):
+        found.append(report)
+        if not as_json:
             console.print(line_of(report), soft_wrap=True)
+    if as_json:
+        from dagster_project.cli.json_output import print_json
+
+        print_json([_plain(report) for report in found])
+    return 1 if names and not all(report.works for report in found) else 0
 
 
-def line_of(report: SourceReport) -> str:
+def line_of(report: "SourceReport") -> str:
     """A report in one line of rich markup."""
+    from rich.markup import escape
+
     mark = "[green]works[/]" if report.works else "[red]does not work[/]"
     serves = f"serves {', '.join(report.products)}" if report.products else "not named in the settings"
     parts = (
@@ -41,3 +52,16 @@ def line_of(report: SourceReport) -> str:
     )
     told = " | ".join(" ".join(part.split()) for part in parts)
     return f"[bold]{report.name}[/] {mark}, {serves} | {escape(told)}"
+
+
+def _plain(report: "SourceReport") -> dict[str, object]:
+    return {
+        "name": report.name,
+        "works": report.works,
+        "products": list(report.products),
+        "credentials": report.credentials,
+        "access": report.access,
+        "covers": report.covers,
+        "limits": report.limits,
+        "terms": [{"text": one.text, "redistributable": one.redistributable} for one in report.terms],
+    }

@@ -7,10 +7,8 @@ MINEMAP_STATE=${MINEMAP_STATE:-$here/data/state}
 export MINEMAP_HOME MINEMAP_STATE
 years=${1:-2019-2024}
 
-mkdir -p "$MINEMAP_HOME/inputs"
-[ -e "$MINEMAP_HOME/inputs/minemap.toml" ] || cp "$here/minemap.toml" "$MINEMAP_HOME/inputs/"
-[ -e "$MINEMAP_HOME/inputs/regions.geojson" ] ||
-    minemap regions add toka-tindung "$here/region.geojson" --title "Toka Tindung"
+minemap init --source stac --region "$here/toka-tindung.geojson" --title "Toka Tindung"
+minemap sources stac # ends here where the catalogues cannot be reached
 minemap sites promote "$here/site.geojson" --note "drawn by hand"
 minemap run --select +imagery/imagery --regions toka-tindung --years "$years"
 minemap imagery strip --region toka-tindung --years "$years" --out "${MINEMAP_STATE}/toka-tindung.png"

@@ -81,8 +81,8 @@ def test_every_registered_source_is_listed_also_one_that_somebody_adds(monkeypat
     def reported(kind: SourceKind, *_: object) -> SourceReport:
         return SourceReport(kind.name, (), "none needed", True, "asked", "everything", "none", ())
 
-    monkeypatch.setattr("dagster_project.cli.context.Registry", lambda: registry_with(WITHOUT_COSTS))
-    monkeypatch.setattr("dagster_project.cli.sources.report_source", reported)
+    monkeypatch.setattr("dagster_project.registry.Registry", lambda: registry_with(WITHOUT_COSTS))
+    monkeypatch.setattr("dagster_project.cli.source_answers.report_source", reported)
     lines = ask("sources").output.splitlines()
     assert [line.split()[0] for line in lines] == [
         "added", "archive", "earth-engine", "planet-basemaps", "simulated", "stac"
@@ -91,10 +91,10 @@ def test_every_registered_source_is_listed_also_one_that_somebody_adds(monkeypat
 
 def test_a_source_that_somebody_adds_is_planned_with(with_sites: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     with_sites.change('planet-nicfi = ["simulated"]', 'planet-nicfi = ["added"]')
-    monkeypatch.setattr("dagster_project.cli.context.Registry", lambda: registry_with(WITH_COSTS))
+    monkeypatch.setattr("dagster_project.registry.Registry", lambda: registry_with(WITH_COSTS))
     assert "added works, serves planet-nicfi" in ask("sources", "added").output
     assert "added: hours at an assumed rate" in ask("plan", "--years", "2019").output
-    monkeypatch.setattr("dagster_project.cli.context.Registry", lambda: registry_with(WITHOUT_COSTS))
+    monkeypatch.setattr("dagster_project.registry.Registry", lambda: registry_with(WITHOUT_COSTS))
     failed = ask("plan", "--years", "2019").exception
     assert isinstance(failed, BadInputError)
     assert "the source added states no cost" in str(failed)

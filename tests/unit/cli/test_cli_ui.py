@@ -12,7 +12,9 @@ Served = list[tuple[str, list[str]]]
 def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     """Addresses that would be served, with the names that are allowed beside loopback."""
     calls: Served = []
-    monkeypatch.setattr("dagster_project.cli.ui._serve", lambda _, host, __, allowed: calls.append((host, allowed)))
+    monkeypatch.setattr(
+        "dagster_project.cli.serving.serve", lambda _, __, host, ___, allowed: calls.append((host, allowed))
+    )
     return calls
 
 

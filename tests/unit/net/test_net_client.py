@@ -1,5 +1,6 @@
 """The one client: its waits, by a clock of the test's own, and what it makes of answers."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,6 +70,13 @@ class Script:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
+def unfound(name: str = "example.com") -> httpx.ConnectError:
+    """What the system says of a name it does not know, as httpx passes it on."""
+    error = httpx.ConnectError(f"no such name: {name}")
+    error.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return error
+
+
 def client(
     script: Script, clock: FakeTime, sign: Callable[[str, str | None], str] | None = None, **rules: object
 ) -> Client:
@@ -78,6 +86,22 @@ def client(
 
 def answers(*statuses: int, **headers: str) -> Script:
     return Script([httpx.Response(s, headers=headers if s >= 400 else {}, content=b'{"a": 1}') for s in statuses])
+
+
+def test_without_a_network_a_service_that_was_never_reached_is_given_up_soon() -> None:
+    script, clock = Script([unfound()]), FakeTime()
+    with pytest.raises(RetryableError, match=r"cannot be found, as without a network .*after 3 attempts; check the"):
+        client(script, clock, attempts=8, backoff=0.5).get_json(URL)
+    assert len(script.asked) == 3
+    assert clock.seconds == pytest.approx(1.5)
+
+
+def test_a_service_that_was_reached_is_waited_for_though_its_name_is_not_known_for_a_while() -> None:
+    good = httpx.Response(200, content=b'{"a": 1}')
+    script, clock = Script([good, *[unfound()] * 6, good]), FakeTime()
+    asking = client(script, clock, attempts=8)
+    assert asking.get_json(URL) == asking.get_json(URL) == {"a": 1}
+    assert len(script.asked) == 8
 
 
 @pytest.mark.parametrize(
