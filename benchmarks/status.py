@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support.lakes import CountingStore, build
 
-from dagster_project.cli.context import parse_years
+from dagster_project.commands.context import parse_years
 from dagster_project.registry import ROOMS
 from minemap_assets.graph.graph import Graph, Scope
 from minemap_assets.graph.partition_states import PartitionStates

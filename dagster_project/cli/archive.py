@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from dagster_project.cli.context import console, open_session, parse_pairs
+from dagster_project.commands.context import console, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
 
 archive_app = typer.Typer(help="Folders of GeoTIFF files that serve as an imagery source.", no_args_is_help=True)
@@ -65,7 +65,7 @@ def index(
 
     Files that cannot be used are named with the reason and left out. Run it again when the folder has changed.
     """
-    from dagster_project.cli.archive_report import add_folder
+    from dagster_project.commands.archive_report import add_folder
     from minemap_assets.imagery.sources.archive.index import ArchiveRules
 
     place = _place(root)
@@ -101,7 +101,7 @@ def index(
 @archive_app.command("list")
 def list_archives() -> None:
     """Show all archives."""
-    from dagster_project.cli.archive_report import archives_table
+    from dagster_project.commands.archive_report import archives_table
     from minemap_assets.imagery.sources.archive.catalogue import read_archives
 
     archives = read_archives(open_session().project)

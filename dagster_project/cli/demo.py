@@ -23,6 +23,6 @@ def demo(
 ) -> int:
     """Run the whole graph on a simulated world, and compare what it maps with what is there."""
     with ends_at_once():
-        from dagster_project.cli.demonstration import demonstrate
+        from dagster_project.commands.demonstration import demonstrate
 
         return demonstrate(world.value, check=check)

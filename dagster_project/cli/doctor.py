@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import Session, console, open_session, parse_regions, parse_years
 from dagster_project.cli.options import Json, Regions, Years
+from dagster_project.commands.context import Session, console, open_session, parse_regions, parse_years
 from minemap_assets.errors import MinemapError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def doctor(
     found = list(dict.fromkeys(_findings(session, regions, years, deadline)))
     count = {level: sum(one.level is level for one in found) for level in Level}
     if as_json:
-        from dagster_project.cli.json_output import print_json
+        from dagster_project.commands.json_output import print_json
 
         rows = [{"level": one.level.value, "what": one.what, "advice": one.advice} for one in found]
         print_json(
@@ -91,7 +91,7 @@ def _findings(session: Session, regions: str | None, years: str | None, deadline
 
 def _sources(prospect: "Prospect", deadline: float) -> "Iterator[Finding]":
     """Whether the sources of the wanted products answer."""
-    from dagster_project.cli.source_answers import ask_sources
+    from dagster_project.commands.source_answers import ask_sources
     from minemap_assets.planning.readiness import source_findings
 
     reports = ask_sources(prospect.project, prospect.kinds, deadline, prospect.products)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.context import open_session
 from dagster_project.cli.options import Json
+from dagster_project.commands.context import open_session
 
 
 def explain(
@@ -21,9 +21,9 @@ def explain(
 ) -> None:
     """Say of one partition what it is, whether it is current and why not, what it was made from, and what it holds."""
     session = open_session()
-    from dagster_project.cli.explanation import describe_asset, describe_partition, show_asset, show_partition
-    from dagster_project.cli.json_output import print_json
-    from dagster_project.cli.partition_names import parse_partition
+    from dagster_project.commands.explanation import describe_asset, describe_partition, show_asset, show_partition
+    from dagster_project.commands.json_output import print_json
+    from dagster_project.commands.partition_names import parse_partition
 
     named = parse_partition(" ".join(partition), session.graph, session.project)
     if named.keys is None:

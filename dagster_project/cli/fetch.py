@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import console, open_session
+from dagster_project.commands.context import console, open_session
 from minemap_assets.errors import BadInputError
 from minemap_assets.messages import suggestion
 

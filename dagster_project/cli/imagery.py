@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import Session, console, open_session, parse_years
 from dagster_project.cli.options import Years
+from dagster_project.commands.context import Session, console, open_session, parse_years
 from minemap_assets.errors import BadInputError
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def init(
     With --source, --region, --truth and --images: a project that is ready to run. Everything is checked before anything
     is written, and the settings come last: what breaks off is completed by the same command.
     """
-    from dagster_project.cli.new_project import Wishes, begin
+    from dagster_project.commands.new_project import Wishes, begin
 
     begin(
         Wishes(

@@ -20,7 +20,7 @@ Number = Annotated[int | None, typer.Option("--version", min=1, help="Number tha
 @inputs_app.command("list")
 def list_inputs(as_json: Json = False) -> None:
     """Show every input: whether it is there, how many versions of it are kept, and of when the newest is."""
-    from dagster_project.cli import input_versions
+    from dagster_project.commands import input_versions
 
     input_versions.list_inputs(as_json=as_json)
 
@@ -28,7 +28,7 @@ def list_inputs(as_json: Json = False) -> None:
 @inputs_app.command("history")
 def show_history(path: Name, as_json: Json = False) -> None:
     """Show the versions of an input, oldest first."""
-    from dagster_project.cli import input_versions
+    from dagster_project.commands import input_versions
 
     input_versions.show_history(path, as_json=as_json)
 
@@ -36,7 +36,7 @@ def show_history(path: Name, as_json: Json = False) -> None:
 @inputs_app.command()
 def show(path: Name, version: Number = None) -> None:
     """Print an input as it is now, or a version of it. Default for one that is gone: its last version."""
-    from dagster_project.cli import input_versions
+    from dagster_project.commands import input_versions
 
     input_versions.show(path, version)
 
@@ -44,7 +44,7 @@ def show(path: Name, version: Number = None) -> None:
 @inputs_app.command()
 def diff(path: Name, version: Number = None) -> None:
     """Show what bringing a version back would change. Default: the version that `restore` would take."""
-    from dagster_project.cli import input_versions
+    from dagster_project.commands import input_versions
 
     input_versions.diff(path, version)
 
@@ -52,7 +52,7 @@ def diff(path: Name, version: Number = None) -> None:
 @inputs_app.command()
 def restore(path: Name, version: Number = None) -> None:
     """Bring a version back. Default: the newest that is not what is there now, which is recorded first."""
-    from dagster_project.cli import input_versions
+    from dagster_project.commands import input_versions
 
     input_versions.restore(path, version)
 
@@ -60,6 +60,6 @@ def restore(path: Name, version: Number = None) -> None:
 @inputs_app.command()
 def forget(path: Name) -> None:
     """Work without an input that is gone from now on; its versions stay, and can be brought back."""
-    from dagster_project.cli import input_versions
+    from dagster_project.commands import input_versions
 
     input_versions.forget(path)

@@ -14,7 +14,6 @@ import typer
 from dotenv import load_dotenv
 
 from dagster_project.cli.archive import archive_app
-from dagster_project.cli.context import complain, console
 from dagster_project.cli.demo import demo
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.explain import explain
@@ -33,6 +32,7 @@ from dagster_project.cli.sources import sources
 from dagster_project.cli.status import status
 from dagster_project.cli.ui import ui
 from dagster_project.cli.verify import verify
+from dagster_project.commands.context import complain, console
 from minemap_assets.errors import BadInputError, MinemapError
 
 NAME = "minemap"

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.context import note, open_session
 from dagster_project.cli.options import Json, Regions, Sample, Years
+from dagster_project.commands.context import note, open_session
 
 IMAGERY_ONLY = "imagery/imagery,imagery/reference_imagery"
 
@@ -26,7 +26,14 @@ def plan(
     """Say what imagery of some regions and years would need; nothing is fetched, and what is current costs nothing."""
     session = open_session(sample)
     scope = session.scope(select or IMAGERY_ONLY, regions, years)
-    from dagster_project.cli.plan_report import estimate, look_ahead, passes, show_estimate, show_observations, tell
+    from dagster_project.commands.plan_report import (
+        estimate,
+        look_ahead,
+        passes,
+        show_estimate,
+        show_observations,
+        tell,
+    )
 
     found = estimate(session, scope, deadline if ask else None)
     if not as_json:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import Session, console, open_session
+from dagster_project.commands.context import Session, console, open_session
 from minemap_assets.errors import BadInputError, PermanentError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ def promote(
 ) -> int:
     """Put a trained model in use; masks are made with it from the next run on."""
     session = open_session()
-    from dagster_project.cli.execution import execute
-    from dagster_project.cli.run_report import summarise
+    from dagster_project.commands.execution import execute
+    from dagster_project.commands.run_report import summarise
     from minemap_assets.graph.graph import Scope
     from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
     from minemap_assets.segmentation.promotion import promotions

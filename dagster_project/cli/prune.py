@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import console, counted, open_session
+from dagster_project.commands.context import console, counted, open_session
 
 if TYPE_CHECKING:
     from minemap_assets.lake.trash import Thrown

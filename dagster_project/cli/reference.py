@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import Session, complain, console, note, open_session, parse_pairs
+from dagster_project.commands.context import Session, complain, console, note, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import Session, console, note, open_session
+from dagster_project.commands.context import Session, console, note, open_session
 from minemap_assets.errors import BadInputError, MinemapError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def list_regions() -> None:
 
     session = open_session()
     if not session.project.regions:
-        from dagster_project.cli.advice import say_next_steps
+        from dagster_project.commands.advice import say_next_steps
 
         say_next_steps(session)
         return

@@ -40,7 +40,7 @@ def run(
 ) -> int:
     """Make everything a selection needs, for some regions and years; what is current is kept."""
     with ends_at_once():
-        from dagster_project.cli.execution import Wishes, run_selection
+        from dagster_project.commands.execution import Wishes, run_selection
 
         wishes = Wishes(accepts_losses=losses, force=force, dry=dry_run, as_json=json, verbose=verbose)
         return run_selection(select, regions, years, sample, wishes)

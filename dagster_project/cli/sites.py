@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import Session, console, counted, note, open_session
+from dagster_project.commands.context import Session, console, counted, note, open_session
 from minemap_assets.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def list_sites() -> None:
 
     session = open_session()
     if not session.project.active_regions():
-        from dagster_project.cli.advice import say_next_steps
+        from dagster_project.commands.advice import say_next_steps
 
         say_next_steps(session)
     for slug in session.project.active_regions():

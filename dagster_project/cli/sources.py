@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagster_project.cli.context import console, open_session
 from dagster_project.cli.options import Json
+from dagster_project.commands.context import console, open_session
 
 if TYPE_CHECKING:
     from minemap_assets.planning.source_reports import SourceReport
@@ -20,7 +20,7 @@ def sources(
 
     The exit code is 1 where a source that was named does not work.
     """
-    from dagster_project.cli.source_answers import ask_sources
+    from dagster_project.commands.source_answers import ask_sources
     from minemap_assets.imagery.source_kind import kind_named, kinds
 
     project = open_session().project
@@ -31,7 +31,7 @@ def sources(
         if not as_json:
             console.print(line_of(report), soft_wrap=True)
     if as_json:
-        from dagster_project.cli.json_output import print_json
+        from dagster_project.commands.json_output import print_json
 
         print_json([_plain(report) for report in found])
     return 1 if names and not all(report.works for report in found) else 0

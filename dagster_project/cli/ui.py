@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.context import console, note, open_session
+from dagster_project.commands.context import console, note, open_session
 
 
 def ui(
@@ -17,7 +17,7 @@ def ui(
     ] = None,
 ) -> None:
     """Serve the Dagster UI with every partition of this project."""
-    from dagster_project.cli.serving import check_address, restore_all, serve
+    from dagster_project.commands.serving import check_address, restore_all, serve
     from dagster_project.ui_guard import parse_authority, parse_host_option
 
     for name in allow_host or ():

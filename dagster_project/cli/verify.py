@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.context import complain, console, counted, open_session
 from dagster_project.cli.options import Json
+from dagster_project.commands.context import complain, console, counted, open_session
 
 
 def verify(
@@ -14,8 +14,8 @@ def verify(
 ) -> int:
     """Read every byte of the lake, and set aside what is damaged, so that the next run makes it again."""
     session = open_session()
-    from dagster_project.cli.json_output import print_json
-    from dagster_project.cli.verification import Found, input_damages, partition_damages
+    from dagster_project.commands.json_output import print_json
+    from dagster_project.commands.verification import Found, input_damages, partition_damages
 
     found = Found(sets_aside=not report)
     for damage in partition_damages(session, found, set_aside=not report):

@@ -11,8 +11,8 @@ import pytest
 import shapely
 
 from commands import command
-from dagster_project.cli.context import Session
-from dagster_project.cli.serving import restore_all
+from dagster_project.commands.context import Session
+from dagster_project.commands.serving import restore_all
 from dagster_project.instance import open_instance
 from minemap_assets.lake.store import Entry, LocalStore
 from minemap_assets.project.regions import REGIONS_PATH, write_regions

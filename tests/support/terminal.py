@@ -10,8 +10,8 @@ import pytest
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from dagster_project.cli.context import console
 from dagster_project.cli.main import DEBUG, main
+from dagster_project.commands.context import console
 
 AREA = box(-2.2, 5.8, -1.8, 6.2)
 

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from dagster_project.cli import context, execution, progress
-from dagster_project.cli.progress import Display
-from dagster_project.cli.run_report import gap_lines
+from dagster_project.commands.progress import Display
+from dagster_project.commands.run_report import gap_lines
 from dagster_project.pace import Pace
 from dagster_project.runner import Gaps, Report, Result, State
 from dagster_project.selection import Choice, UnclearError

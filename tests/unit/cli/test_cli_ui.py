@@ -13,7 +13,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     """Addresses that would be served, with the names that are allowed beside loopback."""
     calls: Served = []
     monkeypatch.setattr(
-        "dagster_project.cli.serving.serve", lambda _, __, host, ___, allowed: calls.append((host, allowed))
+        "dagster_project.commands.serving.serve", lambda _, __, host, ___, allowed: calls.append((host, allowed))
     )
     return calls
 

@@ -10,8 +10,8 @@ import pytest
 import shapely
 
 from dagster_project.cli import status as command
-from dagster_project.cli.context import Session, console
 from dagster_project.cli.status import status
+from dagster_project.commands.context import Session, console
 from dagster_project.environment import Environment
 from dagster_project.registry import ROOMS, SOURCES, Registry
 from minemap_assets.graph.graph import Graph, Scope

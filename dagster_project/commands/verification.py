@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from rich.progress import Progress
 
-from dagster_project.cli.context import Session, errors
-from dagster_project.cli.partition_names import long_name
+from dagster_project.commands.context import Session, errors
+from dagster_project.commands.partition_names import long_name
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import DamagedError, PartitionRef
 from minemap_assets.reference.catalogue import entry_damage

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagster_project.cli.json_output import print_json
+from dagster_project.commands.json_output import print_json
 from minemap_assets.lake.manifests import Missing
 from terminal import Terminal
 from tiny import Chain

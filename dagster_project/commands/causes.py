@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dagster_project.cli.context import counted
-from dagster_project.cli.partition_names import long_name
+from dagster_project.commands.context import counted
+from dagster_project.commands.partition_names import long_name
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.graph.reasons import Cause, Kind, Reasons
 from minemap_assets.graph.statement import Asset

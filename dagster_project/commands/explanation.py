@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from dagster_project.cli.context import Session, console, counted, parse_years
-from dagster_project.cli.partition_names import long_name
+from dagster_project.commands.context import Session, console, counted, parse_years
+from dagster_project.commands.partition_names import long_name
 from minemap_assets.graph.context import Keys
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.graph.partitioning import REGION, YEAR

@@ -10,13 +10,13 @@ import typer
 from dagster import DagsterInstance
 from rich.console import Console
 
-from dagster_project.cli.advice import check_pilot, site_notes
-from dagster_project.cli.context import Session, console, errors, note, open_session, parse_regions, parse_years
-from dagster_project.cli.dry_run import show_forecast
 from dagster_project.cli.interrupts import interruptible
-from dagster_project.cli.json_output import print_json
-from dagster_project.cli.progress import Display
-from dagster_project.cli.run_report import as_json, closing, exit_code, quality, summarise
+from dagster_project.commands.advice import check_pilot, site_notes
+from dagster_project.commands.context import Session, console, errors, note, open_session, parse_regions, parse_years
+from dagster_project.commands.dry_run import show_forecast
+from dagster_project.commands.json_output import print_json
+from dagster_project.commands.progress import Display
+from dagster_project.commands.run_report import as_json, closing, exit_code, quality, summarise
 from dagster_project.definitions import build_definitions
 from dagster_project.durations import usual_seconds
 from dagster_project.first_promotion import adopt_promotion, promote_first

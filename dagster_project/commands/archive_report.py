@@ -9,7 +9,7 @@ import shapely
 import typer
 from rich.table import Column, Table
 
-from dagster_project.cli.context import Session, complain, console, counted, note
+from dagster_project.commands.context import Session, complain, console, counted, note
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import geodesic_area_km2
 from minemap_assets.imagery.files.images import ArchiveIndex, Image

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-from dagster_project.cli.context import Session, console
-from dagster_project.cli.deadline import within
-from dagster_project.cli.json_output import print_json
+from dagster_project.commands.context import Session, console
+from dagster_project.commands.deadline import within
+from dagster_project.commands.json_output import print_json
 from dagster_project.durations import seconds_by_partition
 from minemap_assets.errors import MinemapError
 from minemap_assets.graph.graph import Scope

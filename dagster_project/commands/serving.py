@@ -10,7 +10,7 @@ from types import FrameType
 
 from dagster import DagsterInstance
 
-from dagster_project.cli.context import Session, console, note
+from dagster_project.commands.context import Session, console, note
 from dagster_project.graph_shape import graph_shape
 from dagster_project.instance import restore
 from dagster_project.ui_pages import Pictures

@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from dagster_project.cli.advice import next_steps, say_next_steps
-from dagster_project.cli.causes import Asked, SharedCause, shared_causes
-from dagster_project.cli.context import Session, console, counted, note
-from dagster_project.cli.json_output import print_json
-from dagster_project.cli.partition_names import long_name
+from dagster_project.commands.advice import next_steps, say_next_steps
+from dagster_project.commands.causes import Asked, SharedCause, shared_causes
+from dagster_project.commands.context import Session, console, counted, note
+from dagster_project.commands.json_output import print_json
+from dagster_project.commands.partition_names import long_name
 from minemap_assets.graph.graph import Scope
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.graph.reasons import Reasons

@@ -4,9 +4,9 @@ import time
 
 from rich.table import Table
 
-from dagster_project.cli.context import console, errors, open_session
-from dagster_project.cli.execution import execute
-from dagster_project.cli.run_report import closing, quality, summarise, ui_command
+from dagster_project.commands.context import console, errors, open_session
+from dagster_project.commands.execution import execute
+from dagster_project.commands.run_report import closing, quality, summarise, ui_command
 from minemap_assets.graph.graph import Scope
 from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.demo import prepare

@@ -8,8 +8,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.cli.context import Session, console, counted, note
-from dagster_project.cli.json_output import print_json
+from dagster_project.commands.context import Session, console, counted, note
+from dagster_project.commands.json_output import print_json
 from dagster_project.forecast import Expected, Sorted, explained, hindered, sort
 from minemap_assets.graph.graph import Scope, Step
 from minemap_assets.graph.reasons import Reasons

@@ -7,8 +7,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from dagster_project.cli.context import Session, complain, console, counted, note
-from dagster_project.cli.progress import failure
+from dagster_project.commands.context import Session, complain, console, counted, note
+from dagster_project.commands.progress import failure
 from dagster_project.pace import exact
 from dagster_project.runner import Report, Result, State
 from minemap_assets.graph.graph import Scope

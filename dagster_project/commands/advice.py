@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from dagster_project.cli.context import Session, console, counted
+from dagster_project.commands.context import Session, console, counted
 from minemap_assets.errors import BadInputError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from dagster_project.cli.deadline import within
 from dagster_project.cli.main import app
+from dagster_project.commands.deadline import within
 from minemap_assets.errors import BadInputError, PermanentError, RetryableError
 from minemap_assets.graph.graph import Graph, Scope
 from minemap_assets.graph.partition_states import PartitionStates
@@ -82,7 +82,7 @@ def test_every_registered_source_is_listed_also_one_that_somebody_adds(monkeypat
         return SourceReport(kind.name, (), "none needed", True, "asked", "everything", "none", ())
 
     monkeypatch.setattr("dagster_project.registry.Registry", lambda: registry_with(WITHOUT_COSTS))
-    monkeypatch.setattr("dagster_project.cli.source_answers.report_source", reported)
+    monkeypatch.setattr("dagster_project.commands.source_answers.report_source", reported)
     lines = ask("sources").output.splitlines()
     assert [line.split()[0] for line in lines] == [
         "added", "archive", "earth-engine", "planet-basemaps", "simulated", "stac"

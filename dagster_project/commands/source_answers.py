@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 
-from dagster_project.cli.deadline import within
+from dagster_project.commands.deadline import within
 from minemap_assets.imagery.source_kind import SourceKind
 from minemap_assets.planning.source_reports import SourceReport, report_source
 from minemap_assets.project.project import Project

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from dagster_project.cli.context import console, counted, open_session
-from dagster_project.cli.json_output import plain, print_json
+from dagster_project.commands.context import console, counted, open_session
+from dagster_project.commands.json_output import plain, print_json
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake.input_history import FOLDER, HISTORY, History, Version, input_path, is_below, short_path
 from minemap_assets.lake.inputs import Inputs, read_input
