@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from dagster_project.cli.options import Json
 from dagster_project.commands.context import console, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
 
@@ -99,12 +100,17 @@ def index(
 
 
 @archive_app.command("list")
-def list_archives() -> None:
+def list_archives(as_json: Json = False) -> None:
     """Show all archives."""
-    from dagster_project.commands.archive_report import archives_table
+    from dagster_project.commands.archive_report import archive_facts, archives_table
     from minemap_assets.imagery.sources.archive.catalogue import read_archives
 
     archives = read_archives(open_session().project)
+    if as_json:
+        from dagster_project.commands.json_output import print_json
+
+        print_json([archive_facts(archive) for archive in archives])
+        return
     if not archives:
         console.print("No archive yet; `minemap archive index FOLDER` adds one.")
         return

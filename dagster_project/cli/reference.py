@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dagster_project.cli.options import Json
 from dagster_project.commands.context import Session, complain, console, note, open_session, parse_pairs
 from minemap_assets.errors import BadInputError
 
@@ -122,7 +123,7 @@ def add_masks(
 
 
 @reference_app.command("list")
-def list_entries() -> None:
+def list_entries(as_json: Json = False) -> None:
     """Show what is registered."""
     from rich.table import Table
 
@@ -130,6 +131,11 @@ def list_entries() -> None:
 
     session = open_session()
     entries = catalogue(session.project).entries
+    if as_json:
+        from dagster_project.commands.json_output import print_json
+
+        print_json(entries)
+        return
     if not entries:
         console.print("No reference file yet; `minemap reference add NAME FILE --licence LICENCE` registers one.")
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dagster_project.cli.options import Json
 from dagster_project.commands.context import Session, console, note, open_session
 from minemap_assets.errors import BadInputError, MinemapError
 
@@ -122,11 +123,16 @@ def add(
 
 
 @regions_app.command("list")
-def list_regions() -> None:
+def list_regions(as_json: Json = False) -> None:
     """Show all regions."""
     from rich.table import Table
 
     session = open_session()
+    if as_json:
+        from dagster_project.commands.json_output import print_json
+
+        print_json([_facts(region) for region in session.project.regions.values()])
+        return
     if not session.project.regions:
         from dagster_project.commands.advice import say_next_steps
 
@@ -232,3 +238,17 @@ def _period_text(period: dict[str, object]) -> str:
         if word in period:
             text += f" {word} {period[word]}"
     return text
+
+
+def _facts(region: "Region") -> dict[str, object]:
+    """A region as `--json` gives it; its boundary lies in the project's file of regions."""
+    return {
+        "region": region.slug,
+        "title": region.title,
+        "km2": region.area_km2,
+        "bounds": region.geometry.bounds,
+        "season": region.season,
+        "products": region.products,
+        "reference_year": region.reference_year,
+        "retired": region.retired,
+    }

@@ -85,6 +85,19 @@ def archives_table(archives: Iterable[ArchiveIndex]) -> Table:
     return table
 
 
+def archive_facts(archive: ArchiveIndex) -> dict[str, object]:
+    """An archive as `--json` gives it."""
+    return {
+        "archive": archive.name,
+        "root": archive.root,
+        "products": {image.product for image in archive.images},
+        "images": len(archive.images),
+        "first_day": min((image.start for image in archive.images), default=None),
+        "last_day": max((image.end for image in archive.images), default=None),
+        "with_cloud_mask": sum(bool(image.clouds) for image in archive.images),
+    }
+
+
 def _name_of(place: str) -> str:
     """The folder's name, in the letters that an archive's name may have."""
     last = place.rstrip("/").rpartition("/")[2].lower()

@@ -256,6 +256,8 @@ def _indexed(folder: Path, wishes: Wishes) -> _Folder:
     report = index_folder(place, name=name, product=wishes.product, rules=rules, pattern="**/*.tif")
     for refusal in report.refused:
         complain(f"{refusal.path}: {refusal.reason}", word="left out ", colour="yellow")
+    for sentence in report.notes:
+        note(sentence)
     if not report.images:
         raise BadInputError(f"--images: {folder} holds no image that can be used; the reasons stand above")
     return _Folder(name, place, report.features, report.images, len(report.refused))

@@ -81,3 +81,13 @@ class Thing:
 def test_whatever_a_command_found(value: Any, written: Any, capsys: pytest.CaptureFixture[str]) -> None:
     print_json(value)
     assert json.loads(capsys.readouterr().out) == written
+
+
+@pytest.mark.usefixtures("chain")
+def test_lists(minemap: Terminal) -> None:
+    regions = document(minemap, "regions", "list")
+    assert [(one["region"], one["retired"]) for one in regions] == [("alder-basin", False), ("birch-delta", False)]
+    assert all(one["km2"] > 0 and len(one["bounds"]) == 4 for one in regions)
+    entries = {one["name"]: one for one in document(minemap, "reference", "list")}
+    assert entries["country_boundaries"]["kind"] == "boundaries"
+    assert document(minemap, "archive", "list") == []
