@@ -21,9 +21,13 @@ CHECK_HOME := build/check
 DAGSTER := PYTHONWARNINGS=ignore VIRTUAL_ENV="$(CURDIR)/.venv" DAGSTER_HOME="$(CURDIR)/$(CHECK_HOME)" \
     MINEMAP_HOME=$(CHECK_HOME)/lake MINEMAP_STATE=$(CHECK_HOME)/state .venv/bin
 
+# A small world whose tables the data dictionary describes; a second time it is there already.
+DOCS_LAKE := build/docs-world/lake
+DOCS_WORLD := MINEMAP_HOME=$(DOCS_LAKE) MINEMAP_STATE=build/docs-world/state
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo ui test fast live check format lock bench chaos docs
+.PHONY: help setup demo ui test fast live check format lock bench chaos docs site
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -79,7 +83,7 @@ format: setup ## Rewrite the code in the house style
 	.venv/bin/ruff format .
 
 lock: ## Resolve requirements.lock again (ARGS=--upgrade for the newest versions)
-	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --no-annotate --no-emit-index-url \
 	    --custom-compile-command "make lock" $(ARGS) --output-file requirements.lock pyproject.toml
 
 bench: setup ## Measure speed and accuracy as ratios against the alternatives
@@ -91,7 +95,11 @@ chaos: setup ## Disturb lakes by chance and count losses (KILLS, FLIPS, RACES; S
 	@exec env PYTHONPATH=tests/support .venv/bin/python -W ignore -m chaos --jobs $(JOBS) \
 	    --kills $(KILLS) --flips $(FLIPS) --races $(RACES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-docs: setup ## Build the documentation into build/docs
-	@$(QUIET_PIP) install --constraint requirements.lock --editable ".[docs]"
-	.venv/bin/python -m dagster_project.reference_page docs/reference.md
-	.venv/bin/mkdocs build --strict
+docs: setup ## Write the reference pages from the code, and build the documentation into build/docs
+	@$(DOCS_WORLD) .venv/bin/minemap demo --world tiny >/dev/null
+	.venv/bin/python -m dagster_project.reference_pages docs/reference --lake $(DOCS_LAKE)
+	@$(MAKE) --no-print-directory site
+
+site: setup ## Build the documentation into build/docs as it is written
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	@echo "The documentation lies in build/docs; '.venv/bin/python -m http.server 8000 --directory build/docs' serves it."

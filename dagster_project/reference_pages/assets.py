@@ -1,13 +1,10 @@
-"""The reference page of the documentation: every asset and every source, from what they state of themselves.
+"""Every asset and every source of imagery, from what they state of themselves."""
 
-`make docs` writes it with `python -m dagster_project.reference_page docs/reference.md`.
-"""
-
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from dagster_project.reference_pages.markdown import code, page
 from dagster_project.registry import Registry
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.statement import Asset, Dep, Room
@@ -15,7 +12,7 @@ from minemap_assets.imagery.source_kind import SourceKind
 from minemap_assets.project.project import ProjectHome
 
 INTRODUCTION = """\
-# Reference
+# Assets and sources
 
 Every asset and every source of imagery, as they state it themselves: in `assets.py` of each room, and in `kind.py` of
 each source. `make docs` writes this page, and a test compares it with the code.
@@ -38,20 +35,20 @@ The settings name each product's sources under `[imagery.sources]`, in the order
 """
 
 
-def reference_page(registry: Registry) -> str:
+def assets_page(registry: Registry) -> str:
     """The page for a project that has no files yet, as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         project = ProjectHome.at(folder, Path(folder), registry.parts()).open()
         graph = Graph(registry.rooms, project)
         rooms = [line for room in registry.rooms for line in _room(room, graph)]
     sources = [line for kind in registry.sources for line in _source(kind)]
-    return "\n".join([INTRODUCTION, *rooms, SOURCES, *sources]).rstrip() + "\n"
+    return page([INTRODUCTION, *rooms, SOURCES, *sources])
 
 
 def _room(room: Room, graph: Graph) -> Iterator[str]:
     yield from (f"### {room.name}", "")
     if room.sections:
-        yield from (f"Settings: {_code(f'[{section.name}]' for section in room.sections)}.", "")
+        yield from (f"Settings: {code(f'[{section.name}]' for section in room.sections)}.", "")
     for asset in (a for a in graph.assets if a.room == room.name):
         yield from (f"#### {asset}", "", asset.description, "")
         yield from (*_facts(asset, graph), "")
@@ -62,7 +59,6 @@ def _facts(asset: Asset, graph: Graph) -> Iterator[str]:
     yield from _listed("made from", [_input(dep, upstream) for dep, upstream in graph.upstream(asset)])
     yield f"- made by: {_maker(asset)}" + (f", in the pool `{asset.pool}`" if asset.pool else "")
     yield from _listed("checks", [f"`{check.name}`: {check.description}" for check in asset.checks])
-    yield from _listed("columns", [f"`{name}`: {text}" for name, text in asset.columns.descriptions.items()])
     yield f"- code version: {asset.code_version}"
 
 
@@ -91,18 +87,10 @@ def _maker(asset: Asset) -> str:
 def _source(kind: SourceKind) -> Iterator[str]:
     facts = kind.facts
     yield from (f"### {kind.name}", "")
-    yield f"- products: {_code(kind.products)}"
+    yield f"- products: {code(kind.products)}"
     yield f"- years: {facts.years}"
     yield f"- area: {facts.area}"
     yield f"- limits: {facts.limits}"
     if kind.config is not None:
         yield f"- settings: `[sources.{kind.section}]`"
     yield ""
-
-
-def _code(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(reference_page(Registry()), encoding="utf-8")
