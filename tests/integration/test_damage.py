@@ -165,7 +165,7 @@ def test_what_rots_unnoticed_is_healed_by_whoever_reads_it(copy: Chain, monkeypa
 
 def test_a_new_ui_is_not_held_up_by_what_is_damaged(copy: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(copy.environment.dagster_home)
-    flip(path_of(copy, "imagery", "imagery", ALDER, "2017", name=r"preview\.png"))
+    flip(path_of(copy, "imagery", "imagery", ALDER, "2017", name=r"index\.parquet"))
     session = Session(copy.environment, copy.registry, copy.project_home)
     with open_instance(copy.environment.dagster_home) as instance:
         restore_all(session, instance)
