@@ -1,7 +1,8 @@
 # What people and CI run. Every tool is the one in .venv, whether or not that environment is active.
+# JOBS is above the two cores of a small machine: many tests wait for servers and processes.
 
 UV ?= .venv/bin/uv
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 KILLS ?= 200
 FLIPS ?= 300

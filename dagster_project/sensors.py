@@ -112,7 +112,7 @@ def poll_everywhere(project: Project, today: date) -> PollResult:
     """Ask every source of every product in use up to today's year, for the seasons of all active regions."""
     regions = project.active_regions().values()
     rules = {season_rule(region) for region in regions}
-    years = range(project.first_year, today.year + 1)
+    years = [year for year in project.years() if year <= today.year]
     products = {product_of(project, region, year) for region in regions for year in years}
     return merge_polls(poll_sources(product, open_sources(project, product), rules) for product in sorted(products))
 
@@ -126,7 +126,7 @@ def ended_seasons(
         for channel in sorted(found.revisions):
             for year in sorted(found.revisions[channel]):
                 if (
-                    year >= project.first_year
+                    project.first_year <= year <= (project.last_year or year)
                     and channel.season == season
                     and season_of(region, year).end <= today
                     and product_of(project, region, year) == channel.product

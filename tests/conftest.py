@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import math
 import os
 import signal
 import warnings
@@ -33,13 +34,22 @@ def test_data() -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> "Chain":
-    """The tiny world, run to its end without any disturbance; copy it to change it."""
+    """The tiny world, run to its end without any disturbance; copy it to change it.
+
+    Processes that run tests side by side make it once, and have a copy each.
+    """
     from dagster_project.runner import State
+    from minemap_assets.lake.locks import hold
     from tiny import Chain
 
     warnings.simplefilter("ignore")
-    chain = Chain(tmp_path_factory.mktemp("finished")).prepared()
-    report = chain.run()
-    assert not report.failures, report.failures
-    assert report.count(State.BLOCKED) == 0
-    return chain
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "finished-tiny"
+    whole = shared.with_suffix(".whole")
+    with hold(shared.with_suffix(".lock"), math.inf):
+        if not whole.exists():
+            report = Chain(shared).prepared().run()
+            assert not report.failures, report.failures
+            assert report.count(State.BLOCKED) == 0
+            whole.touch()
+    return Chain(shared).copied(folder / "finished")

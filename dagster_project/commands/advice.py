@@ -1,6 +1,7 @@
 """What a person should be told though nothing failed: what a project still lacks, and regions without sites."""
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dagster_project.commands.context import Session, console, counted
@@ -69,7 +70,7 @@ def _years_of(project: "Project") -> str:
     from minemap_assets.imagery.config import ImageryConfig
     from minemap_assets.planning.source_settings import years_text
 
-    closed = list(project.years())[:-1]
+    closed = [year for year in project.years() if year < datetime.now(UTC).year]
     periods = project.section(ImageryConfig).products
     served = [year for year in closed if any(period.covers(year) for period in periods)]
     return "" if served == closed or not served else f" --years {years_text(served)}"

@@ -111,9 +111,10 @@ def parse_years(text: str | None, project: "Project") -> tuple[int, ...]:
     """Years from `2016-2020,2023`; without text, every closed year. Raises `BadInputError`."""
     from minemap_assets.project.settings import EARLIEST_YEAR
 
-    first, current = project.first_year, datetime.now(UTC).year
+    first, running = project.first_year, datetime.now(UTC).year
+    last = min(running, project.last_year or running)
     if text is None:
-        return tuple(range(first, current))
+        return tuple(range(first, min(last + 1, running)))
     years: set[int] = set()
     parts = [part.strip() for part in text.replace("\u2013", "-").split(",") if part.strip()]
     for part in parts:
@@ -124,11 +125,12 @@ def parse_years(text: str | None, project: "Project") -> tuple[int, ...]:
             raise BadInputError(f"--years: {part!r} runs backwards; write the earlier year first, as in 2016-2024")
         years |= set(range(int(ends[0]), int(ends[-1]) + 1))
     for year in sorted(years):
-        if not first <= year <= current:
+        if not first <= year <= last:
             early = f"the project begins in {first} (`first_year` in its settings)"
             early = f"there is no imagery of {year}" if year < EARLIEST_YEAR else early
-            why = f"{year} has not begun" if year > current else early
-            raise BadInputError(f"--years: {why}; years run from {first} to {current}")
+            late = f"the project ends in {last} (`last_year` in its settings)"
+            late = f"{year} has not begun" if year > running else late
+            raise BadInputError(f"--years: {late if year > last else early}; years run from {first} to {last}")
     if not years:
         raise BadInputError(f"--years: {text!r} names no year; write 2019 or 2016-2024")
     return tuple(sorted(years))

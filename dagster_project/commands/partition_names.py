@@ -34,7 +34,7 @@ def long_name(ref: PartitionRef) -> str:
 def parse_partition(text: str, graph: Graph, project: Project) -> Named:
     """What a name means. Raises `BadInputError` with the most similar names for one that means nothing.
 
-    Keys may stand in any order, and the path of a partition's folder is a name too.
+    Keys may stand in any order, the only region need not be named, and the path of a partition's folder is a name too.
     """
     text = text.strip().removeprefix(project.lake.store.root)
     words = [word for word in _WORDS.split(text) if word]
@@ -76,6 +76,8 @@ def _keys(asset: Asset, words: Sequence[str], project: Project) -> Keys:
     names = [dimension.name for dimension in dimensions]
     if not dimensions and words:
         raise BadInputError(f"{asset} has no partitions; write `minemap explain {asset}`")
+    if len(words) < len(dimensions):
+        words = [*words, *_only_keys(dimensions, words, project)]
     if len(words) != len(dimensions):
         example = "|".join(_example(dimension, words, project) for dimension in dimensions)
         what = "lacks " + " and ".join(_unnamed(dimensions, words, project)) if len(words) < len(names) else "has more"
@@ -94,6 +96,12 @@ def _known(asset: Asset, number: int, project: Project) -> list[str]:
     """Keys of one dimension: those of the project, and those that only the lake still has."""
     kept = {ref.keys[number] for ref in project.lake.refs(asset.room, asset.name) if len(ref.keys) > number}
     return sorted({*asset.partitions.dimensions[number].keys(project), *kept})
+
+
+def _only_keys(dimensions: Iterable[Dimension], words: Iterable[str], project: Project) -> list[str]:
+    """What need not be said: the key of each dimension that has only one, where no word names it."""
+    only = [list(d.keys(project)) for d in dimensions]
+    return [keys[0] for keys in only if len(keys) == 1 and keys[0] not in words]
 
 
 def _unnamed(dimensions: Iterable[Dimension], words: Iterable[str], project: Project) -> list[str]:

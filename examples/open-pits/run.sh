@@ -14,5 +14,5 @@ minemap init --source archive --images "$scenes" --region "$scenes/beihai.geojso
 minemap reference add country_boundaries "$data/natural-earth/ne_50m/ne_50m_admin_0_countries.shp" \
     --licence "public domain"
 minemap reference add pits "$here/pits.geojson" --licence "CC0 1.0" --citation "drawn by hand on the scenes"
-minemap doctor --years 2016-2017
-minemap run --years 2016-2017
+minemap doctor
+minemap run

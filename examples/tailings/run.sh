@@ -13,5 +13,5 @@ minemap init --source archive --images "$pictures/img_tiff" --product sentinel-2
     --truth "$pictures/mask_tiff" --licence unknown --title "Tailings in Brazil" --quick
 minemap reference add country_boundaries "$data/natural-earth/ne_50m/ne_50m_admin_0_countries.shp" \
     --licence "public domain"
-minemap doctor --years 2021
-minemap run --years 2021
+minemap doctor
+minemap run

@@ -83,7 +83,10 @@ def with_running_year(project: Project) -> Project:
 
 def _year_definition(project: Project) -> dg.PartitionsDefinition[Any]:
     """One partition a year: those that are over, and the running one once there is something of it."""
-    start, ahead = str(project.first_year), int(shows_running_year(project))
+    start, last = str(project.first_year), project.last_year
+    if last is not None and last < datetime.now(UTC).year:
+        return dg.TimeWindowPartitionsDefinition(cron_schedule="0 0 1 1 *", start=start, end=str(last + 1), fmt="%Y")
+    ahead = int(shows_running_year(project))
     return dg.TimeWindowPartitionsDefinition(cron_schedule="0 0 1 1 *", start=start, fmt="%Y", end_offset=ahead)
 
 
@@ -121,7 +124,8 @@ class PartitionMapping:
         if dimension.name != YEAR or self.reach is None:
             return [key]
         reach, year = self.reach(project), int(key)
-        return [str(y) for y in range(max(project.first_year, year - reach), year + reach + 1)]
+        last = year + reach if project.last_year is None else min(year + reach, project.last_year)
+        return [str(y) for y in range(max(project.first_year, year - reach), last + 1)]
 
     def dagster(self, project: Project, upstream: Partitioning, downstream: Partitioning) -> dg.PartitionMapping | None:
         """Dagster's mapping; None where its default is the same."""

@@ -97,6 +97,8 @@ def archive_use(project: Project, new: Sequence[Image], every: Sequence[Image]) 
     years = sorted(set().union(*mapped.values()))
     if years[0] < project.first_year:
         values["first_year"] = years[0]
+    if project.last_year is not None and years[-1] > project.last_year:
+        values["last_year"] = years[-1]
     rule = _rule(config, maps.by_rule)
     if rule is not None:
         values["imagery.products"] = rule

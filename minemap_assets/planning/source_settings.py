@@ -141,6 +141,7 @@ def own_images(images: Sequence[Image], season: SeasonRule, reference_year: int 
     rule = _rule(held)
     values: dict[str, object] = {
         "first_year": min(y for _, y in held),
+        "last_year": max(y for _, y in held),
         "imagery.products": rule,
         "imagery.reference_year": year,
         "imagery.reference_products": [p for p in bands if (p, year) in held],

@@ -29,11 +29,12 @@ def _outline_settings(project: Project, keys: Keys) -> Any:
 
 
 def _rule_settings(project: Project, keys: Keys) -> Any:
-    return {
+    settings = {
         "region": project.region(keys[0]).geometry.wkb_hex,
         "polygons": project.section(PolygonsConfig).model_dump(mode="json"),
         "first_year": project.first_year,
     }
+    return settings if project.last_year is None else settings | {"last_year": project.last_year}
 
 
 def _build_raw(context: BuildContext) -> Outcome:
@@ -65,6 +66,7 @@ def _build_mining(context: BuildContext) -> Outcome:
         imagery_index=read_geoparquet(context.input(COMPOSITES).file("index.parquet")),
         boundaries=read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet")),
         first_year=project.first_year,
+        last_year=project.last_year,
         config=project.section(PolygonsConfig),
         writer=context.writer,
     )

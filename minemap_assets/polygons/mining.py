@@ -66,14 +66,15 @@ def build_mining_polygons(
     imagery_index: pd.DataFrame,
     boundaries: gpd.GeoDataFrame,
     first_year: int,
+    last_year: int | None = None,
     config: PolygonsConfig,
     writer: PartitionWriter,
 ) -> Outcome:
     """Write mining_polygons, polygon_country_area and site_area (Parquet).
 
     `masks` holds the published raw masks of the years around `year`, which must be among them; `raw` is the year's
-    raw_polygons; before `first_year`, the first of the project, no mask can exist. Raises `BadInputError` without masks
-    of `year`.
+    raw_polygons; before `first_year` and after `last_year` of the project no mask can exist. Raises `BadInputError`
+    without masks of `year`.
     """
     if year not in masks:
         raise BadInputError(
@@ -81,7 +82,7 @@ def build_mining_polygons(
         )
     cells = site_cells(sites)
     observed, index = observe_year(cells, masks[year])
-    status = window_status(year, config.window, first_year, set(masks))
+    status = window_status(year, config.window, first_year, set(masks), last_year)
     of_year = _RegionYear(region, year, cells, observed, index, status)
     candidates = _objects(raw, cells, config)
     verdict = _judge(candidates, of_year, masks, config)
@@ -104,9 +105,10 @@ def build_mining_polygons(
     return Outcome(_summary(polygons, panel, candidates, verdict, status))
 
 
-def window_status(year: int, window: int, first_year: int, present: set[int]) -> str:
-    """`final` where every year of the window from the project's first year on is present, else `provisional`."""
-    wanted = range(max(year - window, min(first_year, year)), year + window + 1)
+def window_status(year: int, window: int, first_year: int, present: set[int], last_year: int | None = None) -> str:
+    """`final` where every year of the window that lies in the project's years is present, else `provisional`."""
+    last = year + window if last_year is None else min(year + window, max(last_year, year))
+    wanted = range(max(year - window, min(first_year, year)), last + 1)
     return "final" if all(y in present for y in wanted) else "provisional"
 
 

@@ -161,9 +161,15 @@ class Project:
         """The first year of the maps."""
         return self.settings.general.first_year
 
+    @property
+    def last_year(self) -> int | None:
+        """The last year that the maps will ever have; None where every new year is mapped."""
+        return self.settings.general.last_year
+
     def years(self) -> range:
         """Every year of the maps so far, the running one included."""
-        return range(self.first_year, datetime.now(UTC).year + 1)
+        running = datetime.now(UTC).year
+        return range(self.first_year, min(running, self.last_year or running) + 1)
 
     def active_regions(self) -> dict[str, Region]:
         """Regions that are not retired, in order of their slugs."""

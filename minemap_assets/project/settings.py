@@ -76,16 +76,26 @@ class General(StrictModel):
     """What holds for the whole file.
 
     `preset` is the rule of every section that has one and does not say otherwise. `first_year` is the first year of the
-    project's maps. A run refuses to lose more than the share `most_dropped` of a partition's rasters without being told
-    to. What it drops lies in the trash for `trash_days` until `minemap prune` empties it. A run that meets another one
-    at the same partition waits for it, `wait_minutes` at most.
+    project's maps, `last_year` the last one of a project that is not to go on. A run refuses to lose more than the
+    share `most_dropped` of a partition's rasters without being told to. What it drops lies in the trash for
+    `trash_days` until `minemap prune` empties it. A run that meets another one at the same partition waits for it,
+    `wait_minutes` at most.
     """
 
     preset: Preset = "default"
     first_year: int = Field(FIRST_YEAR, ge=EARLIEST_YEAR, le=LATEST_YEAR)
+    last_year: int | None = Field(None, ge=EARLIEST_YEAR, le=LATEST_YEAR)
     most_dropped: float = Field(0.2, ge=0.0, le=1.0)
     trash_days: int = Field(90, ge=0, le=36_500)
     wait_minutes: float = Field(720.0, ge=0.0, le=100_000.0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "General":
+        if self.last_year is not None and self.last_year < self.first_year:
+            raise ValueError(
+                f"last_year {self.last_year} is before first_year {self.first_year}, so that no year would be mapped"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ DATA = "needs a data set that is fetched; the tests of the examples run it"
 NOT_RUN: dict[tuple[str, str], str] = {
     ("*", "minemap ui*"): FOREVER,
     ("README.md", "minemap plan --years 2024"): ELSEWHERE,
+    ("README.md", "minemap reference fetch country_boundaries"): ELSEWHERE,
     ("README.md", "minemap doctor"): ELSEWHERE,
     ("README.md", "minemap run --sample 20"): ELSEWHERE,
     ("docs/index.md", "minemap doctor"): ELSEWHERE,

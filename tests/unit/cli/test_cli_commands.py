@@ -1,5 +1,6 @@
 """Mistakes with commands, options, the environment and files: one sentence each, and an exit code that says so."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -63,6 +64,15 @@ def test_wrong_words(minemap: Terminal, words: tuple[str, ...], sentence: str) -
     assert (answer.code, sentence in answer.sentence) == (2, True), answer.err
     assert "--help` shows what it takes" in answer.sentence
     assert "Input should be" not in answer.err
+
+
+def test_years_after_the_last_one_of_a_project(project: Terminal) -> None:
+    project.write("minemap-data/lake/inputs/minemap.toml", "last_year = 2019\n")
+    answer = project("status", "--years", "2018-2020")
+    assert answer.code == 2
+    assert "the project ends in 2019 (`last_year` in its settings); years run from 2016 to 2019" in answer.sentence
+    everything = json.loads(project("status", "--select", "imagery/imagery", "--json").out)
+    assert {one["keys"]["year"] for one in everything["partitions"]} == {"2016", "2017", "2018", "2019"}
 
 
 @pytest.mark.parametrize(

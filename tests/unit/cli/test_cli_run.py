@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dagster_project.cli import context, execution, progress
+from dagster_project.commands import context, execution, progress
 from dagster_project.commands.progress import Display
 from dagster_project.commands.run_report import gap_lines
 from dagster_project.pace import Pace

@@ -81,7 +81,7 @@ def test_a_product_that_is_not_named_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[imagry]", "the file has no setting 'imagry' (did you mean 'imagery'?); it has chips, first_year, imagery, "),
+        ("[imagry]", "the file has no setting 'imagry' (did you mean 'imagery'?)"),
         (
             "[imagery]\nreferense_year = 2019",
             "[imagery] has no setting 'referense_year' (did you mean 'reference_year'?)",

@@ -91,6 +91,7 @@ SETTINGS = [
     ("[imagery]\nreference_yaer = 2019\n", "[imagery] has no setting 'reference_yaer'"),
     ("[imagery]\nreference_year = 'last'\n", "reference_year"),
     ("first_year = 1999\n", "first_year"),
+    ("first_year = 2020\nlast_year = 2019\n", "last_year 2019 is before first_year 2020"),
     ('[imagery.sources]\nplanet-nicfi = ["planet"]\n', "planet"),
 ]
 

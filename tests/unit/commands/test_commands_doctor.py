@@ -155,13 +155,13 @@ def test_places_apart_are_counted_and_few_are_in_doubt(sick: Sick, monkeypatch: 
 
 
 def test_years_without_a_product(sick: Sick) -> None:
-    faults = sick.faults("--years", "2021-2023", code=1)
+    faults = sick.change("last_year = 2021", "").faults("--years", "2021-2023", code=1)
     (sentence,) = [s for s, level in faults.items() if level == "wrong"]
     assert "region area: no product is set for 2022-2023; leave them out with `--years 2021`" in sentence
 
 
 def test_years_without_an_image(sick: Sick) -> None:
-    sick.change("until = 2021", "until = 2022")
+    sick.change("until = 2021", "until = 2022").change("last_year = 2021", "")
     (sentence,) = [s for s, level in sick.faults("--years", "2021-2022", code=1).items() if level == "wrong"]
     assert "no image of sentinel-2-l1c in 2022 is indexed, and no other source is named" in sentence
     assert "`--years 2021`" in sentence

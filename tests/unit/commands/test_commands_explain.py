@@ -82,6 +82,10 @@ def test_every_way_to_name_a_partition(minemap: Terminal, words: tuple[str, ...]
     assert told(minemap, *words)["partition"] == f"imagery/imagery[{ALDER}|2018]"
 
 
+def test_the_only_region_need_not_be_named(project: Terminal) -> None:
+    assert told(project, "imagery", "2020")["partition"] == "imagery/imagery[area|2020]"
+
+
 def test_the_folder_of_a_partition_names_it(minemap: Terminal, chain: Chain) -> None:
     folder = chain.folder / "lake" / "sites" / "sites" / ALDER
     assert told(minemap, str(folder))["partition"] == f"sites/sites[{ALDER}]"

@@ -29,6 +29,7 @@ SETTINGS = {
     "default": ("", True),
     "parity, and nothing of the running year": ('preset = "parity"', False),
     "a late beginning": ("first_year = 2021", True),
+    "an end": ("first_year = 2018\nlast_year = 2021", False),
     "chosen training": ('[training]\nregions = ["birch"]\nproducts = ["sentinel-2-l2a"]', False),
 }
 """Settings, and whether the running year is a partition."""
@@ -100,6 +101,15 @@ def test_settings_narrow_both_faces(tmp_path: Path) -> None:
     edges = by_the_lake(assembled(tmp_path, SETTINGS["parity, and nothing of the running year"][0]))
     window = edges["polygons/mining_polygons", "alder|2020", "segmentation/raw_masks"]
     assert window == {"alder|2019", "alder|2020", "alder|2021"}
+
+
+def test_a_project_that_ends_has_no_later_partition(tmp_path: Path) -> None:
+    found = assembled(tmp_path, SETTINGS["an end"][0])
+    assert (
+        shown_years(found.project) == [str(year) for year in found.project.years()] == ["2018", "2019", "2020", "2021"]
+    )
+    window = by_the_lake(found)["polygons/mining_polygons", "alder|2020", "segmentation/raw_masks"]
+    assert window == {"alder|2018", "alder|2019", "alder|2020", "alder|2021"}
 
 
 def nothing(_: object) -> Outcome:

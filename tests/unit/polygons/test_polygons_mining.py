@@ -161,6 +161,8 @@ def test_status_follows_the_window() -> None:
     assert window_status(2019, 2, 2016, {2017, 2018, 2019, 2020}) == "provisional"
     assert window_status(2016, 2, 2016, {2016, 2017, 2018}) == "final"
     assert window_status(2019, 1, 2016, {2018, 2019, 2020}) == "final"
+    assert window_status(2019, 2, 2016, {2017, 2018, 2019}, last_year=2019) == "final"
+    assert window_status(2019, 2, 2016, {2017, 2018, 2019}, last_year=2020) == "provisional"
 
 
 def test_an_empty_year_is_three_typed_tables(world) -> None:
