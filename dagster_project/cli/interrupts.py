@@ -111,11 +111,18 @@ def interruptible(last_words: Callable[[], str]) -> Iterator[Interruption]:
     loud, sys.unraisablehook = sys.unraisablehook, unraisable
     heard, told = os.pipe()
     os.set_blocking(told, False)
-    before = {s: signal.signal(s, stop) for s in SIGNALS}
     wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     threading.Thread(target=_listen, args=(heard, interruption), daemon=True).start()
+    before = {s: signal.getsignal(s) for s in SIGNALS}
     try:
+        for number in SIGNALS:
+            signal.signal(number, stop)
         yield interruption
+    except KeyboardInterrupt:
+        # wherever in here it was raised: from the signal on nobody else is heard
+        interruption.request()
+        interruption.say_last_words()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if interruption.requested else handler)

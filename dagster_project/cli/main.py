@@ -129,6 +129,9 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_explain(error))
+    if code == INTERRUPTED:
+        # some versions of the option parser take Ctrl-C for themselves, and only return this
+        complain("stopped", word="")
     sys.exit(code if isinstance(code, int) else 0)
 
 
