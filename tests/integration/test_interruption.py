@@ -34,7 +34,7 @@ MOMENTS = {
     "imagery~reference_imagery": 0.2,
     "chips~*": 0.1,
     "segmentation~segmentation_model": 3.0,
-    "segmentation~model_evaluation": 0.1,
+    "segmentation~*": 0.1,
     "segmentation~raw_masks": 0.1,
     "polygons~mining_polygons": 0.05,
     "tables~database": 0.1,
@@ -42,13 +42,21 @@ MOMENTS = {
 """Seconds into the making of an asset at which its process is killed, where that is not at once."""
 
 
-ALIKE = ("reference", "sites", "chips", "validation")
-"""Rooms whose assets are written alike."""
+OWN = {
+    ("imagery", "imagery"),
+    ("imagery", "reference_imagery"),
+    ("segmentation", "segmentation_model"),
+    ("segmentation", "promoted_model"),
+    ("segmentation", "raw_masks"),
+    ("polygons", "mining_polygons"),
+    ("tables", "database"),
+}
+"""Assets that are written in a way of their own; the others of a room are written alike."""
 
 
 def kind_of(room: str, asset: str) -> str:
-    """Assets of some rooms are of one kind, and so are the yearly tables."""
-    return f"{room}~*" if room in ALIKE or (room == "tables" and asset != "database") else f"{room}~{asset}"
+    """A way of writing."""
+    return f"{room}~{asset}" if (room, asset) in OWN else f"{room}~*"
 
 
 def kinds(chain: Chain) -> set[str]:

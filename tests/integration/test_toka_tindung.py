@@ -97,7 +97,7 @@ def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path:
     assert tiles[-1] > tiles[0] + 10
 
     asked = len(world.asked("/files"))
-    again = run(project, script, "2022-2023")
+    again = run(project, "minemap", "run", "--select", "+imagery/imagery", "--years", "2022-2023")
     assert "0 failed" in again
     assert len(world.asked("/files")) == asked, "a second run fetches nothing"
     plan = ("minemap", "plan", "--select", "imagery/imagery", "--years", "2022-2024")
