@@ -6,7 +6,6 @@ Every page is a story of its own, told in the order of its lines, in a folder th
 import contextlib
 import fnmatch
 import io
-import os
 import re
 import shutil
 import tomllib
@@ -26,7 +25,7 @@ from documents import PAGES, Line, blocks, script_lines, shell_lines
 from house import ROOT
 from minemap_assets.project.settings import parse_settings
 from parsing import option_names, parsed
-from terminal import AREA, Terminal
+from terminal import AREA, Terminal, fresh_terminal
 from tiny import Chain
 
 pytestmark = pytest.mark.integration
@@ -87,16 +86,8 @@ OTHER_PROGRAMS = {
 
 @pytest.fixture
 def minemap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Terminal]:
-    before = dict(os.environ)
-    for name in [n for n in os.environ if n.startswith(("MINEMAP_", "DAGSTER_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    try:
-        yield Terminal(tmp_path, monkeypatch, capsys)
-    finally:
-        monkeypatch.undo()
-        os.environ.clear()
-        os.environ.update(before)
+    with fresh_terminal(tmp_path, monkeypatch, capsys) as terminal:
+        yield terminal
 
 
 def raster(path: Path, values: np.ndarray, corner: tuple[float, float], crs: str, pixel: float) -> None:

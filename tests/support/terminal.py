@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,3 +81,20 @@ class Terminal:
     def files(self) -> set[str]:
         """Everything below the lake."""
         return {p.relative_to(self.lake).as_posix() for p in self.lake.rglob("*") if p.is_file()}
+
+
+@contextmanager
+def fresh_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+) -> Iterator[Terminal]:
+    """A person in a folder and an environment that says nothing of a project; what commands change there is undone."""
+    before = dict(os.environ)
+    for name in [n for n in os.environ if n.startswith(("MINEMAP_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(folder)
+    try:
+        yield Terminal(folder, monkeypatch, capture)
+    finally:
+        monkeypatch.undo()
+        os.environ.clear()
+        os.environ.update(before)

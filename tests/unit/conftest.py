@@ -1,28 +1,19 @@
 """The command line in this process, each time in a fresh folder and environment."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from located import located
-from terminal import AREA, Terminal
+from terminal import AREA, Terminal, fresh_terminal
 from tiny import Chain
 
 
 @pytest.fixture
 def minemap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Terminal]:
-    before = dict(os.environ)
-    for name in [n for n in os.environ if n.startswith(("MINEMAP_", "DAGSTER_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    try:
-        yield Terminal(tmp_path, monkeypatch, capsys)
-    finally:
-        monkeypatch.undo()
-        os.environ.clear()
-        os.environ.update(before)
+    with fresh_terminal(tmp_path, monkeypatch, capsys) as terminal:
+        yield terminal
 
 
 @pytest.fixture
