@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.interrupts import ends_at_once
+from dagster_project.interrupts import ends_at_once
 
 
 class WorldName(StrEnum):

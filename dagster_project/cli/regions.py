@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagster_project.cli.options import Json
-from dagster_project.commands.context import Session, console, note, open_session
+from dagster_project.commands.context import PROJECT_RULE, Session, console, note, open_session, parse_season
 from minemap_assets.errors import BadInputError, MinemapError
 
 if TYPE_CHECKING:
@@ -46,20 +46,7 @@ Split = Annotated[bool, typer.Option("--split", help="Cut a region that is too l
 
 Anyway = Annotated[bool, typer.Option("--anyway", help="Take a region that is smaller than any mine.")]
 
-PROJECT_RULE = "default"
-"""What a season or product is set to, to go back to the project's."""
-
 _PERIOD = re.compile(r"(?P<product>\S+)(?:\s+from\s+(?P<first>\d{4}))?(?:\s+until\s+(?P<until>\d{4}))?")
-
-
-def parse_season(text: str | None) -> tuple[int, int] | None:
-    """First and last month. Raises `BadInputError`."""
-    if text is None or text == PROJECT_RULE:
-        return None
-    parts = text.replace("\u2013", "-").split("-")
-    if len(parts) != 2 or not all(p.isdigit() and 1 <= int(p) <= 12 for p in parts):
-        raise BadInputError(f"--season: {text!r} is not two months; write 6-11, or 12-3 across New Year")
-    return int(parts[0]), int(parts[1])
 
 
 def parse_periods(texts: Sequence[str]) -> tuple[dict[str, object], ...]:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.interrupts import ends_at_once
 from dagster_project.cli.options import Json, Regions, Sample, Select, Years
+from dagster_project.interrupts import ends_at_once
 
 Losses = Annotated[
     bool,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
+PROJECT_RULE = "default"
+"""What a season or product is set to, to go back to the project's."""
+
 
 def complain(sentence: str, *, word: str = "Error: ", colour: str = "red") -> None:
     """Say one sentence on the error stream; square brackets in it are no markup."""
@@ -155,6 +158,16 @@ def parse_regions(text: str | None, project: "Project") -> tuple[str, ...]:
         if project.region(slug).retired:
             raise BadInputError(f"region {slug!r} is retired; bring it back with `minemap regions restore {slug}`")
     return slugs
+
+
+def parse_season(text: str | None) -> tuple[int, int] | None:
+    """First and last month. Raises `BadInputError`."""
+    if text is None or text == PROJECT_RULE:
+        return None
+    parts = text.replace("\u2013", "-").split("-")
+    if len(parts) != 2 or not all(p.isdigit() and 1 <= int(p) <= 12 for p in parts):
+        raise BadInputError(f"--season: {text!r} is not two months; write 6-11, or 12-3 across New Year")
+    return int(parts[0]), int(parts[1])
 
 
 def parse_pairs(option: str, texts: Sequence[str] | None, form: str) -> dict[str, str]:

@@ -10,7 +10,6 @@ import typer
 from dagster import DagsterInstance
 from rich.console import Console
 
-from dagster_project.cli.interrupts import interruptible
 from dagster_project.commands.advice import check_pilot, site_notes
 from dagster_project.commands.context import Session, console, errors, note, open_session, parse_regions, parse_years
 from dagster_project.commands.dry_run import show_forecast
@@ -21,6 +20,7 @@ from dagster_project.definitions import build_definitions
 from dagster_project.durations import usual_seconds
 from dagster_project.first_promotion import adopt_promotion, promote_first
 from dagster_project.forecast import sort
+from dagster_project.interrupts import interruptible
 from dagster_project.pace import Pace
 from dagster_project.runner import Recorder, Report, Result, Runner, State
 from dagster_project.selection import UnclearError, parse_selection
@@ -149,10 +149,6 @@ def execute(session: Session, scope: Scope, wishes: Wishes | None = None) -> Rep
             with display.shown():
                 recorder.tells(display.went_on, note)
                 _Run(session, scope, steps, instance, recorder, display, report, wishes.verbose).go(interruption.check)
-        except KeyboardInterrupt:
-            interruption.request()
-            interruption.say_last_words()
-            raise
         except (StorageError, BusyError):
             errors.print(_left(planned, report), markup=False, soft_wrap=True)
             raise

@@ -11,9 +11,8 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from dagster_project.cli.regions import parse_season
 from dagster_project.commands.advice import say_next_steps
-from dagster_project.commands.context import Session, complain, console, counted, note, open_session
+from dagster_project.commands.context import Session, complain, console, counted, note, open_session, parse_season
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.geo.vector_files import areal_parts, read_vector

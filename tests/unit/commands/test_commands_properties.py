@@ -11,8 +11,8 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dagster_project.cli.regions import parse_periods, parse_season
-from dagster_project.commands.context import parse_years
+from dagster_project.cli.regions import parse_periods
+from dagster_project.commands.context import parse_season, parse_years
 from minemap_assets.errors import BadInputError
 from minemap_assets.graph.partitioning import partition_key
 from minemap_assets.project.region_changes import add_pieces

@@ -7,20 +7,16 @@ import time
 
 import pytest
 
-from dagster_project.cli.interrupts import EXIT_CODE, GRACE_SECONDS
+from dagster_project.interrupts import EXIT_CODE, GRACE_SECONDS
 
 SCRIPT = """
 import hashlib, os, sys, time
-from dagster_project.cli.interrupts import interruptible
+from dagster_project.interrupts import interruptible
 
 try:
     with interruptible(lambda: "last words") as interruption:
         print("begun", flush=True)
-        try:
-            {work}
-        except KeyboardInterrupt:
-            interruption.say_last_words()
-            raise
+        {work}
 except KeyboardInterrupt:
     print("interrupted", interruption.requested, flush=True)
     raise SystemExit(130)
@@ -29,22 +25,22 @@ except KeyboardInterrupt:
 IN_PYTHON = "time.sleep(60)"
 IN_C = "hashlib.pbkdf2_hmac('sha256', b'a', b'b', 200_000_000)"
 SWALLOWED = """
-            try:
-                time.sleep(60)
-            except KeyboardInterrupt:
-                pass
-            interruption.check()
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+        interruption.check()
 """
 NOISY = """
-            try:
-                time.sleep(60)
-            finally:
-                print("leftovers", file=sys.stderr, flush=True)
-                os.write(2, b"leaked semaphores")
+        try:
+            time.sleep(60)
+        finally:
+            print("leftovers", file=sys.stderr, flush=True)
+            os.write(2, b"leaked semaphores")
 """
 
 AT_ONCE = """
-from dagster_project.cli.interrupts import ends_at_once
+from dagster_project.interrupts import ends_at_once
 import time
 with ends_at_once():
     print("begun", flush=True)

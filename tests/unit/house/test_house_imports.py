@@ -121,6 +121,12 @@ def knowledge_of_the_driver(graph: ImportGraph) -> list[str]:
     ]
 
 
+def commands_that_know_the_command_line(graph: ImportGraph) -> list[str]:
+    """What commands do lies below how they are called."""
+    commands, line = PurePosixPath("dagster_project/commands"), PurePosixPath("dagster_project/cli")
+    return [str(i) for i, target in graph.edges if commands in i.importer.parents and line in target.parents]
+
+
 def dagster_elsewhere(graph: ImportGraph) -> list[str]:
     """Dagster outside of `graph/` and of `assets.py` right in a room."""
     known = rooms(graph)
@@ -145,6 +151,7 @@ RULES: tuple[Rule, ...] = (
     rooms_in_a_circle,
     sources_known_elsewhere,
     knowledge_of_the_driver,
+    commands_that_know_the_command_line,
     dagster_elsewhere,
     imports_by_string,
 )
@@ -153,6 +160,8 @@ ORDER = ("sites", "imagery", "tables")
 """Rooms of the small tree with assets."""
 
 GOOD = {
+    "dagster_project/cli/main.py": "from dagster_project.commands.context import Session",
+    "dagster_project/commands/context.py": "from dagster_project.registry import Registry",
     "dagster_project/registry.py": "import dagster\nfrom minemap_assets.imagery.sources.near import reader",
     "minemap_assets/__init__.py": "",
     "minemap_assets/errors.py": "",
@@ -237,6 +246,14 @@ def test_the_small_tree_breaks_no_rule(tmp_path: Path) -> None:
 )
 def test_a_rule_finds_what_breaks_it(tmp_path: Path, rule: Rule, path: str, line: str) -> None:
     assert rule(graph_with(tmp_path, f"minemap_assets/{path}", line))
+
+
+@pytest.mark.parametrize(
+    "line", ["from dagster_project.cli.main import main", "from ..cli import main", "import dagster_project.cli.main"]
+)
+def test_a_command_that_knows_how_it_is_called_is_found(tmp_path: Path, line: str) -> None:
+    graph = graph_with(tmp_path, "dagster_project/commands/context.py", line)
+    assert len(commands_that_know_the_command_line(graph)) == 1
 
 
 @pytest.mark.parametrize(
