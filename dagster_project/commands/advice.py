@@ -68,7 +68,7 @@ def _lacks_images(project: "Project") -> bool:
 def _years_of(project: "Project") -> str:
     """The option that names the years which the project's rule has a product for; empty where that is every year."""
     from minemap_assets.imagery.config import ImageryConfig
-    from minemap_assets.planning.source_settings import years_text
+    from minemap_assets.planning.image_facts import years_text
 
     closed = [year for year in project.years() if year < datetime.now(UTC).year]
     periods = project.section(ImageryConfig).products

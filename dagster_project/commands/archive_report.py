@@ -19,7 +19,7 @@ from minemap_assets.imagery.sources.archive.consistency import shared_files
 from minemap_assets.imagery.sources.archive.index import ArchiveRules
 from minemap_assets.imagery.sources.archive.product_detection import FolderReport, index_folder
 from minemap_assets.planning.archive_use import ArchiveUse, archive_use
-from minemap_assets.planning.source_settings import years_text
+from minemap_assets.planning.image_facts import years_text
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.project.settings_changes import change_settings, setting_text
 

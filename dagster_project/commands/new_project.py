@@ -179,7 +179,7 @@ def _check(wishes: Wishes) -> None:
 
 def _begin_simulated(session: Session, wishes: Wishes) -> None:
     """The built-in world, which has a region, mines and images of its own."""
-    from minemap_assets.planning.source_settings import years_text
+    from minemap_assets.planning.image_facts import years_text
     from minemap_assets.simulation.built_in_worlds import load_world
     from minemap_assets.simulation.demo import prepare
 

@@ -4,7 +4,6 @@ Every other period, source and product stays what it is. Values go by dotted nam
 takes them.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.rules import TrainingConfig, product_of, season_rule
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.archive.indexed_images import NAME as ARCHIVE
-from minemap_assets.planning.source_settings import years_text
+from minemap_assets.planning.image_facts import bands_of, periods_of, years_of, years_text
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
 from minemap_assets.project.settings import LATEST_YEAR
@@ -59,7 +58,7 @@ class _Held:
         for slug, found in places.items():
             for image in found:
                 self.images.setdefault((image.product, slug), []).append(image)
-                self._years.setdefault((image.product, slug), set()).update(_years(image, self.seasons[slug]))
+                self._years.setdefault((image.product, slug), set()).update(years_of(image, self.seasons[slug]))
 
     def years(self, product: str, slug: str) -> set[int]:
         """Years in whose season a region has an image of a product."""
@@ -73,13 +72,6 @@ class _Held:
     def every_year(self, product: str) -> set[int]:
         """Years in which any region has an image of a product."""
         return {year for slug in self.places for year in self.years(product, slug)}
-
-
-def _years(image: Image, season: SeasonRule) -> list[int]:
-    if image.year is not None:
-        return [image.year]
-    years = range(image.start.year - 1, min(image.end.year, LATEST_YEAR) + 1)
-    return [year for year in years if image.within(season.season(year))]
 
 
 def archive_use(project: Project, new: Sequence[Image], every: Sequence[Image]) -> ArchiveUse:
@@ -193,7 +185,10 @@ def _outside(project: Project, new: Sequence[Image], held: _Held) -> list[str]:
     """Images that no map can be made of: of other months than the season's, or of no region."""
     touching = {id(image) for images in held.images.values() for image in images}
     inside = {
-        id(image) for (_, slug), images in held.images.items() for image in images if _years(image, held.seasons[slug])
+        id(image)
+        for (_, slug), images in held.images.items()
+        for image in images
+        if years_of(image, held.seasons[slug])
     }
     notes = []
     away, late = [i for i in new if id(i) not in touching], [i for i in new if id(i) in touching - inside]
@@ -227,9 +222,7 @@ def _rule(config: ImageryConfig, mapped: Mapping[str, set[int]]) -> list[dict[st
             covered = range(period.first, min(period.until, LATEST_YEAR) + 1)
             years |= {year for year in covered if _product_now(config, year) == product}
             kept.remove(period)
-        for run in years_text(sorted(years)).split(","):
-            first, _, last = run.partition("-")
-            periods.append({"product": product, "from": int(first), "until": int(last or first)})
+        periods += periods_of(product, years)
     return periods + [p.model_dump(mode="json", by_alias=True, exclude_none=True) for p in kept]
 
 
@@ -240,7 +233,7 @@ def _bands(project: Project, mapped: Iterable[str], every: Sequence[Image]) -> d
     held = {image.product for image in every}
     stored: dict[str, tuple[str, ...]] = {}
     for product in dict.fromkeys((*mapped, *(p for p in learned if p in held))):
-        asked, has = config.bands_for(product), _bands_of(product, every)
+        asked, has = config.bands_for(product), bands_of(product, every)
         stored[product] = tuple(b for b in asked if b in has) or has
         if stored[product] != asked:
             values[f"imagery.bands.{product}"] = list(stored[product])
@@ -250,13 +243,6 @@ def _bands(project: Project, mapped: Iterable[str], every: Sequence[Image]) -> d
     if shared and shared != read:
         values["chips.bands"] = list(shared)
     return values
-
-
-def _bands_of(product: str, every: Sequence[Image]) -> tuple[str, ...]:
-    """Bands that every image of a product has, or those of most of them, in the product's order."""
-    sets = Counter(frozenset(image.bands) for image in every if image.product == product)
-    has = frozenset.intersection(*sets) or sets.most_common(1)[0][0]
-    return tuple(band for band in PRODUCTS[product].bands if band in has)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from minemap_assets.imagery.sources.archive.catalogue import read_archives
 from minemap_assets.imagery.sources.archive.kind import ARCHIVE
 from minemap_assets.planning.expected_sites import covered_shares, expected_sites, registered_sets
 from minemap_assets.planning.findings import Finding, doubt, ok, wrong
+from minemap_assets.planning.image_facts import years_text
 from minemap_assets.planning.source_reports import SourceReport
-from minemap_assets.planning.source_settings import years_text
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
 from minemap_assets.reference.registered import is_registered, polygon_sets

@@ -22,6 +22,7 @@ from minemap_assets.imagery.sources.planet.config import NAME as PLANET
 from minemap_assets.imagery.sources.stac.config import NAME as STAC
 from minemap_assets.imagery.sources.stac.config import PRODUCT as SENTINEL2
 from minemap_assets.planning.expected_sites import labelled_groups
+from minemap_assets.planning.image_facts import bands_of, periods_of, years_of, years_text
 
 MODEL_BANDS = ("blue", "green", "red", "nir")
 """What a model reads unless it is told otherwise: the bands that every product has."""
@@ -129,7 +130,7 @@ def own_images(images: Sequence[Image], season: SeasonRule, reference_year: int 
     Raises `BadInputError` where no image belongs to a season, the images share no band, or none is of that year.
     """
     held = _by_product_and_year(images, season)
-    bands = {product: _bands(product, images) for product in dict.fromkeys(product for product, _ in held)}
+    bands = {product: bands_of(product, images) for product in dict.fromkeys(product for product, _ in held)}
     model = [b for b in MODEL_BANDS if all(b in has for has in bands.values())]
     model = model or [b for b in next(iter(bands.values())) if all(b in has for has in bands.values())]
     if not model:
@@ -138,7 +139,7 @@ def own_images(images: Sequence[Image], season: SeasonRule, reference_year: int 
             "them only"
         )
     year = _reference_year(held, reference_year)
-    rule = _rule(held)
+    rule = [period for p in bands for period in periods_of(p, [y for q, y in held if q == p])]
     values: dict[str, object] = {
         "first_year": min(y for _, y in held),
         "last_year": max(y for _, y in held),
@@ -198,17 +199,6 @@ def held_out_enough(sites: gpd.GeoDataFrame) -> SourceSettings | None:
     return None
 
 
-def years_text(years: Sequence[int]) -> str:
-    """Years as `--years` takes them: `2016-2018,2020`."""
-    runs: list[list[int]] = []
-    for year in sorted(set(years)):
-        if runs and runs[-1][-1] == year - 1:
-            runs[-1].append(year)
-        else:
-            runs.append([year])
-    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-
-
 def _one_product(source: str, since: int) -> dict[str, object]:
     return {
         "first_year": since,
@@ -232,8 +222,7 @@ def _by_product_and_year(images: Sequence[Image], season: SeasonRule) -> Counter
     found: Counter[tuple[str, int]] = Counter()
     for product in PRODUCTS:
         for image in (one for one in images if one.product == product):
-            years = range(image.start.year - 1, image.end.year + 1) if image.year is None else (image.year,)
-            found.update((product, year) for year in years if image.within(season.season(year)))
+            found.update((product, year) for year in years_of(image, season))
     if not found:
         first, last = min(i.start for i in images), max(i.end for i in images)
         raise BadInputError(
@@ -242,14 +231,6 @@ def _by_product_and_year(images: Sequence[Image], season: SeasonRule) -> Counter
             f"--season {first.month}-{last.month}"
         )
     return found
-
-
-def _bands(product: str, images: Sequence[Image]) -> list[str]:
-    """Bands that every image of a product has, or those of most of them, in the product's order."""
-    sets = Counter(frozenset(image.bands) for image in images if image.product == product)
-    shared = frozenset.intersection(*sets)
-    has = shared or sets.most_common(1)[0][0]
-    return [band for band in PRODUCTS[product].bands if band in has]
 
 
 def _reference_year(held: Mapping[tuple[str, int], int], wanted: int | None) -> int:
@@ -264,13 +245,3 @@ def _reference_year(held: Mapping[tuple[str, int], int], wanted: int | None) -> 
             f"{years_text(list(counts))}"
         )
     return wanted
-
-
-def _rule(held: Mapping[tuple[str, int], int]) -> list[dict[str, object]]:
-    """A period for each run of years of a product."""
-    periods: list[dict[str, object]] = []
-    for product in dict.fromkeys(product for product, _ in held):
-        for run in years_text([year for other, year in held if other == product]).split(","):
-            first, _, last = run.partition("-")
-            periods.append({"product": product, "from": int(first), "until": int(last or first)})
-    return periods

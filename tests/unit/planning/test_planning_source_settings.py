@@ -4,13 +4,11 @@ from datetime import date
 
 import pytest
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.files.images import Asset, Image
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.planning.source_settings import own_images, seen_enough, years_text
+from minemap_assets.planning.source_settings import own_images, seen_enough
 from minemap_assets.planning.surroundings import around
 
 RGB = ("blue", "green", "red")
@@ -32,15 +30,6 @@ def image(day: str, product: str = "sentinel-2-l1c", bands: tuple[str, ...] = RG
         assets=tuple(Asset(band=band, href="a.tif", scale=1e-4) for band in bands),
         footprint=shapely.box(0, 0, 1, 1).wkt,
     )
-
-
-@given(st.sets(st.integers(2015, 2035), min_size=1))
-def test_years_are_written_as_they_are_read(years: set[int]) -> None:
-    read: set[int] = set()
-    for part in years_text(sorted(years)).split(","):
-        first, _, last = part.partition("-")
-        read |= set(range(int(first), int(last or first) + 1))
-    assert read == years
 
 
 def test_every_year_gets_the_product_that_has_images_of_it() -> None:
