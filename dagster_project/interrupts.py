@@ -118,11 +118,14 @@ def interruptible(last_words: Callable[[], str]) -> Iterator[Interruption]:
         for number in SIGNALS:
             signal.signal(number, stop)
         yield interruption
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        # once a stop is asked for, whatever is raised follows from it: Dagster may tell it as a failure
+        if not interruption.requested and not isinstance(error, KeyboardInterrupt):
+            raise
         # wherever in here it was raised: from the signal on nobody else is heard
         interruption.request()
         interruption.say_last_words()
-        raise
+        raise KeyboardInterrupt from error
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if interruption.requested else handler)

@@ -38,6 +38,12 @@ NOISY = """
             print("leftovers", file=sys.stderr, flush=True)
             os.write(2, b"leaked semaphores")
 """
+RETOLD = """
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt as stop:
+            raise RuntimeError("the run failed") from stop
+"""
 
 AT_ONCE = """
 from dagster_project.interrupts import ends_at_once
@@ -67,7 +73,7 @@ def run(script: str, *numbers: signal.Signals) -> tuple[str, int, float]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("work", [IN_PYTHON, SWALLOWED, NOISY])
+@pytest.mark.parametrize("work", [IN_PYTHON, SWALLOWED, NOISY, RETOLD])
 def test_the_main_thread_ends_in_order_and_only_the_last_words_are_heard(work: str, number: signal.Signals) -> None:
     text, code, seconds = run(SCRIPT.format(work=work), number)
     assert text == "last words\ninterrupted True\n"
