@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from hasty_databases import wait_for_no_disk
+
 if TYPE_CHECKING:
     from tiny import Chain
 
@@ -17,6 +19,8 @@ VARIABLE = "MINEMAP_TEST_DATA"
 
 settings.register_profile("minemap", deadline=None)  # how long an example takes says nothing on a busy machine
 settings.load_profile("minemap")
+
+wait_for_no_disk()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # as a script's background has it; what the tests start and interrupt would inherit that

@@ -8,7 +8,9 @@ import sys
 from typing import Any
 
 from dagster_project.cli.main import main
+from hasty_databases import wait_for_no_disk
 
+wait_for_no_disk()
 order: dict[str, Any] = globals()["ORDER"]
 handle = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 os.dup2(handle, 1)
