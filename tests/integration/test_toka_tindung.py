@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 
 import stac_world
+from commands import command
 from minemap_assets.geo.grid import utm_epsg
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.sources.stac.blocks import FIRST_BYTES
@@ -24,6 +25,7 @@ from minemap_assets.project.settings import SETTINGS_PATH
 from projects import project_at
 from stac_service import World
 from stac_world import SIZE, Shot
+from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -33,16 +35,24 @@ PLACE = GeoBox((SIZE, SIZE), Affine(10.0, 0.0, 730_600.0, 0.0, -10.0, 178_300.0)
 """A tile of the tests' scenes moved to the example mine."""
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Catalogues with four scenes a year; each year is brighter than the one before."""
-    monkeypatch.setattr(stac_world, "TILE", PLACE)
-    monkeypatch.setattr(stac_world, "EPSG", 32651)
+@pytest.fixture(scope="module")
+def catalogues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Catalogues with seven scenes a year; each year is brighter than the one before."""
     with ExitStack() as stack:
-        world = World(tmp_path, stack)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(stac_world, "TILE", PLACE)
+        patch.setattr(stac_world, "EPSG", 32651)
+        world = World(tmp_path_factory.mktemp("catalogues"), stack)
         days = ("06-20", "07-15", "08-10", "09-05", "10-01", "10-25", "11-15")
         world.fill([Shot(f"{year}-{day}", drift=400 * n) for n, year in enumerate(YEARS) for day in days])
         yield world
+
+
+@pytest.fixture
+def world(catalogues: World) -> World:
+    """The same, not asked for anything yet."""
+    catalogues.server.set()
+    return catalogues
 
 
 INIT = ("init", "--source", "stac", "--region", str(EXAMPLE / "toka-tindung.geojson"), "--title", "Toka Tindung")
@@ -51,7 +61,7 @@ INIT = ("init", "--source", "stac", "--region", str(EXAMPLE / "toka-tindung.geoj
 
 def begin(project: Project, world: World) -> None:
     """The example's project, with the first of the default's collections where the test serves it."""
-    run(project, "minemap", *INIT)
+    minemap(project, *INIT)
     first = world.collections[0]
     text = project.lake.store.read_bytes(SETTINGS_PATH).decode() + (
         f'\n[[sources.stac.collections]]\nname = "{first.name}"\nendpoint = "{first.endpoint}"\n'
@@ -61,6 +71,7 @@ def begin(project: Project, world: World) -> None:
 
 
 def run(project: Project, *words: str, code: int = 0) -> str:
+    """A program as a shell starts it."""
     program = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{program}{os.pathsep}{os.environ['PATH']}",
@@ -70,6 +81,13 @@ def run(project: Project, *words: str, code: int = 0) -> str:
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def minemap(project: Project, *words: str, code: int = 0) -> str:
+    """A command in a process that has imported everything."""
+    ended = command(Chain(Path(project.lake.store.root).parent), *words)
+    assert ended.code == code, ended.text
+    return ended.text
 
 
 def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path: Path) -> None:
@@ -97,17 +115,17 @@ def test_one_command_makes_yearly_composites_and_a_strip(world: World, tmp_path:
     assert tiles[-1] > tiles[0] + 10
 
     asked = len(world.asked("/files"))
-    again = run(project, "minemap", "run", "--select", "+imagery/imagery", "--years", "2022-2023")
+    again = minemap(project, "run", "--select", "+imagery/imagery", "--years", "2022-2023")
     assert "0 failed" in again
     assert len(world.asked("/files")) == asked, "a second run fetches nothing"
-    plan = ("minemap", "plan", "--select", "imagery/imagery", "--years", "2022-2024")
-    assert "no source has sentinel-2-l2a for 1 sites of toka-tindung in 2024" in run(project, *plan)
-    assert "stac: hours at the rate measured over 2 site-years" in run(project, *plan, "--no-ask")
+    plan = ("plan", "--select", "imagery/imagery", "--years", "2022-2024")
+    assert "no source has sentinel-2-l2a for 1 sites of toka-tindung in 2024" in minemap(project, *plan)
+    assert "stac: hours at the rate measured over 2 site-years" in minemap(project, *plan, "--no-ask")
 
 
 def test_without_a_network_the_script_says_so_at_once(tmp_path: Path) -> None:
     project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
-    run(project, "minemap", *INIT)
+    minemap(project, *INIT)
     text = project.lake.store.read_bytes(SETTINGS_PATH).decode()
     nowhere = 'name = "nowhere"\nendpoint = "https://catalogue.invalid/v1"\ncollection = "c"\noffset = "always"\n'
     project.lake.store.write_bytes(SETTINGS_PATH, f"{text}\n[[sources.stac.collections]]\n{nowhere}".encode())
@@ -116,8 +134,8 @@ def test_without_a_network_the_script_says_so_at_once(tmp_path: Path) -> None:
     assert "cannot be found, as without a network" in said
     assert "imagery[" not in said, "nothing was tried"
     # the run alone gives up as soon, instead of looking for a minute
-    run(project, "minemap", "sites", "promote", str(EXAMPLE / "site.geojson"))
-    said = run(project, "minemap", "run", "--select", "+imagery/imagery", "--years", "2022", code=1)
+    minemap(project, "sites", "promote", str(EXAMPLE / "site.geojson"))
+    said = minemap(project, "run", "--select", "+imagery/imagery", "--years", "2022", code=1)
     assert "cannot be found, as without a network" in said
     assert "after 3 attempts" in said
 
@@ -125,13 +143,13 @@ def test_without_a_network_the_script_says_so_at_once(tmp_path: Path) -> None:
 def test_a_plan_counts_clear_scenes_by_month_before_anything_is_fetched(world: World, tmp_path: Path) -> None:
     project = project_at(tmp_path / "home" / "lake", tmp_path / "home" / "state")
     begin(project, world)
-    run(project, "minemap", "sites", "promote", str(EXAMPLE / "site.geojson"))
-    run(project, "minemap", "run", "--select", "+sites/sites")
-    said = run(project, "minemap", "plan", "--years", "2022")
+    minemap(project, "sites", "promote", str(EXAMPLE / "site.geojson"))
+    minemap(project, "run", "--select", "+sites/sites")
+    said = minemap(project, "plan", "--years", "2022")
     row = next(line for line in said.splitlines() if "toka" in line and "2022" in line)
     # one scene of 10 % cloud each month, two in October
     assert [cell.strip() for cell in row.split("│")[4:-1]] == ["0.9", "0.9", "0.9", "0.9", "1.8", "0.9"]
     heads = f"bytes=0-{FIRST_BYTES - 1}"
     assert {entry["range"] for entry in world.asked("/files")} == {heads}, "a plan reads heads of files, never pixels"
     assert "asked the catalogue" in said
-    assert run(project, "minemap", "sources", "stac").startswith("stac works, serves sentinel-2-l2a")
+    assert minemap(project, "sources", "stac").startswith("stac works, serves sentinel-2-l2a")
