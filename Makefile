@@ -28,10 +28,10 @@ DOCS_WORLD := MINEMAP_HOME=$(DOCS_LAKE) MINEMAP_STATE=build/docs-world/state
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo ui test fast live check format lock bench chaos docs site
+.PHONY: help setup demo ui test chaos-test fast live check format lock bench chaos docs site
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Make .venv and install the locked packages into it
 	@:
@@ -59,8 +59,11 @@ demo: setup ## Run the whole chain on the simulated world, offline
 ui: setup ## Open the asset graph in the browser
 	@exec .venv/bin/minemap ui $(ARGS)
 
-test: setup ## Run every test
-	@exec $(PYTEST) -n $(JOBS) --dist worksteal $(ARGS)
+test: setup ## Run the tests, but for those of chaos-test
+	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not chaos" $(ARGS)
+
+chaos-test: setup ## Run the tests that kill and damage whole runs
+	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m chaos $(ARGS)
 
 fast: setup ## Run the tests that need seconds: no servers, no browser
 	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not integration and not browser and not slow" $(ARGS)

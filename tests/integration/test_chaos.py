@@ -17,7 +17,7 @@ from minemap_assets.lake.writer import PartitionWriter
 from servers.object_storage import Storage, storage
 from tiny import Chain
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,7 @@ def rows(chain: Chain) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+@pytest.mark.chaos
 def test_killed_in_every_kind_of_asset_it_ends_as_if_undisturbed(finished: Chain, tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     ends = list(kills(chain))

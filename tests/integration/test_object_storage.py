@@ -41,6 +41,7 @@ def staged(chain: Chain) -> list[str]:
     return sorted(p.name for p in folder.glob("*~*") if p.suffix != ".lock")
 
 
+@pytest.mark.chaos
 def test_the_chain_makes_the_same_in_an_object_store(finished: Chain, bucket: str, tmp_path: Path) -> None:
     chain = Chain(tmp_path, home=f"{bucket}/some/project")
     killed = Command(chain, *DEMO)

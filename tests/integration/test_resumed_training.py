@@ -14,7 +14,7 @@ from minemap_assets.segmentation.checkpoints import read_state
 from minemap_assets.segmentation.config import SegmentationConfig
 from tiny import Chain
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
 
 MODEL = PartitionRef("segmentation", "segmentation_model")
 
