@@ -1,7 +1,6 @@
 """What a person should be told though nothing failed: what a project still lacks, and regions without sites."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dagster_project.commands.context import Session, console, counted
@@ -70,7 +69,7 @@ def _years_of(project: "Project") -> str:
     from minemap_assets.imagery.config import ImageryConfig
     from minemap_assets.planning.image_facts import years_text
 
-    closed = [year for year in project.years() if year < datetime.now(UTC).year]
+    closed = list(project.closed_years())
     periods = project.section(ImageryConfig).products
     served = [year for year in closed if any(period.covers(year) for period in periods)]
     return "" if served == closed or not served else f" --years {years_text(served)}"

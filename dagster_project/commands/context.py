@@ -117,7 +117,7 @@ def parse_years(text: str | None, project: "Project") -> tuple[int, ...]:
     first, running = project.first_year, datetime.now(UTC).year
     last = min(running, project.last_year or running)
     if text is None:
-        return tuple(range(first, min(last + 1, running)))
+        return tuple(project.closed_years())
     years: set[int] = set()
     parts = [part.strip() for part in text.replace("\u2013", "-").split(",") if part.strip()]
     for part in parts:

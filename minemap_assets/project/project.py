@@ -171,6 +171,11 @@ class Project:
         running = datetime.now(UTC).year
         return range(self.first_year, min(running, self.last_year or running) + 1)
 
+    def closed_years(self) -> range:
+        """Those of them that have ended."""
+        years = self.years()
+        return range(years.start, min(years.stop, datetime.now(UTC).year))
+
     def active_regions(self) -> dict[str, Region]:
         """Regions that are not retired, in order of their slugs."""
         return {slug: r for slug, r in sorted(self.regions.items()) if not r.retired}

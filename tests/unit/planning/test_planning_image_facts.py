@@ -1,35 +1,17 @@
 """Years, bands and periods of images."""
 
-from datetime import date
-
 import pytest
-import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minemap_assets.imagery.files.images import Asset, Image
+from minemap_assets.imagery.files.images import Image
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.planning.image_facts import bands_of, periods_of, years_of, years_text
 
+from .conftest import image
+
 SUMMER = SeasonRule()
 WINTER = SeasonRule(first_month=12, last_month=3)
-RGBN = ("blue", "green", "red", "nir")
-
-
-def image(start: str, end: str = "", bands: tuple[str, ...] = RGBN, year: int | None = None) -> Image:
-    return Image(
-        id=start,
-        product="sentinel-2-l1c",
-        start=date.fromisoformat(start),
-        end=date.fromisoformat(end or start),
-        year=year,
-        crs="EPSG:32630",
-        terms="",
-        redistributable=False,
-        revision="1",
-        assets=tuple(Asset(band=band, href="a.tif", scale=1e-4) for band in bands),
-        footprint=shapely.box(0, 0, 1, 1).wkt,
-    )
 
 
 @pytest.mark.parametrize(
@@ -38,7 +20,7 @@ def image(start: str, end: str = "", bands: tuple[str, ...] = RGBN, year: int | 
         (image("2019-07-01"), SUMMER, [2019]),
         (image("2019-02-01"), SUMMER, []),
         (image("2019-02-01"), WINTER, [2018]),
-        (image("2018-11-01", "2020-06-30"), SUMMER, [2018, 2019, 2020]),
+        (image("2018-11-01", end="2020-06-30"), SUMMER, [2018, 2019, 2020]),
         (image("2019-02-01", year=2017), SUMMER, [2017]),
         (image("9999-12-31"), WINTER, []),
         (image("0001-07-01"), SUMMER, [1]),

@@ -1,35 +1,14 @@
 """The settings that images need, and the ground around mines."""
 
-from datetime import date
-
 import pytest
 import shapely
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.files.images import Asset, Image
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.planning.source_settings import own_images, seen_enough
 from minemap_assets.planning.surroundings import around
 
-RGB = ("blue", "green", "red")
-RGBN = (*RGB, "nir")
-
-
-def image(day: str, product: str = "sentinel-2-l1c", bands: tuple[str, ...] = RGBN, year: int | None = None) -> Image:
-    when = date.fromisoformat(day)
-    return Image(
-        id=f"{product}-{day}",
-        product=product,
-        start=when,
-        end=when,
-        year=year,
-        crs="EPSG:32630",
-        terms="",
-        redistributable=False,
-        revision="1",
-        assets=tuple(Asset(band=band, href="a.tif", scale=1e-4) for band in bands),
-        footprint=shapely.box(0, 0, 1, 1).wkt,
-    )
+from .conftest import RGB, RGBN, image
 
 
 def test_every_year_gets_the_product_that_has_images_of_it() -> None:
