@@ -18,36 +18,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from dagster_project.ending_at_once import EXIT_CODE, SIGNALS
+
 GRACE_SECONDS = 3.5
 """Time the main thread has to stop in order."""
 
 IMPATIENT_SECONDS = 0.5
 """A second signal that comes later than this after the first means at once; one key may send several."""
 
-EXIT_CODE = 130
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 DEBUG = "MINEMAP_DEBUG"
 """With this in the environment everything is heard."""
-
-
-@contextmanager
-def ends_at_once() -> Iterator[None]:
-    """Within, a signal ends the process with one word: for imports and reading, which leave nothing to put in order."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        os.write(2, b"stopped\n")
-        os._exit(EXIT_CODE)
-
-    before = {s: signal.signal(s, stop) for s in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            # who was stopped inside ignores further signals on the way out
-            if signal.getsignal(number) is stop:
-                signal.signal(number, handler)
 
 
 class Interruption:

@@ -66,9 +66,10 @@ class Result:
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """What a run came to; `stopped` says why it ended before its end though nothing failed."""
 
     results: list[Result] = field(default_factory=list)
+    stopped: str = ""
 
     def count(self, state: State) -> int:
         """Partitions in a state."""
@@ -90,6 +91,15 @@ Progress = Callable[[PartitionRef, int, int, str, str], None]
 
 Notice = Callable[[str], None]
 """Called with a sentence that a person should read, though the run goes on."""
+
+
+Holds = Callable[[PartitionRef], str]
+"""Why a partition is not to be made though nothing failed; empty where it is."""
+
+
+def no_hold(_: PartitionRef) -> str:
+    """Everything is to be made."""
+    return ""
 
 
 class Recorder(Listener):
@@ -170,6 +180,7 @@ class Runner:
         self._instance = instance
         self._recorder = recorder
         self._stopped: dict[PartitionRef, str] = {}
+        self._holds: Holds = no_hold
         self._tags: dict[str, str] = {}
 
     def run(
@@ -178,14 +189,17 @@ class Runner:
         *,
         told: Callable[[Step, Sequence[Result]], None] | None = None,
         begins: Callable[[Step], None] = lambda _: None,
+        holds: Holds = no_hold,
     ) -> Report:
         """Make what is not current. A failed partition holds up only what needs it.
 
-        `begins` is told each step before it is looked at, `told` how it came out.
+        `begins` is told each step before it is looked at, `told` how it came out. `holds` is asked for each partition
+        that is not current.
 
         Raises `KeyboardInterrupt` where it was interrupted, and `StorageError` where nothing more can be stored.
         """
         report = Report()
+        self._holds = holds
         home = Path(self._instance.root_directory)
         self._states.project.lake.tidy()
         with storage_errors(home, "MINEMAP_STATE"), _uncaptured(self._instance), running(self._instance) as self._tags:
@@ -201,12 +215,21 @@ class Runner:
         kept = self._recorded(step)
         results = [self._whole(a.ref(step.keys), State.KEPT) for a in kept]
         wanted = [a for a in step.assets if a not in kept]
+        results += self._held_back(wanted, step)
+        wanted = [a for a in wanted if a.ref(step.keys) not in self._stopped]
         held = next((reason for a in wanted if (reason := self._held_up(a, step))), "")
         if held:
             for asset in wanted:
                 self._stopped[asset.ref(step.keys)] = held
             return results + [Result(a.ref(step.keys), State.BLOCKED, held) for a in wanted]
         return results + (self._execute(wanted, step) if wanted else [])
+
+    def _held_back(self, wanted: Sequence[Asset], step: Step) -> list[Result]:
+        """What is not to be made though nothing failed."""
+        refs = [asset.ref(step.keys) for asset in wanted]
+        reasons = {ref: reason for ref in refs if (reason := self._holds(ref))}
+        self._stopped.update(reasons)
+        return [Result(ref, State.BLOCKED, reason) for ref, reason in reasons.items()]
 
     def _recorded(self, step: Step) -> list[Asset]:
         """Assets that are kept, once the instance knows of them; telling their facts may show that one is damaged."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.interrupts import ends_at_once
+from dagster_project.ending_at_once import ends_at_once
 
 
 class WorldName(StrEnum):

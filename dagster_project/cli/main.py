@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from dotenv import load_dotenv
 
+from dagster_project.cli.advise import advise
 from dagster_project.cli.archive import archive_app
 from dagster_project.cli.demo import demo
 from dagster_project.cli.doctor import doctor
@@ -21,6 +22,7 @@ from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
 from dagster_project.cli.inputs import inputs_app
+from dagster_project.cli.model import model_app
 from dagster_project.cli.plan import plan
 from dagster_project.cli.promote import promote
 from dagster_project.cli.prune import prune
@@ -33,6 +35,7 @@ from dagster_project.cli.status import status
 from dagster_project.cli.ui import ui
 from dagster_project.cli.verify import verify
 from dagster_project.commands.context import complain, console
+from dagster_project.exit_codes import FAILED, INTERRUPTED, UNEXPECTED, WRONG_INPUT
 from minemap_assets.errors import BadInputError, MinemapError
 
 NAME = "minemap"
@@ -73,6 +76,7 @@ app.command(rich_help_panel=BEGIN)(demo)
 app.command(rich_help_panel=BEGIN)(doctor)
 app.command(rich_help_panel=MAKE)(run)
 app.command(rich_help_panel=MAKE)(promote)
+app.add_typer(model_app, name="model", rich_help_panel=MAKE)
 app.command(rich_help_panel=KEEP)(verify)
 app.command(rich_help_panel=KEEP)(prune)
 app.add_typer(regions_app, name="regions", rich_help_panel=INPUTS)
@@ -86,12 +90,8 @@ app.command(rich_help_panel=LOOK)(sources)
 app.command(rich_help_panel=LOOK)(plan)
 app.command(rich_help_panel=LOOK)(status)
 app.command(rich_help_panel=LOOK)(explain)
+app.command(rich_help_panel=LOOK)(advise)
 app.command(rich_help_panel=LOOK)(ui)
-
-FAILED = 1
-WRONG_INPUT = 2
-UNEXPECTED = 70
-INTERRUPTED = 130
 
 DEBUG = "MINEMAP_DEBUG"
 """The environment variable that, set to anything, shows where an error comes from."""

@@ -14,22 +14,28 @@ if TYPE_CHECKING:
 def promote(
     version: Annotated[
         str | None,
-        typer.Argument(help="Start of the version of a model that was in use before. Default: the newest trained one."),
+        typer.Argument(
+            help="Start of the version of a model that `minemap model list` shows. Default: the newest trained one."
+        ),
     ] = None,
     by: Annotated[str | None, typer.Option(help="Who decides. Default: the user of this machine.")] = None,
     why: Annotated[str, typer.Option("--note", help="Why.")] = "",
 ) -> int:
-    """Put a trained model in use; masks are made with it from the next run on."""
+    """Put a model in use, whatever its verdict; masks are made with it from the next run on."""
     session = open_session()
     from dagster_project.commands.execution import execute
     from dagster_project.commands.run_report import summarise
     from minemap_assets.graph.graph import Scope
     from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
-    from minemap_assets.segmentation.promotion import promotions
+    from minemap_assets.segmentation.promotion import kept_versions, promotions
 
-    if session.states.manifest(SEGMENTATION_MODEL.ref()) is None and version is None:
+    kept = kept_versions(session.project.lake.store)
+    if session.states.manifest(SEGMENTATION_MODEL.ref()) is None and version is None and len(kept) != 1:
         raise BadInputError(
-            "there is no trained model to put in use; train one with `minemap run --select +segmentation_model`"
+            "there is no trained model to put in use; name one that `minemap model list` shows"
+            if kept
+            else "there is no trained model to put in use; train one with `minemap run --select +segmentation_model`, "
+            "or bring one with `minemap model import`"
         )
     before = promotions(session.project)
     _say(_put_in_use(session, version, by, why), before[-1] if before else None)
@@ -57,15 +63,19 @@ def _put_in_use(session: Session, version: str | None, by: str | None, why: str)
             ) from damage
         if model is None:
             known = ", ".join(name[:SHOWN] for name in kept_versions(session.project.lake.store)) or "none"
-            raise BadInputError(f"no model's version begins with {version!r}; models that were in use: {known}")
+            raise BadInputError(f"no model's version begins with {version!r}; models that are kept: {known}")
         return put_in_use(session.project, model, by or user(), why)
 
 
 def _say(decision: "Promotion", before: "Promotion | None") -> None:
     from dagster_project.first_promotion import SHOWN
 
-    if before is not None and before.version == decision.version:
+    verdict = f"Verdict: {decision.verdict}; {decision.sentence}."
+    if before == decision:
         console.print(f"Model {decision.version[:SHOWN]} is in use already, since {before.at}, by {before.by}.")
-        return
-    instead = f" instead of {before.version[:SHOWN]}" if before is not None else ""
-    console.print(f"Model {decision.version[:SHOWN]} is in use now{instead}, by {decision.by}.")
+    elif before is not None and before.version == decision.version:
+        console.print(f"Model {decision.version[:SHOWN]} is in use already; its verdict was {before.verdict}.")
+    else:
+        instead = f" instead of {before.version[:SHOWN]}" if before is not None else ""
+        console.print(f"Model {decision.version[:SHOWN]} is in use now{instead}, by {decision.by}.")
+    console.print(verdict, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from dagster_project.cli.options import Json, Regions, Sample, Select, Years
-from dagster_project.interrupts import ends_at_once
+from dagster_project.ending_at_once import ends_at_once
 
 Losses = Annotated[
     bool,
@@ -24,6 +24,14 @@ Force = Annotated[
         "rasters that are replaced go to the trash.",
     ),
 ]
+PromoteAnyway = Annotated[
+    bool,
+    typer.Option(
+        "--promote-anyway",
+        help="Put a project's first model in use whatever its verdict; without this it is put in use only where the "
+        "verdict is usable, and otherwise the run stops at the model, with exit code 3.",
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every partition, with time and reason.")]
 
 
@@ -35,12 +43,17 @@ def run(
     dry_run: DryRun = False,
     force: Force = False,
     losses: Losses = False,
+    promote_anyway: PromoteAnyway = False,
     json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Make everything a selection needs, for some regions and years; what is current is kept."""
+    """Make everything a selection needs, for some regions and years; what is current is kept.
+
+    The exit code is 0 where all was made, 1 where something failed, 2 where an option, a setting or a file is wrong, 3
+    where the run stopped at a model that is not usable, and 130 where it was stopped by hand.
+    """
     with ends_at_once():
         from dagster_project.commands.execution import Wishes, run_selection
 
-        wishes = Wishes(accepts_losses=losses, force=force, dry=dry_run, as_json=json, verbose=verbose)
+        wishes = Wishes(losses, promote_anyway, force, dry_run, json, verbose)
         return run_selection(select, regions, years, sample, wishes)

@@ -14,11 +14,12 @@ from dagster_project.commands.advice import check_pilot, site_notes
 from dagster_project.commands.context import Session, console, errors, note, open_session, parse_regions, parse_years
 from dagster_project.commands.dry_run import show_forecast
 from dagster_project.commands.json_output import print_json
+from dagster_project.commands.model_verdicts import gate_ahead, model_notes
 from dagster_project.commands.progress import Display
 from dagster_project.commands.run_report import as_json, closing, exit_code, quality, summarise
 from dagster_project.definitions import build_definitions
 from dagster_project.durations import usual_seconds
-from dagster_project.first_promotion import adopt_promotion, promote_first
+from dagster_project.first_promotion import Gate, adopt_promotion
 from dagster_project.forecast import sort
 from dagster_project.interrupts import interruptible
 from dagster_project.pace import Pace
@@ -36,7 +37,6 @@ from minemap_assets.imagery.source_kind import kinds_of
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.net.usage import run_usage
 from minemap_assets.planning.spending import hold_steps_to_budget
-from minemap_assets.segmentation.assets import SEGMENTATION_MODEL
 from minemap_assets.sites.assets import SITES
 
 
@@ -45,6 +45,7 @@ class Wishes:
     """How a run is to go about it: see the options of `minemap run`."""
 
     accepts_losses: bool = False
+    promote_anyway: bool = False
     force: bool = False
     dry: bool = False
     as_json: bool = False
@@ -73,6 +74,8 @@ def run_selection(
     if wishes.force:
         session = _forcing(session, scope)
     if wishes.dry:
+        if not wishes.promote_anyway and not wishes.as_json and (said := gate_ahead(session, scope)):
+            note(said)
         return show_forecast(session, scope, as_json=wishes.as_json)
     begun = time.monotonic()
     report = execute(session, scope, wishes)
@@ -82,7 +85,7 @@ def run_selection(
         return exit_code(report)
     quality(after, scope)
     code = summarise(report, time.monotonic() - begun)
-    for sentence in site_notes(after, scope.regions):
+    for sentence in (*model_notes(after, scope), *site_notes(after, scope.regions)):
         note(sentence)
     closing(after, scope, report)
     return code
@@ -148,7 +151,7 @@ def execute(session: Session, scope: Scope, wishes: Wishes | None = None) -> Rep
         try:
             with display.shown():
                 recorder.tells(display.went_on, note)
-                _Run(session, scope, steps, instance, recorder, display, report, wishes.verbose).go(interruption.check)
+                _Run(session, scope, steps, instance, recorder, display, report, wishes).go(interruption.check)
         except (StorageError, BusyError):
             errors.print(_left(planned, report), markup=False, soft_wrap=True)
             raise
@@ -166,7 +169,7 @@ class _Run:
     recorder: Recorder
     display: Display
     report: Report
-    verbose: bool
+    wishes: Wishes
 
     def go(self, check: Callable[[], None]) -> None:
         """Make everything; `check` raises where a stop was asked for."""
@@ -176,10 +179,13 @@ class _Run:
         runner = Runner(definitions, session.graph, session.states, self.instance, self.recorder)
         last_sites = next((step for step in reversed(steps) if SITES in step.assets), None)
         reasons: dict[PartitionRef, str] = {}
+        gate = Gate(session.states, session.graph, self.scope.assets, anyway=self.wishes.promote_anyway, tell=note)
 
         def begins(step: Step) -> None:
+            gate.reached(step)
+            self.report.stopped = gate.stopped
             self.display.begun(step)
-            if self.verbose:
+            if self.wishes.verbose:
                 reasons.update(_reasons(session, step))
 
         def told(step: Step, results: Sequence[Result]) -> None:
@@ -187,13 +193,11 @@ class _Run:
             made = [reasons.get(r.ref, "") if r.state is not State.KEPT else "" for r in results]
             self.display.ended(step, results, made)
             check()
-            if SEGMENTATION_MODEL in step.assets and (said := promote_first(session.project, self.scope.assets)):
-                note(said)
             if step == last_sites:  # only now the sites of all regions are known
                 hold_steps_to_budget(session.project, steps, session.states)
 
         with run_usage(session.project.section(ImageryConfig).budget):
-            runner.run(steps, told=told, begins=begins)
+            runner.run(steps, told=told, begins=begins, holds=gate.holds)
 
 
 def _reasons(session: Session, step: Step) -> dict[PartitionRef, str]:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.commands.context import Session, complain, console, counted, note
+from dagster_project.commands.model_verdicts import models_json, verdict_lines
 from dagster_project.commands.progress import failure
+from dagster_project.exit_codes import FAILED, STOPPED
 from dagster_project.pace import exact
 from dagster_project.runner import Report, Result, State
 from minemap_assets.graph.graph import Scope
 from minemap_assets.imagery.assets import COMPOSITES
-from minemap_assets.lake.manifests import DamagedError
 from minemap_assets.segmentation.assets import SEGMENTATION_MODEL
-from minemap_assets.segmentation.verdict import Verdict, verdict_of
 from minemap_assets.tables.assets import COUNTRY_SUMMARY, DATABASE, database_path
 
 SHOWN = 3
@@ -30,22 +30,11 @@ def quality(session: Session, scope: Scope) -> None:
 
 def quality_lines(session: Session, scope: Scope) -> Iterator[str]:
     """Sentences on the model and the observed ground, as far as the scope has to do with them."""
-    verdict = _verdict(session, scope)
-    if verdict is not None:
-        yield f"Quality of the model: {verdict.grade}; {verdict.sentence}."
+    if _concerns(session, scope, SEGMENTATION_MODEL):
+        yield from verdict_lines(session.project)
     expected, observed = observed_sites(session, scope)
     if expected:
         yield f"Observed: {observed:,} of {expected:,} sites and years ({observed / expected:.0%})."
-
-
-def _verdict(session: Session, scope: Scope) -> Verdict | None:
-    """On the model, where the scope has to do with it; scores that are damaged give none, and are made again."""
-    if not _concerns(session, scope, SEGMENTATION_MODEL):
-        return None
-    try:
-        return verdict_of(session.project)
-    except DamagedError:
-        return None
 
 
 def observed_sites(session: Session, scope: Scope) -> tuple[int, int]:
@@ -62,7 +51,7 @@ def _concerns(session: Session, scope: Scope, asset: Any) -> bool:
 
 
 def summarise(report: Report, seconds: float | None = None) -> int:
-    """Say what was made, what lacks something and what failed; returns the exit code, 0 where nothing failed."""
+    """Say what was made, what lacks something, what failed, and why the run stopped; returns the exit code."""
     took = "" if seconds is None else f", in {exact(seconds)}"
     console.print(
         f"{report.count(State.MADE)} asset partitions made, {report.count(State.KEPT)} kept, "
@@ -71,6 +60,8 @@ def summarise(report: Report, seconds: float | None = None) -> int:
     )
     for sentence in gap_lines(report):
         note(sentence)
+    if report.stopped:
+        complain(report.stopped, word="Stopped: ", colour="yellow")
     if not report.failures:
         return exit_code(report)
     for result in report.failures:
@@ -85,8 +76,10 @@ def summarise(report: Report, seconds: float | None = None) -> int:
 
 
 def exit_code(report: Report) -> int:
-    """0 where nothing failed."""
-    return 1 if report.failures else 0
+    """0 where all was made, `FAILED` where something failed, else `STOPPED` where the run ended at the model."""
+    if report.failures:
+        return FAILED
+    return STOPPED if report.stopped else 0
 
 
 def gap_lines(report: Report) -> Iterator[str]:
@@ -122,7 +115,7 @@ def closing(session: Session, scope: Scope, report: Report, ui: str = "minemap u
     if (COUNTRY_SUMMARY.room, COUNTRY_SUMMARY.name) in touched or (DATABASE.room, DATABASE.name) in touched:
         for name, place in places.items():
             console.print(f"{name}: {place}", markup=False, soft_wrap=True)
-    if report.results and not report.failures:
+    if report.results and not report.failures and not report.stopped:
         console.print(f"Look at it with `{ui}`.", markup=False, soft_wrap=True)
 
 
@@ -162,9 +155,11 @@ def ui_command() -> str:
 
 def as_json(report: Report, session: Session, scope: Scope) -> dict[str, Any]:
     """The report for scripts: quality, counts, every partition, and where results lie."""
-    verdict, (expected, observed) = _verdict(session, scope), observed_sites(session, scope)
+    expected, observed = observed_sites(session, scope)
+    concerned = _concerns(session, scope, SEGMENTATION_MODEL)
     return {
-        "verdict": None if verdict is None else {"grade": str(verdict.grade), "sentence": verdict.sentence},
+        **(models_json(session.project) if concerned else {"verdict": None, "model_in_use": None}),
+        "stopped": report.stopped or None,
         "sites_expected": expected,
         "sites_observed": observed,
         "counts": {state.value: report.count(state) for state in State},

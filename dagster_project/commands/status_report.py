@@ -109,14 +109,23 @@ def _next(found: Found) -> str:
 
 
 def _say_verdict(session: Session) -> None:
-    verdict = _verdict(session)
+    from dagster_project.first_promotion import SHOWN
+    from minemap_assets.segmentation.promotion import in_use
+
+    verdict, decision = _verdict(session), in_use(session.project)
     if verdict is not None:
         is_ = "" if verdict["grade"].startswith("cannot") else "is "
         console.print(f"The model {is_}{verdict['grade']}: {verdict['sentence']}.", markup=False, soft_wrap=True)
+    if decision is not None:
+        console.print(
+            f"In use: model {decision.version[:SHOWN]}, since {decision.at}, with the verdict {decision.verdict}.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _verdict(session: Session) -> dict[str, str] | None:
-    """What is to be thought of the model; None where none was trained."""
+    """What is to be thought of the model that was evaluated last; None where none was."""
     from minemap_assets.segmentation.verdict import EVALUATION, verdict_of
 
     if session.states.manifest(EVALUATION) is None:
@@ -129,6 +138,14 @@ def _verdict(session: Session) -> dict[str, str] | None:
     return None if found is None else {"grade": str(found.grade), "sentence": found.sentence}
 
 
+def _model_in_use(session: Session) -> dict[str, str] | None:
+    from dagster_project.commands.model_verdicts import plain
+    from minemap_assets.segmentation.promotion import in_use
+
+    decision = in_use(session.project)
+    return None if decision is None else plain(decision)
+
+
 def tell(session: Session, found: Found) -> None:
     """Print every partition with its state and reasons as JSON."""
     project = session.project
@@ -139,6 +156,7 @@ def tell(session: Session, found: Found) -> None:
             "regions": found.scope.regions,
             "years": found.scope.years,
             "verdict": _verdict(session),
+            "model_in_use": _model_in_use(session),
             "total": _by_state(found.total),
             "assets": {name: _by_state(states) for name, states in found.counts.items()},
             "causes": [_cause(cause) for cause in found.causes],

@@ -1,6 +1,7 @@
 """Reading chips: what the model, and any reader outside the room, sees of a chips partition."""
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,15 @@ from minemap_assets.lake.partitions import Partition
 
 if TYPE_CHECKING:
     import zarr
+
+
+@dataclass(frozen=True)
+class ChipPlace:
+    """Where the first pixel of chip number `chip` lies on its site's grid."""
+
+    chip: int
+    row: int
+    column: int
 
 
 class ChipSet:
@@ -55,14 +65,22 @@ class ChipSet:
         """Index rows of one site, in order."""
         return self.index.iloc[self._rows.get(site_id, [])]
 
+    def places(self, site_id: str) -> tuple[ChipPlace, ...]:
+        """Chips of one site, in order; none where it has no chip."""
+        return tuple(self._places[row] for row in self._rows.get(site_id, []))
+
     def site_content(self, site_id: str) -> str:
         """Hash of a site's pixels and of where its chips lie, without reading them."""
-        rows = self.of_site(site_id)
         parts = [
-            [self._checksums[f"chips.zarr/{PIXELS}/c/{chip}/0/0/0"], int(row), int(column)]
-            for chip, row, column in zip(rows["chip"], rows["row"], rows["column"], strict=True)
+            [self._checksums[f"chips.zarr/{PIXELS}/c/{place.chip}/0/0/0"], place.row, place.column]
+            for place in self.places(site_id)
         ]
         return digest([self.product, list(self.bands), parts])
+
+    @cached_property
+    def _places(self) -> list[ChipPlace]:
+        columns = (self.index[name].to_list() for name in ("chip", "row", "column"))
+        return [ChipPlace(int(chip), int(row), int(column)) for chip, row, column in zip(*columns, strict=True)]
 
     @cached_property
     def _rows(self) -> dict[str, list[int]]:

@@ -59,7 +59,10 @@ _QUALITIES = (90, 80, 65, 50, 35, 20, 10, 1)
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A square of ground: an image (`SIDE`, `SIDE`, 3), what it is called, and its width on the ground in metres."""
+    """A square of ground: an image (`SIDE`, `SIDE`, 3), what it is called, and its width on the ground in metres.
+
+    Without a width (0) it is no ground, and has no scale bar.
+    """
 
     image: Picture
     caption: str
@@ -109,7 +112,8 @@ def sheet(title: str, tiles: Sequence[Tile], legend: Sequence[Swatch]) -> bytes:
         left = _MARGIN + place % BESIDE * (SIDE + _MARGIN)
         top = _MARGIN + _LINE + place // BESIDE * (SIDE + _LINE + _MARGIN)
         picture.paste(Image.fromarray(tile.image), (left, top))
-        _scale_bar(draw, (left, top), tile.metres)
+        if tile.metres:
+            _scale_bar(draw, (left, top), tile.metres)
         _write(draw, (left, top + SIDE + 2), tile.caption)
     for place, swatch in enumerate(legend):
         _swatch(draw, (_MARGIN, height - _MARGIN - (len(legend) - place) * _LINE), swatch)

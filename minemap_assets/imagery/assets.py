@@ -32,6 +32,7 @@ from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
+from minemap_assets.reference.registered import has_labels
 from minemap_assets.sites.assets import SITES, sites_of
 
 FETCHING_POOL = "imagery"
@@ -139,6 +140,7 @@ REFERENCE_COMPOSITES = Asset(
     pool=FETCHING_POOL,
     job=REFERENCE_UPDATE,
     fetched=True,
+    applies=has_labels,
     picture=_picture,
     build=lambda context: _build(context, *_reference_year_and_product(context.project, context.keys)),
 )

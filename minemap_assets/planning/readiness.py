@@ -24,7 +24,7 @@ from minemap_assets.planning.image_facts import years_text
 from minemap_assets.planning.source_reports import SourceReport
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
-from minemap_assets.reference.registered import is_registered, polygon_sets
+from minemap_assets.reference.registered import has_labels, is_registered, polygon_sets
 from minemap_assets.sites.ground_truth import PolygonSet
 
 
@@ -62,7 +62,7 @@ class Prospect:
                 except BadInputError:
                     continue
         try:
-            trained: tuple[Region, ...] = self.trained
+            trained: tuple[Region, ...] = self.trained if has_labels(self.project) else ()
         except BadInputError:
             trained = ()
         for region in trained:

@@ -17,7 +17,6 @@ from minemap_assets.geo.vector import WGS84, areas_km2
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.lake.writer import PartitionWriter
-from minemap_assets.polygons.cells import SiteCell, site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.countries import Borders, CountryName, country_names, largest_share
 from minemap_assets.polygons.holes import fill_holes
@@ -32,6 +31,7 @@ from minemap_assets.polygons.schemas import (
 )
 from minemap_assets.polygons.temporal.window_rule import Verdict, YearView, window_rule
 from minemap_assets.project.regions import Region
+from minemap_assets.sites.cells import SiteCell, site_cells
 from minemap_assets.sites.geohash import position_ids
 
 

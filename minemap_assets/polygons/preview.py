@@ -12,7 +12,7 @@ from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.pictures import Picture, contact_sheet, evenly
 from minemap_assets.geo.raster import png_bytes
 from minemap_assets.geo.vector import WGS84
-from minemap_assets.polygons.cells import SiteCell
+from minemap_assets.sites.cells import SiteCell
 
 Outlines = npt.NDArray[np.object_]
 """Polygons in EPSG:4326."""

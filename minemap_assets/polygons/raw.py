@@ -20,12 +20,12 @@ from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only, read_geop
 from minemap_assets.lake.manifests import Missing, Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.lake.writer import PartitionWriter
-from minemap_assets.polygons.cells import SiteCell, site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.outlines import outline
 from minemap_assets.polygons.preview import PREVIEW, polygon_sheet
 from minemap_assets.polygons.schemas import RAW_POLYGONS, conform, empty_table, write_table
 from minemap_assets.project.regions import Region
+from minemap_assets.sites.cells import SiteCell, site_cells
 
 NOT_OBSERVED = 255
 """Stored value of a mask pixel without an observation; others are probability x 254."""

@@ -33,6 +33,12 @@ def polygon_sets(project: Project) -> tuple[str, ...]:
     return names or (() if promoted else DEFAULT_POLYGON_SETS)
 
 
+def has_labels(project: Project) -> bool:
+    """Whether any polygon set counts as truth; one that the graph names before it is registered does."""
+    roles = {entry.name: entry.role for entry in catalogue(project).entries}
+    return any(roles.get(name, "labels") == "labels" for name in polygon_sets(project))
+
+
 def reference_entry(project: Project, name: str) -> ReferenceEntry:
     """A registered reference file. Raises `BadInputError` where it is missing."""
     for entry in catalogue(project).entries:

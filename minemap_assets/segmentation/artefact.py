@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake.manifests import digest, file_sha256
@@ -14,17 +14,22 @@ from minemap_assets.project.settings import StrictModel
 from minemap_assets.segmentation.calibration import Calibration
 from minemap_assets.segmentation.normalisation import Normalisation
 
-FORMAT = 1
-"""Raised when an older minemap could not use what this one writes."""
+FORMAT = 2
+"""Raised when an older minemap could not use what this one writes. Format 1: one SegFormer at the chips' resolution."""
 
 MODEL = "model"
 CARD = "model.json"
 LOG = "training_log.parquet"
-FILES = ("config.json", CARD, LOG, "weights.safetensors")
+NEEDED = ("config.json", CARD)
+"""Without these a folder is no model; the others are weights, and what is told of its training."""
 
 
 class ProductCard(StrictModel):
-    """What the model knows of one product: input scale, calibration, thresholds by name, scores behind them."""
+    """What the model knows of one product: input scale, calibration, thresholds by name, scores behind them.
+
+    `chosen_on` names the predictions that calibration and thresholds come from: `folds` for those of models that had
+    not seen the ground, `validation` for held-out ground, `train` where there was no other.
+    """
 
     normalisation: Normalisation
     calibration: Calibration
@@ -34,15 +39,25 @@ class ProductCard(StrictModel):
 
 
 class ModelCard(StrictModel):
-    """`inputs` are hashes of what the model saw, `settings` how it was trained, `notes` what to be careful with."""
+    """What a model is, for programs and people.
+
+    `reduction` pixels of a chip a side make one of the network's. `recipe` is how it was trained in every detail and
+    `settings` what of that was set by hand. `inputs` are hashes of what it saw, `labelled_sites` their number of sites.
+    `origin` says where it was made and `licence` what its weights may be used for. `notes` are what to be careful with.
+    """
 
     format: int = FORMAT
     bands: tuple[str, ...]
     products: dict[str, ProductCard]
-    best_step: int
-    validation_miou: float | None
-    inputs: dict[str, str]
-    settings: dict[str, Any]
+    reduction: int = 1
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    labelled_sites: int | None = None
+    origin: str = "trained in this project"
+    licence: str = ""
+    best_step: int | None = None
+    validation_miou: float | None = None
+    inputs: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -88,11 +103,16 @@ def content_version(folder: Path) -> str:
     return digest([[p.relative_to(folder).as_posix(), file_sha256(p)] for p in paths])
 
 
+def model_files(folder: Path) -> tuple[str, ...]:
+    """Names of all files of a model folder."""
+    return tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()))
+
+
 def open_model(folder: Path) -> Model:
     """Read and check a model folder. Raises `BadInputError` where it is not one, or a newer one."""
     import json
 
-    lacking = [name for name in FILES if not (folder / name).is_file()]
+    lacking = [name for name in NEEDED if not (folder / name).is_file()]
     if lacking:
         raise BadInputError(f"{folder} is not a minemap model: it has no {', '.join(lacking)}; train or promote again")
     try:

@@ -7,7 +7,7 @@ from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.partitioning import by_region_and_year
 from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Job, Room
 from minemap_assets.imagery.assets import by_product_and_region
-from minemap_assets.lake.manifests import Manifest, Outcome
+from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
@@ -16,6 +16,9 @@ from minemap_assets.sites.assets import SITES, sites_of
 
 GPU_POOL = "gpu"
 """Assets of this pool run one at a time by default: they want the accelerator, or every core."""
+
+ACCELERATED = {"minemap/accelerator": "wanted"}
+"""Tag of steps that use a GPU where they find one; a deployment's executor may ask for one by it."""
 
 TRAINING = Job("training", "Train and evaluate a model; nothing is predicted with it before it is promoted.")
 
@@ -27,7 +30,11 @@ def _config(context: BuildContext) -> SegmentationConfig:
 def _chip_sets(context: BuildContext) -> list[ChipSet]:
     """Training chips by region, then product: the order is part of what a seed means."""
     found = context.inputs_of(TRAINING_CHIPS)
-    return [open_chips(found[ref]) for ref in sorted(found, key=lambda ref: ref.keys[::-1])]
+    return [open_chips(found[ref]) for ref in _in_order(context)]
+
+
+def _in_order(context: BuildContext) -> list[PartitionRef]:
+    return sorted(context.inputs_of(TRAINING_CHIPS), key=lambda ref: ref.keys[::-1])
 
 
 def _build_model(context: BuildContext) -> Outcome:
@@ -45,10 +52,16 @@ def _build_model(context: BuildContext) -> Outcome:
 
 
 def _build_evaluation(context: BuildContext) -> Outcome:
-    from minemap_assets.segmentation.evaluation import evaluate_model
+    from minemap_assets.segmentation.evaluation.build import evaluate_model
 
-    model = context.input(SEGMENTATION_MODEL)
-    return evaluate_model(model, _chip_sets(context), _config(context), context.writer)
+    return evaluate_model(
+        context.input(SEGMENTATION_MODEL),
+        _chip_sets(context),
+        _config(context),
+        context.writer,
+        regions=[ref.keys[-1] for ref in _in_order(context)],
+        progress=context.progress,
+    )
 
 
 def _build_promotion(context: BuildContext) -> Outcome:
@@ -79,6 +92,7 @@ def _build_masks(context: BuildContext, chips: Asset) -> Outcome:
         _config(context),
         context.writer,
         progress=context.progress,
+        tell=context.project.listener.noticed,
     )
 
 
@@ -87,13 +101,15 @@ def told_verdict(project: Project, manifest: Manifest) -> dict[str, str]:
 
     A partition that does not name its model was made with the one in use.
     """
-    from minemap_assets.segmentation.promotion import promoted_version
+    from minemap_assets.segmentation.promotion import promoted_version, recorded_verdict
     from minemap_assets.segmentation.verdict import Grade, verdict_of
 
     try:
         verdict = verdict_of(project)
         named = manifest.summary.get("model_version") or manifest.summary.get("version")
         used = str(named or promoted_version(project))
+        if verdict is None or used != verdict.model_version:
+            verdict = recorded_verdict(project, used) or verdict
     except MinemapError as error:
         return {"verdict": f"{Grade.UNKNOWN}: {error}"}
     if verdict is None:
@@ -104,6 +120,18 @@ def told_verdict(project: Project, manifest: Manifest) -> dict[str, str]:
     return {"verdict": f"{verdict.grade}: {verdict.sentence}"}
 
 
+def _curves(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.segmentation.learning.curves import curves_picture
+
+    return curves_picture(partition)
+
+
+def _scores_picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.segmentation.evaluation.drawing import stored_picture
+
+    return stored_picture(partition)
+
+
 def _picture(partition: Partition, _: InputContext) -> bytes:
     from minemap_assets.segmentation.drawing import masks_picture
 
@@ -112,33 +140,61 @@ def _picture(partition: Partition, _: InputContext) -> bytes:
 
 _TRAINING_LOG = ColumnFacts(
     {
+        "member": "Number of the ensemble's model, from 0",
         "step": "Training step",
         "loss": "Loss of the step's batch",
         "learning_rate": "Learning rate of the step",
-        "validation_iou": "Intersection over union of the mine class in validation; null where it was not measured",
-        "validation_miou": "Mean intersection over union in validation; null where it was not measured",
+        "validation_iou": "Highest intersection over union of the mine class at any threshold in validation; null "
+        "where it was not measured",
     }
 )
 
 _METRICS = ColumnFacts(
     {
-        "method": "`model`, or `baseline` for the best threshold on one band",
+        "method": "`model`, or `baseline` for the best threshold on one band or index",
+        "split": "`test`; `validation` where no model was trained on it; `folds` for training ground as those models "
+        "of an ensemble show it that had not seen it",
+        "stratum": "What the row is of: `all` ground, a `place`, mines of a `size`, sites of a `contrast` or `region`",
+        "group": "Which of these: a spatial block, a size, a quarter of the sites by contrast, a region; empty for all",
         "rule": "The threshold of the baseline in words; empty for the model",
-        "group": "Spatial block; empty for all ground of the split",
+        "sites": "Sites that were scored, each on the ground it owns",
+        "places": "Spatial blocks among them",
+        "mines": "Labelled mines: pieces of ground that touch, at least half of each on ground that counts",
+        "found": "Mines of which at least half was mapped",
+        "found_share": "Share of the mines of which at least half was mapped, 0 to 1",
+        "background_iou": "Intersection over union of everything that is no mine, 0 to 1",
+        "boundary_f1": "How far mapped and true outlines lie within 10 m of each other, 0 to 1",
+        "calibration_error": "Expected calibration error: mean difference of probability and share of mine, 15 ranges",
+        "probability_ratio": "Sum of probability divided by the true area",
+        "iou_low": "Lower end of the 95 % interval of `iou`, by bootstrap over places; null for fewer than 3",
+        "iou_high": "Upper end of the same interval",
+        "miou_low": "Lower end of the 95 % interval of `miou`",
+        "miou_high": "Upper end of the same interval",
+        "area_ratio_low": "Lower end of the 95 % interval of `area_ratio`",
+        "area_ratio_high": "Upper end of the same interval",
+        "largest": "Size of the site's largest mine; empty where it has none",
+        "contrast": "Reflectance by which mines and the 100 m around them differ, root mean square over bands",
+        "doubt": "Mean of p (1 - p) over pixels, 0.25 at most",
+        "low": "Lower end of the range of probability",
+        "high": "Upper end of the range of probability",
+        "mean_probability": "Mean probability of the pixels in the range",
+        "mine_share": "Share of the pixels in the range that is mine, 0 to 1",
     }
 )
 
 SEGMENTATION_MODEL = Asset(
     room="segmentation",
     name="segmentation_model",
-    description="SegFormer trained on the reference year of the training regions, calibrated, with operating points.",
+    description="Networks trained on the reference year of the training regions, calibrated, with operating points.",
     deps=(Dep(TRAINING_CHIPS),),
     settings=lambda project, _: project.section(SegmentationConfig).training_settings(),
-    code_version="2",
+    code_version="3",
     kinds=frozenset({"pytorch"}),
     pool=GPU_POOL,
+    op_tags=ACCELERATED,
     job=TRAINING,
     columns=_TRAINING_LOG,
+    picture=_curves,
     build=_build_model,
 )
 
@@ -147,9 +203,13 @@ MODEL_EVALUATION = Asset(
     name="model_evaluation",
     description="Accuracy of the trained model on held-out spatial blocks, beside the best threshold on any band.",
     deps=(Dep(SEGMENTATION_MODEL), Dep(TRAINING_CHIPS)),
+    code_version="2",
     pool=GPU_POOL,
+    op_tags=ACCELERATED,
     job=TRAINING,
     columns=_METRICS,
+    headline=told_verdict,
+    picture=_scores_picture,
     build=_build_evaluation,
 )
 
@@ -157,7 +217,10 @@ PROMOTED_MODEL = Asset(
     room="segmentation",
     name="promoted_model",
     description="The model in use, pinned by hash: only `minemap promote` changes what masks are made with.",
-    deps=(Dep(SEGMENTATION_MODEL, triggers=False, lineage=True),),
+    deps=(
+        Dep(SEGMENTATION_MODEL, triggers=False, lineage=True),
+        Dep(MODEL_EVALUATION, triggers=False, lineage=True),
+    ),
     settings=_promoted_version,
     intact=_is_copy_kept,
     kinds=frozenset({"pytorch"}),
@@ -175,6 +238,7 @@ RAW_MASKS = Asset(
     settings=lambda project, _: project.section(SegmentationConfig).mask_settings(),
     kinds=frozenset({"geotiff", "pytorch"}),
     pool=GPU_POOL,
+    op_tags=ACCELERATED,
     automated=True,
     headline=told_verdict,
     picture=_picture,
@@ -190,6 +254,7 @@ REFERENCE_MASKS = Asset(
     settings=lambda project, _: project.section(SegmentationConfig).mask_settings(),
     kinds=frozenset({"geotiff", "pytorch"}),
     pool=GPU_POOL,
+    op_tags=ACCELERATED,
     automated=True,
     headline=told_verdict,
     picture=_picture,

@@ -1,7 +1,7 @@
 """The baseline: the best threshold on any one band or index, which a network has to beat to be worth its trouble."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -52,15 +52,21 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule for people."""
-        return f"{self.feature.name} {'>=' if self.above else '<'} {self.feature.value(self.edge):.3f}"
+        return f"{self.feature.name} {'>=' if self.above else '<'} {self.value:.3f}"
 
-    def histogram(self, chips: Iterable[LabelledChip]) -> Histogram:
-        """Labelled pixels in two bins: 1 where the rule says mine."""
-        total = Histogram.empty(2)
-        for chip in chips:
-            said = (self.feature.bins(chip.pixels) >= self.edge) == self.above
-            total = total + Histogram.of(said.astype(np.uint8), chip.labels, 2)
-        return total
+    @property
+    def value(self) -> float:
+        """The threshold: reflectance, or an index."""
+        return self.feature.value(self.edge)
+
+    def mapped(self, pixels: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
+        """True for each pixel (row, column) of a chip (band, row, column) that the rule calls mine."""
+        found: npt.NDArray[np.bool_] = (self.feature.bins(pixels) >= self.edge) == self.above
+        return found
+
+    def probabilities(self, chips: Iterable[npt.NDArray[np.uint16]]) -> Iterator[npt.NDArray[np.float32]]:
+        """1 where the rule says mine and 0 elsewhere, of chips in order."""
+        return (self.mapped(pixels).astype(np.float32) for pixels in chips)
 
 
 def features(bands: tuple[str, ...]) -> tuple[Feature, ...]:

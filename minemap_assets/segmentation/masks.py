@@ -1,15 +1,18 @@
 """Masks: the calibrated probability of every pixel of every site, as files that people open."""
 
-from collections.abc import Iterator
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 
-from minemap_assets.chips.reader import ChipSet
+from minemap_assets.chips.reader import ChipPlace, ChipSet
 from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.geo.raster import read_raster, write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
@@ -22,25 +25,40 @@ from minemap_assets.segmentation.blending import ChipProbability, blend
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.preview import probability_strip
 from minemap_assets.segmentation.scale import NOT_OBSERVED, TOP, is_mine
+from minemap_assets.segmentation.working_ahead import ahead
 from minemap_assets.sites.windows import Site, iter_sites
 
-if TYPE_CHECKING:
-    from minemap_assets.segmentation.prediction import Predictor
-
-MASK_CODE = "1"
+MASK_CODE = "2"
 """Changes when the same model and chips would give other pixels."""
 
 INDEX = "index.parquet"
 PREVIEW = "preview.png"
 BAND = "probability"
 
+Stored = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A site to be predicted: its chips, and the fingerprint of its mask."""
+
+    site: Site
+    places: tuple[ChipPlace, ...]
+    item: str
+
 
 @dataclass
 class _Made:
+    pictured: frozenset[str]
     rows: list[dict[str, Any]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
-    pictures: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    pictures: dict[str, Stored] = field(default_factory=dict)
     reused: int = 0
+
+    @property
+    def sites(self) -> int:
+        """How many sites are done with."""
+        return len(self.rows) + len(self.missing)
 
 
 def build_masks(
@@ -51,99 +69,124 @@ def build_masks(
     writer: PartitionWriter,
     *,
     progress: Progress = no_progress,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> Outcome:
     """Write `<site_id>.tif` (uint8 probability 0..254, 255 = not observed), `index.parquet` and `preview.png`.
 
-    A site whose chips and model are those of an interrupted run is not computed again. Sites without chips are
-    reported missing. Raises `BadInputError` where the model does not know the product or the bands.
+    A site whose chips and model are those of an interrupted run is not computed again. The others' chips are one stream
+    through the network, and a site is published as soon as its last chip came out: what is lost with the process is the
+    site that is written and the batch that is predicted meanwhile. Sites without chips are reported missing. `tell`
+    hears what a person should know. Raises `BadInputError` where the model does not know the product or the bands.
     """
     model = load_model(model_partition)
     threshold = model.threshold(chips.product, config.operating_point) if len(chips) else 0.5
-    maker = _Maker(chips, model, config)
-    made = _Made()
     every = list(iter_sites(sites))
-    for done, site in enumerate(every):
-        if len(chips.of_site(site.site_id)) == 0:
-            made.missing.append(Missing(item=site.site_id, reason="no pixel of this site was observed", retry=False))
-        else:
-            _one_site(site, maker, writer, threshold, made)
-        progress(done + 1, len(every), "predicting site")
+    seen = [site.site_id for site in every if chips.places(site.site_id)]
+    made = _Made(frozenset(seen[: config.preview_sites]))
+    maker = _Maker(chips, model, config, writer, threshold, made)
+    tasks = [task for site in every if (task := maker.task(site)) is not None]
+    progress(made.sites, len(every), "predicting site")
+    with closing(maker.predicted(tasks, tell)) as found:
+        for task in tasks:
+            height, width = task.site.grid.shape
+            maker.publish(task, blend(int(height), int(width), islice(found, len(task.places))))
+            progress(made.sites, len(every), "predicting site")
+    pictures = [made.pictures[site_id] for site_id in seen if site_id in made.pictured]
     writer.write(INDEX, lambda path: write_geoparquet(_frame(made.rows), path))
-    writer.write(PREVIEW, lambda path: path.write_bytes(probability_strip(made.pictures)))
+    writer.write(PREVIEW, lambda path: path.write_bytes(probability_strip(pictures)))
     return Outcome(_summary(made, len(every), chips.product, threshold, model), made.missing)
 
 
+@dataclass(frozen=True)
 class _Maker:
-    """Predicts sites; the network is loaded only when the first one needs it."""
+    """Makes the masks of one partition, and keeps the account of them."""
 
-    def __init__(self, chips: ChipSet, model: Model, config: SegmentationConfig) -> None:
-        self.chips = chips
-        self.model = model
-        self.config = config
-        self._predictor: Predictor | None = None
+    chips: ChipSet
+    model: Model
+    config: SegmentationConfig
+    writer: PartitionWriter
+    threshold: float
+    made: _Made
 
-    def item(self, site: Site) -> str:
+    def task(self, site: Site) -> _Task | None:
+        """What is to be predicted of a site; None where it has no chips, or has its mask from an earlier run."""
+        places = self.chips.places(site.site_id)
+        if not places:
+            lacking = Missing(item=site.site_id, reason="no pixel of this site was observed", retry=False)
+            self.made.missing.append(lacking)
+            return None
+        task = _Task(site, places, self._item(site))
+        known = self.writer.reuse(_file(site), task.item)
+        if known is None:
+            return task
+        self.made.reused += 1
+        self._note(site, read_raster(known).pixels[0])
+        return None
+
+    def _item(self, site: Site) -> str:
         """Fingerprint of a site's mask."""
         columns = to_columns(site.grid)
         place = [columns.crs, list(columns.transform), columns.width, columns.height]
         content = self.chips.site_content(site.site_id)
-        return digest([MASK_CODE, place, self.chips.product, content, self.model.version])
+        return digest([MASK_CODE, place, self.chips.product, content, self.model.version, self.config.precision])
 
-    def predict(self, site: Site) -> npt.NDArray[np.uint8]:
-        """Blended stored probability (row, column) of a site."""
-        height, width = site.grid.shape
-        return blend(int(height), int(width), self._chips_of(site))
+    def predicted(self, tasks: Sequence[_Task], tell: Callable[[str], None]) -> Generator[ChipProbability, None, None]:
+        """The chips of all tasks, in order: they are read, predicted and used by three threads at the same time.
 
-    def _chips_of(self, site: Site) -> Iterator[ChipProbability]:
-        if self._predictor is None:
-            from minemap_assets.segmentation.prediction import Predictor
+        The network is loaded only when the first one needs it.
+        """
+        if not tasks:
+            return
+        from minemap_assets.segmentation.prediction import Predictor
 
-            self._predictor = Predictor(self.model, self.config)
-        rows = self.chips.of_site(site.site_id)
-        # The predictor reads ahead by a batch: what it was given is kept until its answer comes.
-        waiting: list[npt.NDArray[np.bool_]] = []
+        places = [place for task in tasks for place in task.places]
+        # What was given to the predictor is kept until its answer comes.
+        observed: deque[npt.NDArray[np.bool_]] = deque()
 
         def pixels() -> Iterator[npt.NDArray[np.uint16]]:
-            for chip in rows["chip"]:
-                image = self.chips.pixels(int(chip))
-                waiting.append(image[0] > 0)
+            for place in places:
+                image = self.chips.pixels(place.chip)
+                observed.append(image[0] > 0)
                 yield image
 
-        found = self._predictor.probabilities(self.chips.product, self.chips.bands, pixels())
-        for row, column, probability in zip(rows["row"], rows["column"], found, strict=True):
-            yield ChipProbability(int(row), int(column), probability, waiting.pop(0))
+        predictor = Predictor(self.model, self.config, tell)
+        found = predictor.probabilities(self.chips.product, self.chips.bands, pixels(), len(places))
+        with closing(ahead(found)) as probabilities:
+            for place, probability in zip(places, probabilities, strict=True):
+                yield ChipProbability(place.row, place.column, probability, observed.popleft())
+
+    def publish(self, task: _Task, stored: Stored) -> None:
+        """Write a site's mask, which readers of the next run find even if this one ends here."""
+        name = _file(task.site)
+        facts = {"product": self.chips.product, "model_version": self.model.version, "scale": TOP}
+        path = self.writer.path(name)
+        write_cog(path, stored[None], task.site.grid, (BAND,), nodata=NOT_OBSERVED, facts=facts)
+        self.writer.add(name, content_key=task.item)
+        self._note(task.site, stored)
+
+    def _note(self, site: Site, stored: Stored) -> None:
+        observed = int(np.count_nonzero(stored != NOT_OBSERVED))
+        mine = int(np.count_nonzero(is_mine(stored, self.threshold)))
+        point = self.config.operating_point
+        self.made.rows.append(
+            {
+                "site_id": site.site_id,
+                "file": _file(site),
+                "product": self.chips.product,
+                "observed_fraction": observed / stored.size,
+                "threshold": self.threshold,
+                "operating_point": point if isinstance(point, str) else "own",
+                "mine_fraction": mine / observed if observed else 0.0,
+                "model_version": self.model.version,
+                "geometry": footprint_wgs84(site.grid),
+            }
+        )
+        if site.site_id in self.made.pictured:
+            self.made.pictures[site.site_id] = stored
 
 
-def _one_site(site: Site, maker: _Maker, writer: PartitionWriter, threshold: float, made: _Made) -> None:
-    name = f"{site.site_id}.tif"
-    item = maker.item(site)
-    known: Path | None = writer.reuse(name, item)
-    if known is not None:
-        stored = read_raster(known).pixels[0]
-        made.reused += 1
-    else:
-        stored = maker.predict(site)
-        facts = {"product": maker.chips.product, "model_version": maker.model.version, "scale": TOP}
-        write_cog(writer.path(name), stored[None], site.grid, (BAND,), nodata=NOT_OBSERVED, facts=facts)
-        writer.add(name, content_key=item)
-    observed = int(np.count_nonzero(stored != NOT_OBSERVED))
-    mine = int(np.count_nonzero(is_mine(stored, threshold)))
-    point = maker.config.operating_point
-    made.rows.append(
-        {
-            "site_id": site.site_id,
-            "file": name,
-            "product": maker.chips.product,
-            "observed_fraction": observed / stored.size,
-            "threshold": threshold,
-            "operating_point": point if isinstance(point, str) else "own",
-            "mine_fraction": mine / observed if observed else 0.0,
-            "model_version": maker.model.version,
-            "geometry": footprint_wgs84(site.grid),
-        }
-    )
-    if len(made.pictures) < maker.config.preview_sites:
-        made.pictures.append(stored)
+def _file(site: Site) -> str:
+    return f"{site.site_id}.tif"
 
 
 def _frame(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:

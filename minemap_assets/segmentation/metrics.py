@@ -11,8 +11,17 @@ from minemap_assets.segmentation.scale import TOP
 METRICS = "metrics.parquet"
 """The table of scores that an evaluation writes."""
 
+SITE_SCORES = "site_scores.parquet"
+"""The table with a row for every scored site."""
+
 ALL_GROUPS = ""
-"""Stands for all ground of a split in that table, beside the names of its groups."""
+"""Stands for all ground of a split in the first table, beside the names of its groups."""
+
+ALL, PLACE, SIZE, CONTRAST, REGION = "all", "place", "size", "contrast", "region"
+"""By what the ground of a row was chosen: strata of that table."""
+
+FOLDS = "folds"
+"""Stands in its column `split` for training ground as those models of an ensemble show it that had not seen it."""
 
 MODEL_METHOD, BASELINE = "model", "baseline"
 """Whose scores they are: the model's, or those of the best threshold on one band or index."""
@@ -26,10 +35,10 @@ def _ratio(part: float, whole: float) -> float:
 class Confusion:
     """Pixels by truth and prediction. Scores whose denominator is empty are NaN."""
 
-    true_positive: int
-    false_positive: int
-    false_negative: int
-    true_negative: int
+    true_positive: int = 0
+    false_positive: int = 0
+    false_negative: int = 0
+    true_negative: int = 0
 
     @classmethod
     def of(cls, mapped: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> "Confusion":
@@ -40,6 +49,20 @@ class Confusion:
             int((~mapped & true).sum()),
             int((~mapped & ~true).sum()),
         )
+
+    @classmethod
+    def by_class(
+        cls,
+        mapped: npt.NDArray[np.bool_],
+        true: npt.NDArray[np.bool_],
+        places: npt.NDArray[np.uint8],
+        classes: int,
+    ) -> list["Confusion"]:
+        """Counts for each class of pixels, 0 to `classes` - 1; pixels of higher numbers count nowhere."""
+        known = places < classes
+        kinds = 4 * places[known].astype(np.int64) + 2 * mapped[known] + true[known]
+        counts = np.bincount(kinds, minlength=4 * classes).reshape(classes, 4).tolist()
+        return [cls(hit, false, missed, right) for right, missed, false, hit in counts]
 
     def __add__(self, other: "Confusion") -> "Confusion":
         return Confusion(
@@ -117,6 +140,7 @@ class Confusion:
         """The scores that tables and model cards hold, by name."""
         return {
             "iou": self.iou,
+            "background_iou": self.background_iou,
             "miou": self.miou,
             "accuracy": self.accuracy,
             "mean_accuracy": self.mean_accuracy,
@@ -161,6 +185,13 @@ class Histogram:
             int(self.mine[:lowest].sum()),
             int(self.other[:lowest].sum()),
         )
+
+    @property
+    def doubt(self) -> float:
+        """Mean of p (1 - p), 0.25 at most, where values are stored probabilities; NaN without a pixel."""
+        both = self.mine + self.other
+        probability = np.arange(len(both)) / TOP
+        return _ratio(float((both * probability * (1.0 - probability)).sum()), float(both.sum()))
 
     @property
     def has_mine(self) -> bool:

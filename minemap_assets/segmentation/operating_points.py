@@ -9,8 +9,8 @@ from minemap_assets.segmentation.scale import TOP
 def match_area(histogram: Histogram) -> float:
     """The threshold at which the predicted area comes nearest to the labelled one (paper, section Methods, thresholds).
 
-    As in the paper it is chosen on the predictions of the whole reference year but the test ground: area has to agree
-    over all sites, and a few held-out ones say little of it. Of equally near thresholds the middle one.
+    As in the paper it is chosen on the whole reference year but the test ground; here on what each model says of ground
+    that it was not trained on. Of equally near thresholds the middle one.
     """
     labelled = int(histogram.mine.sum())
     both = histogram.mine + histogram.other
@@ -24,9 +24,9 @@ def max_miou(histogram: Histogram) -> float:
     return _middle([-math.inf if math.isnan(s) else s for s in scores])
 
 
-def operating_points(held_out: Histogram, reference: Histogram) -> dict[str, float]:
-    """Both thresholds by name: IoU is judged on held-out ground, area on the whole reference year but its test part."""
-    return {"match_area": match_area(reference), "max_miou": max_miou(held_out)}
+def operating_points(held_out: Histogram) -> dict[str, float]:
+    """Both thresholds by name, from pixels of ground that was not trained on."""
+    return {"match_area": match_area(held_out), "max_miou": max_miou(held_out)}
 
 
 def _middle(scores: list[float]) -> float:

@@ -1,21 +1,22 @@
-"""Scoring: a network against labelled chips. Imports torch: import it late."""
+"""Scoring: networks against labelled chips. Imports torch: import it late."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from minemap_assets.segmentation.calibration import Calibration
+from minemap_assets.segmentation.calibration import Calibration, fit, site_weights
 from minemap_assets.segmentation.metrics import Histogram
-from minemap_assets.segmentation.network import MineSegformer
+from minemap_assets.segmentation.networks.interface import MineNetwork
 from minemap_assets.segmentation.normalisation import Normalisation
 from minemap_assets.segmentation.prediction import margins
 from minemap_assets.segmentation.scale import to_stored
 from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef
 
 SAMPLE_PIXELS = 2_000_000
-"""Most pixels that a calibration is fitted on."""
+"""About how many pixels a calibration is fitted on at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,24 +30,31 @@ class ScoredChip:
 
 @dataclass(frozen=True, eq=False)
 class MarginSample:
-    """Margins of labelled pixels, and whether each is mine."""
+    """Margins of labelled pixels of one site, and whether each is mine."""
 
+    site_id: str
     margin: npt.NDArray[np.float32]
     mine: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Runs chips of one product through a network."""
+    """Runs chips of one product through networks whose margins are averaged."""
 
-    network: MineSegformer
+    networks: Sequence[MineNetwork]
     library: ChipLibrary
     normalisation: Normalisation
+    reduction: int
     batch: int
+    precision: torch.dtype
+
+    def margins(self, chips: Iterable[npt.NDArray[np.uint16]]) -> Iterator[npt.NDArray[np.float32]]:
+        """Margins (row, column) of chips (band, row, column), in order."""
+        return margins(self.networks, chips, self.normalisation, self.reduction, self.batch, self.precision)
 
     def chips(self, refs: Sequence[ChipRef]) -> Iterator[ScoredChip]:
         """Margins and labels of chips, in order."""
-        found = margins(self.network, (self.library.read(r).pixels for r in refs), self.normalisation, self.batch)
+        found = self.margins(self.library.read(r).pixels for r in refs)
         for ref, margin in zip(refs, found, strict=True):
             yield ScoredChip(ref, margin, self.library.read(ref).labels)
 
@@ -57,16 +65,24 @@ class Scorer:
             total = total + Histogram.of(to_stored(calibration.probability(chip.margin)), chip.labels)
         return total
 
-    def sample(self, refs: Sequence[ChipRef]) -> MarginSample:
-        """Every so many-th labelled pixel, at most `SAMPLE_PIXELS`."""
-        margin: list[npt.NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)]
-        mine: list[npt.NDArray[np.bool_]] = [np.zeros(0, dtype=np.bool_)]
+    def sample(self, refs: Sequence[ChipRef], chips: int) -> Iterator[MarginSample]:
+        """Every so many-th labelled pixel of each chip, so many that `chips` chips give at most `SAMPLE_PIXELS`."""
         for chip in self.chips(refs):
-            step = max(1, -(-chip.labels.size * len(refs) // SAMPLE_PIXELS))
+            step = max(1, -(-chip.labels.size * chips // SAMPLE_PIXELS))
             known = np.flatnonzero(chip.labels <= 1)[::step]
-            margin.append(chip.margin.reshape(-1)[known])
-            mine.append(chip.labels.reshape(-1)[known] == 1)
-        return MarginSample(np.concatenate(margin), np.concatenate(mine))
+            mine = chip.labels.reshape(-1)[known] == 1
+            yield MarginSample(chip.ref.site_id, chip.margin.reshape(-1)[known], mine)
+
+
+def calibrated(samples: Iterable[MarginSample]) -> Calibration:
+    """The calibration that fits samples of any number of sites; the plain softmax where there are none."""
+    parts = list(samples)
+    if not parts:
+        return Calibration()
+    numbers = {site: n for n, site in enumerate(dict.fromkeys(part.site_id for part in parts))}
+    site = np.concatenate([np.full(len(part.mine), numbers[part.site_id], dtype=np.int64) for part in parts])
+    mine = np.concatenate([part.mine for part in parts])
+    return fit(np.concatenate([part.margin for part in parts]), mine, site_weights(site, mine))
 
 
 def evenly(refs: Sequence[ChipRef], most: int) -> tuple[ChipRef, ...]:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,21 +11,34 @@ import pandas as pd
 
 from minemap_assets.chips.reader import ChipSet
 from minemap_assets.geo.vector import write_parquet
+from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
 from minemap_assets.segmentation.artefact import LOG, MODEL, ModelCard, ProductCard, content_version, write_card
-from minemap_assets.segmentation.calibration import fit
 from minemap_assets.segmentation.config import SegmentationConfig
-from minemap_assets.segmentation.metrics import Confusion
+from minemap_assets.segmentation.learning.folds import Member, members
 from minemap_assets.segmentation.normalisation import Normalisation, measure
-from minemap_assets.segmentation.operating_points import operating_points
-from minemap_assets.segmentation.scale import stored_threshold
-from minemap_assets.segmentation.training_set import ChipLibrary, TrainingSet, assemble
+from minemap_assets.segmentation.recipes import Recipe
+from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef, TrainingSet, assemble
 
 if TYPE_CHECKING:
-    from minemap_assets.segmentation.learning import Trained
-    from minemap_assets.segmentation.network import MineSegformer
+    from minemap_assets.segmentation.held_out import ProductChoice
+    from minemap_assets.segmentation.learning.crops import CropSource
+    from minemap_assets.segmentation.learning.ensemble import Ensemble
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a training set is used: by which recipe, by which members, and what has to be said of it.
+
+    `chosen_on` says what calibration and operating points come from: see `ProductCard`.
+    """
+
+    recipe: Recipe
+    members: tuple[Member, ...]
+    chosen_on: str
+    notes: tuple[str, ...]
 
 
 def train_model(
@@ -47,106 +61,140 @@ def train_model(
     """
     import torch
 
-    from minemap_assets.segmentation.checkpoints import Checkpoints
-    from minemap_assets.segmentation.learning import reproducible, train
-    from minemap_assets.segmentation.network import save_network
-    from minemap_assets.segmentation.prediction import choose_device
+    from minemap_assets.segmentation.devices import choose_device, choose_precision
+    from minemap_assets.segmentation.held_out import HeldOut
+    from minemap_assets.segmentation.learning.checkpoints import Checkpoints
+    from minemap_assets.segmentation.learning.crops import CropSource
+    from minemap_assets.segmentation.learning.ensemble import reproducible, train
+    from minemap_assets.segmentation.networks.files import save_networks
 
     training_set = assemble(chips)
-    library = ChipLibrary(chips, config.chip_cache_megabytes)
-    computer = {"torch": str(torch.__version__), "device": choose_device(config.device).type}
+    plan = make_plan(training_set, config)
+    tell(f"{writer.ref}: {_said(plan, training_set)}")
+    library = ChipLibrary(chips, config.chip_cache_megabytes // 2)
+    source = CropSource(library, plan.recipe.reduction, config.chip_cache_megabytes // 2)
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    computer = {"torch": str(torch.__version__), "device": device.type, "precision": str(precision)}
     checkpoints = Checkpoints(writer, config.checkpoint_minutes, about=computer, clock=clock, tell=tell)
     folder = writer.path(MODEL)
     folder.mkdir(parents=True, exist_ok=True)
     with reproducible(config.seed, config.threads):
-        normalisation = {p: _measure(training_set, library, p, config) for p in training_set.products}
-        trained = train(training_set, library, normalisation, config, progress, checkpoints)
+        taught = [ref for member in plan.members for ref in member.taught]
+        normalisation = {p: _measure(taught, source, p, training_set, config) for p in training_set.products}
+        held_out = HeldOut(plan.members, chips, library, normalisation, plan.recipe.reduction, config)
+        judge = held_out.judge if plan.chosen_on == "validation" else None
+        ensemble = train(
+            plan.members, source, training_set.bands, normalisation, plan.recipe, config, progress, checkpoints, judge
+        )
+        networks = [one.network for one in ensemble.trained]
         products: dict[str, ProductCard] = {}
         for done, p in enumerate(training_set.products):
             progress(done, len(training_set.products), "calibrating product", p)
-            products[p] = _product_card(trained.network, training_set, p, library, normalisation[p], config)
-    card = ModelCard(
-        bands=training_set.bands,
-        products=products,
-        best_step=trained.best_step,
-        validation_miou=round(trained.validation_miou, 6),
-        inputs=dict(sorted(inputs.items())),
-        settings=config.training_settings(),
-        notes=training_set.notes,
-    )
-    save_network(trained.network, folder)
+            products[p] = _product_card(held_out.of(networks, p), normalisation[p], plan)
+    card = _card(ensemble, products, plan, training_set, config, inputs)
+    save_networks(networks, folder)
     write_card(card, folder)
-    _write_log(trained, folder / LOG)
+    _write_log(ensemble, folder / LOG)
     version = content_version(folder)
     writer.add(MODEL)
     checkpoints.drop()
-    return Outcome(_summary(card, training_set, version))
+    return Outcome(_summary(card, training_set, plan, version))
+
+
+def make_plan(training_set: TrainingSet, config: SegmentationConfig) -> Plan:
+    """The recipe for so many labelled sites, and the members it asks for, as far as the ground allows."""
+    finest = min(PRODUCTS[product].resolution for product in training_set.products)
+    recipe = config.recipe_for(training_set.labelled_sites, finest)
+    notes = list(training_set.notes)
+    everything = (*training_set.of("train"), *training_set.of("validation"))
+    if recipe.folds > 1:
+        dealt = members(everything, recipe.folds)
+        if len(dealt) > 1:
+            return Plan(recipe, dealt, "folds", tuple(notes))
+        notes.append("mines lie in one place only: one model was trained, and nothing tells how sure it may be")
+    validation = training_set.of("validation")
+    if recipe.folds == 1 and any(ref.mine_fraction > 0 for ref in validation):
+        return Plan(recipe, (Member(training_set.of("train"), validation),), "validation", tuple(notes))
+    notes.append("calibration and operating points come from ground that was trained on, and are optimistic")
+    return Plan(recipe, (Member(everything, everything),), "train", tuple(notes))
+
+
+def _said(plan: Plan, training_set: TrainingSet) -> str:
+    sites, count = training_set.labelled_sites, len(plan.members)
+    models = "1 model" if count == 1 else f"{count} models, each without a fold of the ground"
+    labelled = "1 site has labelled mines" if sites == 1 else f"{sites} sites have labelled mines"
+    return f"{labelled}: recipe {plan.recipe.name}, {plan.recipe.network.architecture}, {models}"
 
 
 def _measure(
-    training_set: TrainingSet, library: ChipLibrary, product: str, config: SegmentationConfig
+    taught: Sequence[ChipRef], source: "CropSource", product: str, training_set: TrainingSet, config: SegmentationConfig
 ) -> Normalisation:
+    """Mean and spread a band, at the network's resolution, of chips that are trained on."""
     from minemap_assets.segmentation.scoring import evenly
 
-    refs = training_set.of("train", product) or training_set.held_out(product) or training_set.of("test", product)
+    own = tuple(dict.fromkeys(ref for ref in taught if ref.product == product))
+    refs = own or training_set.of("validation", product) or training_set.of("test", product)
     chosen = evenly(refs, config.normalisation_chips)
-    return measure((library.read(r).pixels for r in chosen), len(training_set.bands))
+    return measure((source.read(r).pixels for r in chosen), len(training_set.bands))
 
 
-def _product_card(
-    network: "MineSegformer",
-    training_set: TrainingSet,
-    product: str,
-    library: ChipLibrary,
-    normalisation: Normalisation,
-    config: SegmentationConfig,
-) -> ProductCard:
-    from minemap_assets.segmentation.scoring import Scorer, evenly
-
-    scorer = Scorer(network, library, normalisation, config.batch_predict)
-    refs = evenly(training_set.held_out(product), config.calibration_chips)
-    trained_on = [r for r in evenly(training_set.of("train", product), config.calibration_chips) if r not in refs]
-    sample = scorer.sample(refs)
-    calibration = fit(sample.margin, sample.mine)
-    histogram = scorer.histogram(refs, calibration)
-    reference = histogram + scorer.histogram(trained_on, calibration)
-    points = operating_points(histogram, reference) if histogram.has_mine else {"match_area": 0.5, "max_miou": 0.5}
+def _product_card(held_out: "ProductChoice", normalisation: Normalisation, plan: Plan) -> ProductCard:
     return ProductCard(
         normalisation=normalisation,
-        calibration=calibration,
-        operating_points=points,
-        chosen_on=refs[0].split if refs else "nothing",
-        metrics={name: _scores(histogram.confusion(stored_threshold(at))) for name, at in points.items()},
+        calibration=held_out.calibration,
+        operating_points=held_out.operating_points,
+        chosen_on=plan.chosen_on if held_out.has_mine else "nothing",
+        metrics={name: _rounded(scores) for name, scores in held_out.scores.items()},
     )
 
 
-def _scores(counts: Confusion) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else round(value, 6) for name, value in counts.scores().items()}
+def _rounded(scores: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in scores.items()}
 
 
-def _write_log(trained: "Trained", path: Path) -> None:
-    rows = [
-        {
-            "step": row.step,
-            "loss": row.loss,
-            "learning_rate": row.learning_rate,
-            "validation_iou": row.validation_iou,
-            "validation_miou": row.validation_miou,
-        }
-        for row in trained.log
-    ]
+def _card(
+    ensemble: "Ensemble",
+    products: dict[str, ProductCard],
+    plan: Plan,
+    training_set: TrainingSet,
+    config: SegmentationConfig,
+    inputs: Mapping[str, str],
+) -> ModelCard:
+    recipe = asdict(plan.recipe) | {"network": plan.recipe.network.model_dump(mode="json")}
+    first = ensemble.trained[0]
+    return ModelCard(
+        bands=training_set.bands,
+        products=products,
+        reduction=plan.recipe.reduction,
+        recipe=recipe,
+        labelled_sites=training_set.labelled_sites,
+        licence=ensemble.licence,
+        best_step=first.best_step,
+        validation_miou=None,
+        inputs=dict(sorted(inputs.items())),
+        settings=config.training_settings(),
+        notes=plan.notes,
+    )
+
+
+def _write_log(ensemble: "Ensemble", path: Path) -> None:
+    rows = [{"member": n, **asdict(row)} for n, one in enumerate(ensemble.trained) for row in one.log]
     write_parquet(pd.DataFrame(rows), path)
 
 
-def _summary(card: ModelCard, training_set: TrainingSet, version: str) -> dict[str, object]:
+def _summary(card: ModelCard, training_set: TrainingSet, plan: Plan, version: str) -> dict[str, object]:
     return {
         "version": version,
-        "steps": card.settings["steps"],
-        "best_step": card.best_step,
-        "validation_miou": card.validation_miou,
+        "recipe": plan.recipe.name,
+        "network": plan.recipe.network.architecture,
+        "members": len(plan.members),
+        "labelled_sites": training_set.labelled_sites,
+        "steps": plan.recipe.steps,
         "train_chips": len(training_set.of("train")),
         "validation_chips": len(training_set.of("validation")),
         "test_chips": len(training_set.of("test")),
+        "chosen_on": plan.chosen_on,
         "products": {name: dict(about.operating_points) for name, about in card.products.items()},
         "notes": list(card.notes),
     }

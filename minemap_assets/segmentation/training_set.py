@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from minemap_assets.caching.lru import LruCache
 from minemap_assets.chips.reader import ChipSet
-from minemap_assets.chips.split import SPLITS, Split
+from minemap_assets.chips.split import Split
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.components import components
 
@@ -51,10 +51,10 @@ class TrainingSet:
         """Chips of one side, of one product or of all."""
         return tuple(r for r in self.refs if r.split == split and product in (None, r.product))
 
-    def held_out(self, product: str) -> tuple[ChipRef, ...]:
-        """Chips that choose and calibrate the model: validation, or all training chips where validation has no mine."""
-        validation = self.of("validation", product)
-        return validation if any(r.mine_fraction > 0 for r in validation) else self.of("train", product)
+    @property
+    def labelled_sites(self) -> int:
+        """Sites that hold a labelled mine, on any side of the split."""
+        return len({r.site_id for r in self.refs if r.mine_fraction > 0})
 
 
 class ChipLibrary:
@@ -102,7 +102,7 @@ def assemble(chips: Sequence[ChipSet]) -> TrainingSet:
     )
     refs, notes = _ensure_training(refs)
     products = tuple(sorted({r.product for r in refs}))
-    return TrainingSet(refs, bands, products, (*notes, *_held_out_notes(refs, products)))
+    return TrainingSet(refs, bands, products, (*notes, *_test_notes(refs, products)))
 
 
 def one_side_each(sets: Sequence[ChipSet]) -> dict[str, Split]:
@@ -157,15 +157,9 @@ def _ensure_training(refs: tuple[ChipRef, ...]) -> tuple[tuple[ChipRef, ...], li
     return together, ["the train split held no mine: every chip was trained on, and no score is independent"]
 
 
-def _held_out_notes(refs: Sequence[ChipRef], products: Sequence[str]) -> list[str]:
-    notes = []
-    for product in products:
-        mines = {s: any(r.split == s and r.product == product and r.mine_fraction > 0 for r in refs) for s in SPLITS}
-        if not mines["validation"]:
-            notes.append(
-                f"{product}: no validation chip holds a mine, so calibration and operating points come from training "
-                "chips and are optimistic"
-            )
-        if not mines["test"]:
-            notes.append(f"{product}: no test chip holds a mine, so there is no independent score")
-    return notes
+def _test_notes(refs: Sequence[ChipRef], products: Sequence[str]) -> list[str]:
+    return [
+        f"{product}: no test chip holds a mine, so there is no independent score"
+        for product in products
+        if not any(r.split == "test" and r.product == product and r.mine_fraction > 0 for r in refs)
+    ]

@@ -2,14 +2,14 @@
 
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.project.project import Project
-from minemap_assets.segmentation.metrics import ALL_GROUPS, BASELINE, METRICS, MODEL_METHOD
+from minemap_assets.segmentation.metrics import ALL, BASELINE, METRICS, MODEL_METHOD, PLACE, SITE_SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,10 @@ USABLE_IOU = 0.5
 
 CERTAINTY = 0.95
 """How sure it has to be, from place to place, that the model gains over the threshold (one-sided t interval)."""
+
+
+MOST_PLACES = 500
+"""With more a gain would be too small to be worth telling."""
 
 
 class Grade(StrEnum):
@@ -85,8 +89,11 @@ class _Score:
     @property
     def text(self) -> str:
         scores = f"{self.product}: IoU {self.model:.2f}, the best threshold on one band {self.baseline:.2f}"
-        chance = self.model > self.baseline and not self.surely_better
-        return f"{scores}, a gain that may be chance" if chance else scores
+        if self.surely_better or not self.model > self.baseline:
+            return scores
+        needed = places_needed(self.gains)
+        more = "" if needed is None else f" (about {needed} held-out places would tell)"
+        return f"{scores}, a gain that may be chance{more}"
 
 
 def judge(frame: "pd.DataFrame", model_version: str) -> Verdict:
@@ -103,24 +110,47 @@ def judge(frame: "pd.DataFrame", model_version: str) -> Verdict:
     return Verdict(worst, f"on {groups} places that it was not trained on, {told}", model_version)
 
 
+def gains_by_place(rows: "pd.DataFrame") -> tuple[float, ...]:
+    """By how much the model's IoU is above the threshold's, for each place with mines; `rows` are of one product and
+    split, at `POINT` and at the baseline.
+    """
+    # recall is undefined where a place has no mine
+    single = rows[(rows["stratum"] == PLACE) & rows["recall"].notna()]
+    places = single.pivot_table(index="group", columns="method", values="iou")
+    if not {MODEL_METHOD, BASELINE} <= set(places.columns):
+        return ()
+    return tuple((places[MODEL_METHOD] - places[BASELINE]).dropna())
+
+
+def places_needed(gains: Sequence[float]) -> int | None:
+    """How many places with such gains would make sure that the model is better; None where more would not show it, or
+    more than `MOST_PLACES` were needed.
+    """
+    if len(gains) < FEWEST_GROUPS or not statistics.mean(gains) > 0:
+        return None
+    from scipy.stats import t
+
+    gain, spread = statistics.mean(gains), statistics.stdev(gains)
+    for count in range(FEWEST_GROUPS, MOST_PLACES + 1):
+        if gain > t.ppf(CERTAINTY, count - 1) * spread / math.sqrt(count):
+            return count
+    return None
+
+
 def verdict_of(project: Project) -> Verdict | None:
-    """The verdict on the model that was evaluated last; None where none was.
+    """The verdict on the model that was evaluated last; None where none was, or by a minemap that did not blend masks.
 
     Raises `DamagedError` where the scores are not what was published.
     """
     import pandas as pd
 
     found = project.lake.find(EVALUATION)
-    if found is None or METRICS not in found.names():
+    if found is None or not {METRICS, SITE_SCORES} <= set(found.names()):
         return None
     return judge(pd.read_parquet(found.file(METRICS)), str(found.manifest.summary.get("model_version", "")))
 
 
 def _scores(test: "pd.DataFrame") -> Iterator[_Score]:
     for product, rows in test[test["operating_point"].isin([POINT, BASELINE])].groupby("product", sort=True):
-        whole = rows[rows["group"] == ALL_GROUPS].set_index("method")["iou"]
-        # recall is undefined where a place has no mine
-        single = rows[(rows["group"] != ALL_GROUPS) & rows["recall"].notna()]
-        places = single.pivot_table(index="group", columns="method", values="iou")
-        gains = tuple((places[MODEL_METHOD] - places[BASELINE]).dropna()) if len(places) else ()
-        yield _Score(str(product), float(whole[MODEL_METHOD]), float(whole[BASELINE]), gains)
+        whole = rows[rows["stratum"] == ALL].set_index("method")["iou"]
+        yield _Score(str(product), float(whole[MODEL_METHOD]), float(whole[BASELINE]), gains_by_place(rows))

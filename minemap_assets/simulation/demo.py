@@ -45,13 +45,13 @@ world = "{world}"
 SMALL_MODEL = """
 # A model small enough for a world of four mines.
 [segmentation]
-hidden_sizes = [8, 16, 16, 32]
-heads = [1, 2, 2, 4]
-decoder_width = 16
-steps = 60
-crop = 96
+widths = [8, 12, 16]
+detail = 4
+folds = 2
+steps = 48
+crop = 256
 batch_size = 4
-validate_every = 30
+learning_rate = 0.004
 """
 MORE = {"tiny": SMALL_MODEL}
 

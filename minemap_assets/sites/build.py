@@ -18,11 +18,11 @@ from minemap_assets.geo.vector import WGS84, areas_km2, dissolve_touching, write
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.regions import Region
-from minemap_assets.sites.config import SitesConfig
+from minemap_assets.sites.config import RESOLUTION, SitesConfig
 from minemap_assets.sites.geohash import position_ids
 from minemap_assets.sites.ground_truth import GROUP_SEPARATOR
 from minemap_assets.sites.spatial_blocks import split_groups
-from minemap_assets.sites.windows import RESOLUTION, centres, window_grids, window_outlines
+from minemap_assets.sites.windows import centres, window_grids, window_outlines
 
 FILE = "sites.parquet"
 ID_PREFIX = "m"

@@ -10,6 +10,9 @@ from minemap_assets.project.settings import PresetModel
 Longitude = Annotated[float, Field(ge=-180.0, le=180.0)]
 Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
 
+RESOLUTION = 5.0
+"""Metres a pixel of a site's grid, unless it was squeezed."""
+
 BADLY_DRAWN = (-2.02629645, 5.8978455)
 """A point (longitude, latitude) inside the one polygon of the published sets that the paper removes."""
 

@@ -15,10 +15,7 @@ from shapely.geometry import MultiPolygon, Polygon
 from minemap_assets.geo.antimeridian import crossing, halves
 from minemap_assets.geo.grid import SNAP_METRES, footprint, from_columns, square_grid, utm_epsg
 from minemap_assets.geo.vector import WGS84, polygons_only, repair
-from minemap_assets.sites.config import SitesConfig
-
-RESOLUTION = 5.0
-"""Metres a pixel of a site's grid, unless it was squeezed."""
+from minemap_assets.sites.config import RESOLUTION, SitesConfig
 
 _SIDE_STEP_METRES = 500.0
 _SLIVER_METRES = 0.1

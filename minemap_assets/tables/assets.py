@@ -44,11 +44,32 @@ def _regions(project: Project, _: Keys) -> Any:
     return {slug: region.geometry.wkb_hex for slug, region in project.active_regions().items()}
 
 
-def _regions_and_borders(project: Project, keys: Keys) -> Any:
-    return [_regions(project, keys), project.section(PolygonsConfig).border_tolerance_km]
+def _verdict(project: Project) -> str:
+    from minemap_assets.segmentation.promotion import mark_of
+
+    return mark_of(project)
 
 
-_REGIONS_AND_BORDERS = ("regions", "polygons.border_tolerance_km")
+def _regions_and_verdict(project: Project, keys: Keys) -> Any:
+    return [_regions(project, keys), _verdict(project)]
+
+
+def _regions_verdict_and_borders(project: Project, keys: Keys) -> Any:
+    return [*_regions_and_verdict(project, keys), project.section(PolygonsConfig).border_tolerance_km]
+
+
+_VERDICT = "the verdict on the model in use"
+_REGIONS_AND_VERDICT = ("regions", _VERDICT)
+_REGIONS_VERDICT_AND_BORDERS = (*_REGIONS_AND_VERDICT, "polygons.border_tolerance_km")
+
+
+def _model_in_use(project: Project, _: Keys) -> dict[str, str]:
+    """What the database says of the model."""
+    from minemap_assets.segmentation.promotion import in_use
+
+    decision = in_use(project)
+    known = {} if decision is None else {"model_version": decision.version, "model_verdict_reason": decision.sentence}
+    return known | {"model_verdict": _verdict(project)}
 
 
 def _by_region(context: BuildContext, upstream: Asset) -> dict[str, Partition]:
@@ -81,27 +102,29 @@ def _tolerance(context: BuildContext) -> float:
 def _build_polygons(context: BuildContext) -> Outcome:
     from minemap_assets.tables.build import build_polygons
 
-    return build_polygons(_year(context), _parts(context), context.writer)
+    return build_polygons(_year(context), _parts(context), context.writer, _verdict(context.project))
 
 
 def _build_site_panel(context: BuildContext) -> Outcome:
     from minemap_assets.tables.build import build_site_panel
 
-    return build_site_panel(_year(context), _parts(context), _boundaries(context), context.writer, _tolerance(context))
+    parts, verdict = _parts(context), _verdict(context.project)
+    return build_site_panel(_year(context), parts, _boundaries(context), context.writer, verdict, _tolerance(context))
 
 
 def _build_country_summary(context: BuildContext) -> Outcome:
     from minemap_assets.tables.build import build_country_summary
 
+    parts, verdict = _parts(context), _verdict(context.project)
     return build_country_summary(
-        _year(context), _parts(context), _boundaries(context), context.writer, _tolerance(context)
+        _year(context), parts, _boundaries(context), context.writer, verdict, _tolerance(context)
     )
 
 
 def _build_region_summary(context: BuildContext) -> Outcome:
     from minemap_assets.tables.build import build_region_summary
 
-    return build_region_summary(_year(context), _parts(context), context.writer)
+    return build_region_summary(_year(context), _parts(context), context.writer, _verdict(context.project))
 
 
 def _build_imagery_clarity(context: BuildContext) -> Outcome:
@@ -122,9 +145,10 @@ def _build_database(context: BuildContext) -> Outcome:
                 files.setdefault(name.removesuffix(".parquet"), []).append(partition.file(name))
         files.setdefault(ref.asset, [])
     contents = {str(ref): partition.manifest.content for ref, partition in sorted(context.inputs.items())}
-    rows = build_database(files, database_path(context.project), contents)
+    model = _model_in_use(context.project, context.keys)
+    rows = build_database(files, database_path(context.project), contents | model)
     context.writer.path(CONTENTS).write_text(
-        json.dumps({"rows": dict(rows), "inputs": contents}, indent=1, sort_keys=True)
+        json.dumps({"rows": dict(rows), "inputs": contents, "model": model}, indent=1, sort_keys=True)
     )
     context.writer.add(CONTENTS)
     tables = [{"table": name, "rows": count} for name, count in sorted(rows.items())]
@@ -161,7 +185,9 @@ POLYGON_TABLE = _table(
     "All mining polygons of a year, over all regions.",
     _build_polygons,
     deps=_OF_REGIONS,
-    settings=_regions,
+    settings=_regions_and_verdict,
+    setting_names=_REGIONS_AND_VERDICT,
+    code_version="2",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -170,8 +196,9 @@ SITE_PANEL = _table(
     "A row for every site and year: mapped area, zero, or null where it was not observed.",
     _build_site_panel,
     deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
-    settings=_regions_and_borders,
-    setting_names=_REGIONS_AND_BORDERS,
+    settings=_regions_verdict_and_borders,
+    setting_names=_REGIONS_VERDICT_AND_BORDERS,
+    code_version="2",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -180,8 +207,9 @@ COUNTRY_SUMMARY = _table(
     "Mapped area and polygons of a year by country, with the share of sites that was observed.",
     _build_country_summary,
     deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
-    settings=_regions_and_borders,
-    setting_names=_REGIONS_AND_BORDERS,
+    settings=_regions_verdict_and_borders,
+    setting_names=_REGIONS_VERDICT_AND_BORDERS,
+    code_version="2",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -190,7 +218,9 @@ REGION_SUMMARY = _table(
     "Mapped area and polygons of a year by region, with the share of sites that was observed.",
     _build_region_summary,
     deps=_OF_REGIONS,
-    settings=_regions,
+    settings=_regions_and_verdict,
+    setting_names=_REGIONS_AND_VERDICT,
+    code_version="2",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -210,6 +240,7 @@ DATABASE = Asset(
     name="database",
     description="One DuckDB file with every table and year, built fresh and renamed into place.",
     deps=tuple(Dep(table, optional=True) for table in YEARLY),
+    settings=_model_in_use,
     kinds=frozenset({"duckdb"}),
     pool=DATABASE_POOL,
     automated=True,

@@ -1,4 +1,7 @@
-"""Building the yearly tables: rows to Parquet files, and what to tell people about them."""
+"""Building the yearly tables: rows to Parquet files, and what to tell people about them.
+
+`verdict` is what the model behind the areas is worth, as every row says.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,10 +26,10 @@ from minemap_assets.tables.schemas import (
 )
 
 
-def build_polygons(year: int, parts: Sequence[RegionPart], writer: PartitionWriter) -> Outcome:
+def build_polygons(year: int, parts: Sequence[RegionPart], writer: PartitionWriter, verdict: str) -> Outcome:
     """Write `polygons.parquet` and `polygon_country_area.parquet`: all regions of a year below each other."""
     made = [part.mining for part in by_slug(parts) if part.mining is not None]
-    polygons = stack([m.polygons for m in made], POLYGONS)
+    polygons = stack([m.polygons.assign(model_verdict=verdict) for m in made], POLYGONS)
     areas = stack([m.country_areas for m in made], POLYGON_COUNTRY_AREA)
     _write(areas, POLYGON_COUNTRY_AREA, writer)
     return _written(polygons, POLYGONS, writer, year, parts, area_km2=_total(polygons["area_km2"]))
@@ -37,10 +40,11 @@ def build_site_panel(
     parts: Sequence[RegionPart],
     boundaries: gpd.GeoDataFrame,
     writer: PartitionWriter,
+    verdict: str,
     border_tolerance_km: float = 5.0,
 ) -> Outcome:
     """Write `site_panel.parquet`: a row for every site."""
-    panel = summaries.site_panel(year, parts, Borders(boundaries, border_tolerance_km))
+    panel = summaries.site_panel(year, parts, Borders(boundaries, border_tolerance_km), verdict)
     seen = int((panel["observed_share"] > 0.0).sum())
     area = _total(panel["area_km2"])
     return _written(panel, SITE_PANEL, writer, year, parts, sites_observed=seen, area_km2=area)
@@ -51,10 +55,11 @@ def build_country_summary(
     parts: Sequence[RegionPart],
     boundaries: gpd.GeoDataFrame,
     writer: PartitionWriter,
+    verdict: str,
     border_tolerance_km: float = 5.0,
 ) -> Outcome:
     """Write `country_summary.parquet`."""
-    frame = summaries.country_summary(year, parts, boundaries, border_tolerance_km)
+    frame = summaries.country_summary(year, parts, boundaries, verdict, border_tolerance_km)
     rows = frame.dropna(subset=["area_km2"]).sort_values(["area_km2", "iso3"], ascending=[False, True]).head(10)
     largest = [
         {"country": str(name), "area_km2": round(float(area), 3), "polygons": int(count)}
@@ -64,9 +69,9 @@ def build_country_summary(
     return _written(frame, COUNTRY_SUMMARY, writer, year, parts, area_km2=area_km2, largest=largest)
 
 
-def build_region_summary(year: int, parts: Sequence[RegionPart], writer: PartitionWriter) -> Outcome:
+def build_region_summary(year: int, parts: Sequence[RegionPart], writer: PartitionWriter, verdict: str) -> Outcome:
     """Write `region_summary.parquet`."""
-    return _written(summaries.region_summary(year, parts), REGION_SUMMARY, writer, year, parts)
+    return _written(summaries.region_summary(year, parts, verdict), REGION_SUMMARY, writer, year, parts)
 
 
 def build_imagery_clarity(year: int, indexes: Mapping[str, pd.DataFrame], writer: PartitionWriter) -> Outcome:

@@ -64,14 +64,15 @@ VIEWS = (
         "Mapped area, polygons and coverage of each year over all countries and unassigned ground.",
         "SELECT year, sum(area_km2) AS area_km2, sum(polygons)::BIGINT AS polygons, "
         "sum(sites_expected)::BIGINT AS sites_expected, sum(sites_observed)::BIGINT AS sites_observed, "
-        "bool_and(status = 'final') AS final FROM country_summary GROUP BY year ORDER BY year",
+        "bool_and(status = 'final') AS final, string_agg(DISTINCT model_verdict, '; ') AS model_verdict "
+        "FROM country_summary GROUP BY year ORDER BY year",
     ),
     View(
         "country_change",
         "Mapped area of each country beside that of the year before; null where either was not observed.",
         "SELECT c.iso3, c.name, c.year, c.area_km2, p.area_km2 AS previous_km2, c.area_km2 - p.area_km2 AS change_km2, "
-        "c.status FROM country_summary c LEFT JOIN country_summary p ON p.iso3 = c.iso3 AND p.year = c.year - 1 "
-        "ORDER BY c.iso3, c.year",
+        "c.status, c.model_verdict FROM country_summary c LEFT JOIN country_summary p ON p.iso3 = c.iso3 "
+        "AND p.year = c.year - 1 ORDER BY c.iso3, c.year",
     ),
 )
 
@@ -165,8 +166,10 @@ def _fill(connection: "duckdb.DuckDBPyConnection", spec: TableSpec, files: Seque
     for column in spec.columns:
         connection.execute(f"COMMENT ON COLUMN {spec.name}.{column.name} IS {_quoted(column.description)}")
     if files:
-        names = ", ".join(spec.names)
         listed = ", ".join(_quoted(str(path)) for path in files)
+        there = {name for (name,) in connection.execute(f"SELECT name FROM parquet_schema([{listed}])").fetchall()}
+        # an earlier minemap's tables lack what was added since
+        names = ", ".join(c.name if c.name in there or not c.nullable else f"NULL AS {c.name}" for c in spec.columns)
         connection.execute(
             f"INSERT INTO {spec.name} SELECT {names} FROM read_parquet([{listed}], union_by_name = true) "
             f"ORDER BY {', '.join(spec.key)}"

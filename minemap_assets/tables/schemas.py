@@ -16,6 +16,21 @@ MISSING = "missing"
 """Status of a region and year that was expected and has not been made."""
 
 
+MODEL_VERDICT = text(
+    "model_verdict",
+    "What the model in use was worth when it was put in use: usable, weak, not better than a threshold, or cannot be "
+    "judged; not recorded where that was decided by an earlier minemap, null where one made the table.",
+    nullable=True,
+)
+
+
+def _marked(spec: TableSpec) -> TableSpec:
+    """The table with the verdict on the model behind its figures, before the geometry where it has one."""
+    others = tuple(c for c in spec.columns if c.type == "geometry")
+    plain = tuple(c for c in spec.columns if c.type != "geometry")
+    return replace(spec, columns=(*plain, MODEL_VERDICT, *others))
+
+
 def _passed_on(spec: TableSpec, name: str, asset: str, description: str) -> TableSpec:
     return TableSpec(name, asset, description, tuple(_same(spec, c.name) for c in spec.columns), spec.key)
 
@@ -61,7 +76,7 @@ _MEAN_SIZE = real(
     nullable=True,
 )
 
-POLYGONS = _passed_on(upstream.MINING_POLYGONS, "polygons", "polygons", "All mining polygons of a year.")
+POLYGONS = _marked(_passed_on(upstream.MINING_POLYGONS, "polygons", "polygons", "All mining polygons of a year."))
 
 POLYGON_COUNTRY_AREA = _passed_on(
     upstream.POLYGON_COUNTRY_AREA, "polygon_country_area", "polygons", upstream.POLYGON_COUNTRY_AREA.description
@@ -92,6 +107,7 @@ SITE_PANEL = TableSpec(
         ),
         _STATUS,
         _same(upstream.SITE_AREA, "product"),
+        MODEL_VERDICT,
     ),
     ("site_id", "year"),
 )
@@ -115,6 +131,7 @@ COUNTRY_SUMMARY = TableSpec(
         _OBSERVED,
         _COVERED,
         _STATUS,
+        MODEL_VERDICT,
     ),
     ("iso3", "year"),
 )
@@ -134,6 +151,7 @@ REGION_SUMMARY = TableSpec(
         _MEAN_SIZE,
         _STATUS,
         text("product", "What the images look like; null where there are none.", _MINING, "product", nullable=True),
+        MODEL_VERDICT,
     ),
     ("region", "year"),
 )

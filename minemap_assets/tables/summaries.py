@@ -1,6 +1,7 @@
 """Sums: the rows of the yearly tables, as plain functions from frames to frames.
 
-An area is zero where the ground was observed and nothing was found, and null where it was not observed.
+An area is zero where the ground was observed and nothing was found, and null where it was not observed. `verdict` is
+what the model behind the areas is worth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from minemap_assets.tables.schemas import (
 )
 
 
-def site_panel(year: int, parts: Sequence[RegionPart], borders: Borders) -> pd.DataFrame:
+def site_panel(year: int, parts: Sequence[RegionPart], borders: Borders, verdict: str) -> pd.DataFrame:
     """A row for every site; one that lies in several regions is told by the first of them that was made."""
     rows = [_site_rows(year, part, place) for place, part in enumerate(by_slug(parts)) if len(part.sites)]
     if not rows:
@@ -32,7 +33,7 @@ def site_panel(year: int, parts: Sequence[RegionPart], borders: Borders) -> pd.D
     frame = pd.concat(rows, ignore_index=True).sort_values(["site_id", "rank"]).drop_duplicates("site_id")
     points = shapely.points(frame["longitude"].to_numpy(float), frame["latitude"].to_numpy(float))
     frame["country_iso3"] = borders.of_points(np.asarray(points, dtype=object))
-    return conform(frame, SITE_PANEL)
+    return conform(frame.assign(model_verdict=verdict), SITE_PANEL)
 
 
 def _site_rows(year: int, part: RegionPart, place: int) -> pd.DataFrame:
@@ -51,11 +52,15 @@ def _site_rows(year: int, part: RegionPart, place: int) -> pd.DataFrame:
 
 
 def country_summary(
-    year: int, parts: Sequence[RegionPart], boundaries: gpd.GeoDataFrame, border_tolerance_km: float = 5.0
+    year: int,
+    parts: Sequence[RegionPart],
+    boundaries: gpd.GeoDataFrame,
+    verdict: str,
+    border_tolerance_km: float = 5.0,
 ) -> pd.DataFrame:
     """A row for every country with sites or mapped ground, and one for ground of no country."""
     borders = Borders(boundaries, border_tolerance_km)
-    panel = site_panel(year, parts, borders)
+    panel = site_panel(year, parts, borders, verdict)
     counted = count_once(parts, borders)
     polygons, areas = counted.polygons, counted.areas
     names = country_names(boundaries)
@@ -82,15 +87,20 @@ def country_summary(
                 "sites_observed": seen,
                 "covered_share": sites["observed_share"].mean() if len(sites) else np.nan,
                 "status": _status(statuses),
+                "model_verdict": verdict,
             }
         )
     return conform(pd.DataFrame(rows), COUNTRY_SUMMARY)
 
 
-def region_summary(year: int, parts: Sequence[RegionPart]) -> pd.DataFrame:
+def region_summary(year: int, parts: Sequence[RegionPart], verdict: str) -> pd.DataFrame:
     """A row for every expected region; area and polygons are null where nothing was observed."""
     rows = [_region_row(year, part) for part in by_slug(parts)]
-    return conform(pd.DataFrame(rows), REGION_SUMMARY) if rows else empty_table(REGION_SUMMARY)
+    return (
+        conform(pd.DataFrame(rows).assign(model_verdict=verdict), REGION_SUMMARY)
+        if rows
+        else empty_table(REGION_SUMMARY)
+    )
 
 
 def _region_row(year: int, part: RegionPart) -> dict[str, object]:

@@ -50,6 +50,8 @@ LONG = "takes minutes; the tests of the chain run it"
 FOREVER = "serves until it is stopped"
 DATA = "needs a data set that is fetched; the tests of the examples run it"
 
+MODEL = "needs a model of transformers; the tests of `minemap model` make one"
+
 NOT_RUN: dict[tuple[str, str], str] = {
     ("*", "minemap ui*"): FOREVER,
     ("README.md", "minemap plan --years 2024"): ELSEWHERE,
@@ -62,6 +64,7 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("docs/sizing.md", "minemap plan --years 2024"): ELSEWHERE,
     ("docs/how-to/region.md", "minemap run --regions my-district --years 2023-2024"): LONG,
     ("docs/how-to/model.md", "minemap run*"): LONG,
+    ("docs/how-to/model.md", "minemap model import segformer-folder *"): MODEL,
     ("docs/how-to/swap.md", "minemap sources"): ELSEWHERE,
     ("docs/how-to/swap.md", "minemap run --select +source_continuity"): LONG,
     ("docs/how-to/update.md", "minemap run*"): LONG,

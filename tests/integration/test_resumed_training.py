@@ -10,8 +10,8 @@ import pytest
 
 from commands import DEMO, Command, command
 from minemap_assets.lake.manifests import PartitionRef
-from minemap_assets.segmentation.checkpoints import read_state
 from minemap_assets.segmentation.config import SegmentationConfig
+from minemap_assets.segmentation.learning.checkpoints import read_state
 from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.chaos]
@@ -30,7 +30,7 @@ def kept_step(chain: Chain) -> int:
         with suppress(FileNotFoundError):  # the next one takes its place
             state = read_state(path)
             assert state is not None, "a checkpoint is whole at any moment"
-            steps.append(len(state.tensors["log"]))
+            steps.append(len(state.tensors["0.log"]))
     return max(steps)
 
 
@@ -42,7 +42,7 @@ def keeps(chain: Chain, least: int) -> bool:
 def untrained(finished: Chain, tmp_path: Path) -> Chain:
     """All but the model, which will keep checkpoints as often as it can."""
     chain = finished.copied(tmp_path / "copy")
-    chain.change("\nvalidate_every = 30\n", "\nvalidate_every = 30\ncheckpoint_minutes = 0.001\n")
+    chain.change("[segmentation]", "[segmentation]\ncheckpoint_minutes = 0.001")
     shutil.rmtree(place(chain))
     return chain
 

@@ -81,7 +81,7 @@ AFTER_POLYGONS = {
 
 
 def test_a_changed_rule_redoes_mining_polygons_and_what_follows(copy: Chain) -> None:
-    copy.change("[segmentation]", "[polygons]\nmin_area_km2 = 0.004\n\n[segmentation]")
+    copy.change("[segmentation]", "[polygons]\nmin_area_km2 = 0.24\n\n[segmentation]")
     redone = made(copy.run())
     assert {"mining_polygons", "polygons", "site_panel", "country_summary", "database"} <= redone
     assert redone <= {"mining_polygons"} | AFTER_POLYGONS
@@ -150,7 +150,7 @@ def test_a_swap_of_the_last_year_leaves_the_years_before_untouched(copy: Chain) 
 
 
 def test_a_retrained_model_changes_nothing_until_it_is_promoted(copy: Chain) -> None:
-    copy.change("steps = 60", "steps = 30")
+    copy.change("steps = 48", "steps = 30")
     assert made(copy.run()) == {"segmentation_model", "model_evaluation"}
     assert made(copy.run()) == set()
     copy.promote()

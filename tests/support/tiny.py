@@ -10,20 +10,19 @@ import pandas as pd
 
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
-from dagster_project.first_promotion import promote_first
+from dagster_project.first_promotion import Gate
 from dagster_project.instance import open_instance, sync_regions
 from dagster_project.registry import Registry, home_of
-from dagster_project.runner import Recorder, Report, Result, Runner, State
+from dagster_project.runner import Recorder, Report, Runner, State
 from dagster_project.selection import parse_selection
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.graph import Graph, Scope, Step
+from minemap_assets.graph.graph import Graph, Scope
 from minemap_assets.graph.partition_states import PartitionStates
 from minemap_assets.lake.manifests import Manifest, PartitionRef
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project, ProjectHome
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.segmentation.artefact import load_model
-from minemap_assets.segmentation.assets import SEGMENTATION_MODEL
 from minemap_assets.segmentation.promotion import promote
 from minemap_assets.simulation.built_in_worlds import load_world
 from minemap_assets.simulation.demo import prepare
@@ -79,13 +78,11 @@ class Chain:
         with open_instance(self.environment.dagster_home) as instance:
             sync_regions(instance, project)
             scope = Scope(parse_selection(select, graph), tuple(project.active_regions()), years)
-            runner = Runner(definitions, graph, PartitionStates(graph, project), instance, recorder)
-
-            def told(step: Step, _: Sequence[Result]) -> None:
-                if SEGMENTATION_MODEL in step.assets:
-                    promote_first(project, scope.assets)
-
-            return runner.run(graph.steps(scope), told=told)
+            states = PartitionStates(graph, project)
+            runner = Runner(definitions, graph, states, instance, recorder)
+            # four mines are too few for a model to be judged by
+            gate = Gate(states, graph, scope.assets, anyway=True)
+            return runner.run(graph.steps(scope), begins=gate.reached, holds=gate.holds)
 
     def promote(self) -> None:
         """Put the newest trained model in use, as `minemap promote` does."""

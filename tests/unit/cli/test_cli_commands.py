@@ -11,7 +11,7 @@ import rasterio
 from rasterio.transform import from_origin
 from shapely.geometry import LineString, Point, box
 
-from dagster_project.cli.main import UNEXPECTED
+from dagster_project.exit_codes import UNEXPECTED
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Outcome, PartitionRef
 from minemap_assets.project.project import Project
@@ -23,6 +23,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("demo",),
     ("run",),
     ("promote",),
+    *(("model", c) for c in ("import", "export", "list", "promote", "card")),
     ("sources",),
     ("plan",),
     ("imagery", "strip"),

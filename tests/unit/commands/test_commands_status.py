@@ -104,7 +104,9 @@ def test_the_verdict_on_the_model_stands_before_what_is_outdated(minemap: Termin
     answer = minemap("status", "--years", "2017-2019")
     lines = answer.out.splitlines()
     (verdict,) = [number for number, line in enumerate(lines) if line.startswith("The model ")]
-    assert "6 partitions outdated: setting polygons.min_area_km2 changed from 0.0005 to 1" in lines[verdict + 1]
+    assert lines[verdict + 1].startswith("In use: model ")
+    assert lines[verdict + 1].endswith("with the verdict cannot be judged.")
+    assert "6 partitions outdated: setting polygons.min_area_km2 changed from 0.0005 to 1" in lines[verdict + 2]
     assert "tables/database: a file that it keeps outside its own folder is gone or was changed" in answer.out
     grade = json.loads(minemap("status", "--years", "2017", "--json").out)["verdict"]["grade"]
     assert lines[verdict].removeprefix("The model ").removeprefix("is ").startswith(grade)

@@ -46,7 +46,7 @@ RETOLD = """
 """
 
 AT_ONCE = """
-from dagster_project.interrupts import ends_at_once
+from dagster_project.ending_at_once import ends_at_once
 import time
 with ends_at_once():
     print("begun", flush=True)

@@ -30,6 +30,7 @@ from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.reference.catalogue import CATALOGUE_PATH, Catalogue, ReferenceEntry
 from minemap_assets.reference.registered import PROMOTED_SITES_PATH
+from minemap_assets.segmentation.model_origins import IMPORTS_PATH
 from minemap_assets.segmentation.promotion import PROMOTION_PATH
 from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 
@@ -163,8 +164,8 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
     monkeypatch.setattr(console, "_width", 200)
     status(years=f"{YEARS[0]}-{YEARS[-1]}")
 
-    expected: Mapping[str, int] = dict.fromkeys({*inputs_of(LocalStore(large)), PROMOTION_PATH}, 1)
-    assert len(expected) == 8, "with the decision on a model, which is not there, but looked for"
+    expected: Mapping[str, int] = dict.fromkeys({*inputs_of(LocalStore(large)), PROMOTION_PATH, IMPORTS_PATH}, 1)
+    assert len(expected) == 9, "with the decision on a model and models from elsewhere, which are looked for"
     assert {path: times for path, times in store.reads.items() if path.startswith("inputs/")} == expected
 
     manifests = {path: times for path, times in store.reads.items() if path.endswith(MANIFEST)}

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from minemap_assets.geo.grid import square_grid
-from minemap_assets.polygons.cells import site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.holes import fill_holes
 from minemap_assets.polygons.merge import Merged, absorb, merge_sites
 from minemap_assets.polygons.outlines import outline
 from minemap_assets.polygons.raw import vectorise_year
+from minemap_assets.sites.cells import site_cells
 
 UTM = "EPSG:32630"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.polygons.cells import site_cells
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.raw import build_raw_polygons, observe_year, vectorise_year
+from minemap_assets.sites.cells import site_cells
 from minemap_assets.sites.windows import window_outlines
 
 CONFIG = PolygonsConfig()

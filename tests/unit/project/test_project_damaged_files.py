@@ -153,7 +153,11 @@ def test_settings_with_something_else_in_any_place(place: tuple[Any, ...], value
             "[segmentation]\nhidden_sizes = [1000000000, 32, 64, 128]",
             "hidden_sizes entry 1 is 1000000000; it has to be",
         ),
-        ("[segmentation]\nhidden_sizes = [4096, 4096, 4096, 4096]\ndepths = [9, 9, 9, 9]", "500,000,000 are the most"),
+        (
+            "[segmentation]\narchitecture = 'segformer'\nhidden_sizes = [4096, 4096, 4096, 4096]\n"
+            "heads = [1, 2, 4, 8]\ndepths = [9, 9, 9, 9]",
+            "500,000,000 are the most",
+        ),
         ("[segmentation]\nheads = [0, 2, 4, 8]", "segmentation.heads entry 1 is 0; it has to be at least 1"),
         ("[segmentation]\nheads = [3, 2, 4, 8]", "must be a multiple of its heads"),
         ("[segmentation]\nstrides = [0, 2, 2, 2]", "segmentation.strides entry 1 is 0; it has to be at least 1"),

@@ -21,17 +21,28 @@ BANDS = ("blue", "green", "red", "nir")
 SIZE = 64
 
 TINY: dict[str, Any] = {
-    "hidden_sizes": (8, 8, 16, 16),
-    "heads": (1, 1, 2, 2),
-    "decoder_width": 16,
+    "widths": (6, 8),
+    "detail": 2,
+    "reduction": 1,
+    "folds": 2,
     "crop": 32,
     "batch_size": 4,
     "steps": 6,
     "warmup": 2,
-    "validate_every": 3,
     "threads": 1,
     "device": "cpu",
+    "precision": "float32",
 }
+
+TINY_SEGFORMER: dict[str, Any] = {
+    "architecture": "segformer",
+    "hidden_sizes": (8, 8, 16, 16),
+    "heads": (1, 1, 2, 2),
+    "decoder_width": 16,
+    "folds": 1,
+    "validate_every": 3,
+}
+"""What makes it one SegFormer that validation chooses."""
 
 
 def tiny_config(**changes: Any) -> SegmentationConfig:

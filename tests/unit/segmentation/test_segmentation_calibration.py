@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minemap_assets.segmentation.calibration import Calibration, fit
+from minemap_assets.segmentation.calibration import Calibration, fit, site_weights
 
 
 def drawn(scale: float, shift: float, count: int = 200_000) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +42,22 @@ def test_classes_perfectly_apart_stay_finite() -> None:
 
 def test_one_class_teaches_nothing() -> None:
     assert fit(np.array([1.0, 2.0]), np.array([False, False])) == Calibration()
+
+
+def test_a_giant_says_no_more_than_a_small_site() -> None:
+    """Nine tenths of the pixels are of a giant with another meaning of margins: the fit lies between the two."""
+    giant, small = drawn(0.5, -1.0, 180_000), drawn(2.0, 1.0, 20_000)
+    margin, mine = (np.concatenate(pair) for pair in zip(giant, small, strict=True))
+    site = np.repeat([0, 1], [180_000, 20_000])
+    weight = site_weights(site, mine)
+    assert weight.mean() == pytest.approx(1.0)
+    sizes = [mine[site == n].sum() + 0.02 * (site == n).sum() for n in (0, 1)]
+    assert weight[0] / weight[-1] == pytest.approx(sizes[1] / sizes[0])
+    alone, together = fit(margin, mine), fit(margin, mine, weight)
+    assert abs(together.shift - 1.0) < abs(alone.shift - 1.0)
+
+
+def test_a_site_without_mines_has_its_say() -> None:
+    weight = site_weights(np.array([0, 0, 1, 1]), np.array([True, False, False, False]))
+    assert (weight > 0).all()
+    assert weight[2] > weight[0]

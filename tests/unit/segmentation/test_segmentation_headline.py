@@ -23,6 +23,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     found = Verdict(Grade.WEAK, "on 5 places, IoU 0.41", JUDGED)
     monkeypatch.setattr(verdict, "verdict_of", lambda _: found)
     monkeypatch.setattr(promotion, "promoted_version", lambda _: JUDGED)
+    monkeypatch.setattr(promotion, "recorded_verdict", lambda *_: None)
     return monkeypatch
 
 
@@ -43,6 +44,12 @@ def test_scores_of_another_model_say_nothing(judged: pytest.MonkeyPatch, made: M
     assert told(made) == {"verdict": said}
     judged.setattr(promotion, "promoted_version", lambda _: OTHER)
     assert told(manifest()) == {"verdict": said}
+
+
+def test_of_another_model_the_verdict_it_was_put_in_use_with_is_told(judged: pytest.MonkeyPatch) -> None:
+    recorded = Verdict(Grade.USABLE, "on 9 places, IoU 0.61", OTHER)
+    judged.setattr(promotion, "recorded_verdict", lambda _, version: recorded if version == OTHER else None)
+    assert told(manifest(model_version=OTHER)) == {"verdict": "usable: on 9 places, IoU 0.61"}
 
 
 def test_damaged_scores_hide_no_map(judged: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,11 @@
 """Masks: files on the site's grid, resumed after an interruption, never inventing what was not seen."""
 
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -12,15 +17,16 @@ from minemap_assets.chips.tiling import tiles
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.geo.raster import read_raster
-from minemap_assets.geo.vector import WGS84, read_geoparquet
+from minemap_assets.geo.vector import WGS84, read_geoparquet, write_geoparquet
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.segmentation.masks import build_masks
-from minemap_assets.segmentation.training import train_model
+from minemap_assets.segmentation.prediction import Predictor
 from minemap_assets.sites.windows import site_grid
 
-from .conftest import SIZE, chip_rows, no_rows, scene, thirds, tiny_config
+from .conftest import SIZE, chip_rows, no_rows, scene, tiny_config
+from .random_models import publish_model
 
 Make = Callable[..., ChipSet]
 Partitions = Callable[..., Partition]
@@ -72,11 +78,8 @@ def chips(sites: gpd.GeoDataFrame, chip_set: Make) -> ChipSet:
 
 
 @pytest.fixture
-def model(make_partition: Partitions, chip_set: Make) -> Partition:
-    training = chip_set([scene(i) for i in range(8)], region="training", split_of=thirds)
-    return make_partition(
-        "segmentation", "promoted_model", build=lambda w: train_model([training], tiny_config(), w, {})
-    )
+def model(make_partition: Partitions) -> Partition:
+    return make_partition("segmentation", "promoted_model", build=publish_model)
 
 
 def masks(make: Partitions, sites: gpd.GeoDataFrame, chips: ChipSet, model: Partition, **changes: Any) -> Partition:
@@ -119,7 +122,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
         pass
 
     def stop(done: int, _total: int, _stage: str, _detail: str = "") -> None:
-        if done == 1:
+        if done == 2:
             raise StopError
 
     with pytest.raises(StopError), lake.writer(ref, "print") as writer:
@@ -138,15 +141,60 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 
 
 def test_another_model_makes_other_masks(
-    make_partition: Partitions, sites: gpd.GeoDataFrame, chips: ChipSet, model: Partition, chip_set: Make
+    make_partition: Partitions, sites: gpd.GeoDataFrame, chips: ChipSet, model: Partition
 ) -> None:
     masks(make_partition, sites, chips, model)
-    training = chip_set([scene(i) for i in range(8)], region="training", split_of=thirds)
-    other = make_partition(
-        "segmentation", "other_model", build=lambda w: train_model([training], tiny_config(seed=3), w, {})
-    )
+    other = make_partition("segmentation", "other_model", build=lambda w: publish_model(w, seed=3))
     part = masks(make_partition, sites, chips, other, operating_point=0.4)
     assert part.manifest.summary["masks_kept_from_an_interrupted_run"] == 0
+
+
+def test_what_a_killed_run_published_is_kept_and_the_rest_is_the_same(
+    make_partition: Partitions, chip_set: Make, model: Partition, tmp_path: Path
+) -> None:
+    many = [site_of(f"m{n:03d}", SIZE, 500_000.0 + 2000.0 * n) for n in range(12)]
+    sites = gpd.GeoDataFrame(many, geometry="geometry", crs=WGS84)
+    chips = chip_set([scene(n) for n in range(12)])
+    write_geoparquet(sites, tmp_path / "sites.parquet")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=300)
+    assert killed.returncode == -signal.SIGKILL
+    part = masks(make_partition, sites, chips, model)
+    assert part.manifest.summary["masks_kept_from_an_interrupted_run"] == 7
+    clean = make_partition(
+        "segmentation", "clean_masks", build=lambda w: build_masks(sites, chips, model, tiny_config(), w)
+    )
+    assert [(f.name, f.sha256) for f in part.manifest.files] == [(f.name, f.sha256) for f in clean.manifest.files]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import geopandas as gpd
+from minemap_assets.chips.reader import open_chips
+from minemap_assets.lake.lake import Lake
+from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.segmentation.config import SegmentationConfig
+from minemap_assets.segmentation.masks import build_masks
+from minemap_assets.segmentation.prediction import Predictor
+
+folder = Path(sys.argv[1])
+lake = Lake.local(folder / "lake", folder / "state")
+
+def progress(done, total, stage="", detail=""):
+    if done == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with lake.writer(PartitionRef("segmentation", "raw_masks", ("here", "2019")), "print") as writer:
+    build_masks(
+        gpd.read_parquet(folder / "sites.parquet"),
+        open_chips(lake.open(PartitionRef("chips", "chips", ("planet-nicfi", "here")))),
+        lake.open(PartitionRef("segmentation", "promoted_model", ())),
+        SegmentationConfig(device="cpu", precision="float32"),
+        writer,
+        progress=progress,
+    )
+"""
+"""Makes the masks of a folder's lake until seven of them are published, and is gone."""
 
 
 def test_chips_of_other_bands_are_refused(
@@ -173,3 +221,23 @@ def test_no_chips_at_all_is_all_missing(
     part = masks(make_partition, sites, chip_set([], frame=no_rows()), model)
     assert [m.item for m in part.manifest.missing] == ["m1", "m2", "m3"]
     assert len(read_geoparquet(part.file("index.parquet"))) == 0
+
+
+def test_chips_of_all_sites_are_one_stream(
+    make_partition: Partitions,
+    sites: gpd.GeoDataFrame,
+    chips: ChipSet,
+    model: Partition,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    before = Predictor.probabilities
+
+    def counted(self: Predictor, product: str, bands: Any, pixels: Any, count: int = 0) -> Any:
+        asked.append(count)
+        return before(self, product, bands, pixels, count)
+
+    monkeypatch.setattr(Predictor, "probabilities", counted)
+    masks(make_partition, sites, chips, model)
+    assert asked == [5]
+    assert "working ahead" not in [thread.name for thread in threading.enumerate()]

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from minemap_assets.segmentation.metrics import ALL_GROUPS
-from minemap_assets.segmentation.verdict import FEWEST_GROUPS, Grade, judge
+from minemap_assets.segmentation.metrics import ALL, ALL_GROUPS, PLACE
+from minemap_assets.segmentation.verdict import FEWEST_GROUPS, MOST_PLACES, Grade, judge, places_needed
 
 
 def scores(  # the same in every place but for `spread`, which the model gains and loses in turn
@@ -23,10 +23,13 @@ def scores(  # the same in every place but for `spread`, which the model gains a
     for group in (ALL_GROUPS, *(f"g{n}" for n in range(groups + empty))):
         turn = 0.0 if group == ALL_GROUPS else spread * (-1) ** int(group[1:])
         recall = math.nan if group in {f"g{n}" for n in range(groups, groups + empty)} else 0.5
-        common = {"split": split, "product": product, "group": group, "recall": recall}
+        stratum = ALL if group == ALL_GROUPS else PLACE
+        common = {"split": split, "product": product, "stratum": stratum, "group": group, "recall": recall}
         rows.append(common | {"method": "model", "operating_point": "match_area", "iou": iou + turn})
         rows.append(common | {"method": "model", "operating_point": "max_miou", "iou": 1.0})
         rows.append(common | {"method": "baseline", "operating_point": "baseline", "iou": baseline})
+    # what is told of parts of the ground has no say
+    rows += [{**row, "stratum": "size", "iou": 0.0} for row in rows if row["stratum"] == PLACE]
     return pd.DataFrame(rows)
 
 
@@ -47,7 +50,8 @@ def test_the_grade_follows_from_held_out_scores(iou: float, baseline: float, gra
 def test_a_gain_that_differs_from_place_to_place_more_than_it_is_may_be_chance() -> None:
     verdict = judge(scores(0.61, 0.58, groups=4, spread=0.05), "abc")
     assert verdict.grade is Grade.NO_BETTER
-    assert verdict.sentence.endswith("IoU 0.61, the best threshold on one band 0.58, a gain that may be chance")
+    told = "IoU 0.61, the best threshold on one band 0.58, a gain that may be chance"
+    assert verdict.sentence.endswith(f"{told} (about 12 held-out places would tell)")
     assert judge(scores(0.61, 0.58, groups=4, spread=0.01), "abc").grade is Grade.USABLE
 
 
@@ -75,3 +79,12 @@ def test_the_worst_product_decides() -> None:
     verdict = judge(pd.concat([good, bad]), "abc")
     assert verdict.grade is Grade.NO_BETTER
     assert "planet-nicfi: IoU 0.10" in verdict.sentence
+
+
+def test_how_many_places_would_tell() -> None:
+    assert places_needed([0.1, 0.1, 0.1]) == FEWEST_GROUPS
+    assert places_needed([0.2, -0.1, 0.2, -0.1]) == 35
+    assert places_needed([0.01, -0.2, 0.2, 0.01]) is None  # more than MOST_PLACES
+    assert places_needed([-0.1, -0.1, -0.2]) is None
+    assert places_needed([0.5, 0.4]) is None
+    assert MOST_PLACES == 500

@@ -34,6 +34,7 @@ def country_rows(year: int, area: float | None) -> pd.DataFrame:
             "sites_observed": 1,
             "covered_share": 0.5,
             "status": "final" if year < 2024 else "provisional",
+            "model_verdict": "usable" if year > 2022 else "weak",
         }
     )
 
@@ -88,6 +89,25 @@ def test_contents(files, tmp_path: Path) -> None:
     assert ask(target, "SELECT * FROM minemap_info") == [("minemap", "0.1.0"), ("tables", '{"polygons": "abc"}')]
 
 
+def test_the_views_carry_the_verdict_on_the_model(files, tmp_path: Path) -> None:
+    target = tmp_path / "minemap.duckdb"
+    build_database(files, target)
+    assert ask(target, "SELECT DISTINCT model_verdict FROM latest_country_summary") == [("usable",)]
+    marks = [("weak",), ("usable",), ("usable",)]
+    assert ask(target, "SELECT model_verdict FROM yearly_totals ORDER BY year") == marks
+    assert ask(target, "SELECT model_verdict FROM country_change WHERE iso3 = 'XWA' ORDER BY year") == marks
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_tables_of_an_earlier_minemap_have_no_verdict(files, tmp_path: Path, kept: int) -> None:
+    for path in files["country_summary"][kept:]:
+        pd.read_parquet(path).drop(columns="model_verdict").to_parquet(path)
+    target = tmp_path / "minemap.duckdb"
+    build_database(files, target)
+    marks = ask(target, "SELECT model_verdict FROM yearly_totals ORDER BY year")
+    assert marks == [("weak",), ("usable",), (None,)] if kept else [(None,)] * 3
+
+
 def test_every_table_and_column_says_what_it_is(tmp_path: Path) -> None:
     target = tmp_path / "minemap.duckdb"
     assert set(build_database({}, target).values()) == {0}
@@ -126,8 +146,8 @@ def test_a_failed_build_leaves_the_old_file(files, tmp_path: Path) -> None:
 
 
 def test_lineage_names_upstream_columns() -> None:
-    """Every column that is not the partition's own key says where it comes from."""
-    own = {"year", "region"}
+    """Every column that is neither the partition's own key nor what people decided says where it comes from."""
+    own = {"year", "region", "model_verdict"}
     for spec in TABLES.values():
         for column in spec.columns:
             assert column.lineage or column.name in own, f"{spec.name}.{column.name}"

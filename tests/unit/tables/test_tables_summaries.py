@@ -114,12 +114,13 @@ def rows(frame: pd.DataFrame, key: str) -> dict[str, dict]:
 
 
 NOTHING = float("nan")
+WEAK = "weak"
 
 
 def test_panel_tells_zero_from_missing() -> None:
     seen = part("a", (0, 0, 5, 5), sites=[("m1", 1, 1, 1.0, 0.0), ("m2", 2, 2, 0.0, NOTHING), ("m3", 3, 3, 0.5, 2.5)])
     absent = part("b", (5, 0, 9, 5), sites=[("m4", 6, 1, 1.0, 9.0)], made=False)
-    panel = rows(site_panel(2019, [absent, seen], Borders(COUNTRIES)), "site_id")
+    panel = rows(site_panel(2019, [absent, seen], Borders(COUNTRIES), WEAK), "site_id")
     assert panel["m1"]["area_km2"] == 0.0
     assert panel["m3"]["area_km2"] == 2.5
     assert pd.isna(panel["m2"]["area_km2"])
@@ -132,15 +133,15 @@ def test_panel_tells_zero_from_missing() -> None:
 def test_a_site_of_two_regions_is_told_once() -> None:
     both = [("m1", 4, 1, 1.0, 1.0)]
     first, second = part("a", (0, 0, 5, 5), sites=both), part("b", (3, 0, 9, 5), sites=[("m1", 4, 1, 1.0, 2.0)])
-    panel = site_panel(2019, [second, first], Borders(COUNTRIES))
+    panel = site_panel(2019, [second, first], Borders(COUNTRIES), WEAK)
     assert panel[["site_id", "region", "area_km2"]].to_numpy().tolist() == [["m1", "a", 1.0]]
-    panel = site_panel(2019, [part("a", (0, 0, 5, 5), sites=both, made=False), second], Borders(COUNTRIES))
+    panel = site_panel(2019, [part("a", (0, 0, 5, 5), sites=both, made=False), second], Borders(COUNTRIES), WEAK)
     assert panel[["site_id", "region", "area_km2"]].to_numpy().tolist() == [["m1", "b", 2.0]]
 
 
 def test_countries_and_unassigned_are_the_total() -> None:
     boxes = [(9.9, 1, 10.3, 1.1), (2, 2, 2.1, 2.1), (40, 40, 40.1, 40.1)]
-    frame = country_summary(2019, [part("a", (0, 0, 50, 50), boxes)], COUNTRIES)
+    frame = country_summary(2019, [part("a", (0, 0, 50, 50), boxes)], COUNTRIES, WEAK)
     by = rows(frame, "iso3")
     assert by["XEA"]["polygons"] == 1
     assert by["XWA"]["polygons"] == 1
@@ -153,7 +154,7 @@ def test_countries_and_unassigned_are_the_total() -> None:
 
 def test_a_country_that_was_not_observed_is_null() -> None:
     sites = [("m1", 1, 1, 1.0, 0.0), ("m2", 2, 1, 0.0, NOTHING), ("m3", 11, 1, 0.0, NOTHING)]
-    by = rows(country_summary(2019, [part("a", (0, 0, 20, 10), sites=sites)], COUNTRIES), "iso3")
+    by = rows(country_summary(2019, [part("a", (0, 0, 20, 10), sites=sites)], COUNTRIES, WEAK), "iso3")
     assert (by["XWA"]["area_km2"], by["XWA"]["polygons"], by["XWA"]["covered_share"]) == (0.0, 0, 0.5)
     assert pd.isna(by["XEA"]["area_km2"])
     assert pd.isna(by["XEA"]["polygons"])
@@ -167,10 +168,10 @@ def test_overlapping_regions_count_ground_once() -> None:
     first = part("a", (0, 0, 5, 10), [(4, 1, 4.5, 1.5), (4.8, 3, 5, 3.5)])
     second = part("b", (3, 0, 9, 10), [(4, 1, 4.5, 1.5), (4.8, 3, 5.4, 3.5), (7, 7, 7.1, 7.1)])
     truth = sum(area(shapely.box(*b)) for b in [(4, 1, 4.5, 1.5), (4.8, 3, 5.4, 3.5), (7, 7, 7.1, 7.1)])
-    frame = country_summary(2019, [second, first], COUNTRIES)
+    frame = country_summary(2019, [second, first], COUNTRIES, WEAK)
     assert frame["area_km2"].sum() == pytest.approx(truth, rel=1e-9)
     assert rows(frame, "iso3")["XWA"]["polygons"] == 4
-    alone = country_summary(2019, [second, RegionPart(first.region, first.sites, None)], COUNTRIES)
+    alone = country_summary(2019, [second, RegionPart(first.region, first.sites, None)], COUNTRIES, WEAK)
     assert alone["area_km2"].sum() == pytest.approx(truth, rel=1e-9)
     assert rows(alone, "iso3")["XWA"]["polygons"] == 3
 
@@ -178,7 +179,7 @@ def test_overlapping_regions_count_ground_once() -> None:
 def test_a_cut_at_a_border_is_measured_anew() -> None:
     first = part("a", (0, 0, 9.95, 10), [])
     second = part("b", (5, 0, 15, 10), [(9.8, 1, 10.05, 1.1)])
-    by = rows(country_summary(2019, [first, second], COUNTRIES), "iso3")
+    by = rows(country_summary(2019, [first, second], COUNTRIES, WEAK), "iso3")
     assert by["XWA"]["area_km2"] == pytest.approx(area(shapely.box(9.95, 1, 10, 1.1)))
     assert by["XEA"]["area_km2"] == pytest.approx(area(shapely.box(10, 1, 10.05, 1.1)))
 
@@ -186,11 +187,11 @@ def test_a_cut_at_a_border_is_measured_anew() -> None:
 def test_status_is_final_only_where_all_is() -> None:
     final = part("a", (0, 0, 5, 10), [(1, 1, 1.1, 1.1)], [("m1", 1, 1, 1.0, 1.0)])
     late = part("b", (5, 0, 9, 10), [(7, 7, 7.1, 7.1)], [("m2", 7, 7, 1.0, 1.0)], status="provisional")
-    assert rows(country_summary(2019, [final], COUNTRIES), "iso3")["XWA"]["status"] == "final"
-    assert rows(country_summary(2019, [final, late], COUNTRIES), "iso3")["XWA"]["status"] == "provisional"
+    assert rows(country_summary(2019, [final], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "final"
+    assert rows(country_summary(2019, [final, late], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "provisional"
     absent = part("b", (5, 0, 9, 10), sites=[("m2", 7, 7, 1.0, 1.0)], made=False)
-    assert rows(country_summary(2019, [final, absent], COUNTRIES), "iso3")["XWA"]["status"] == "provisional"
-    assert rows(country_summary(2019, [absent], COUNTRIES), "iso3")["XWA"]["status"] == "missing"
+    assert rows(country_summary(2019, [final, absent], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "provisional"
+    assert rows(country_summary(2019, [absent], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "missing"
 
 
 def test_region_summary() -> None:
@@ -200,7 +201,8 @@ def test_region_summary() -> None:
         part("a", (0, 0, 5, 5), [(1, 1, 1.1, 1.1)], sites),
         part("c", (5, 5, 9, 9), sites=[("m5", 6, 6, 0.0, NOTHING)]),
     ]
-    frame = region_summary(2019, parts)
+    frame = region_summary(2019, parts, WEAK)
+    assert set(frame["model_verdict"]) == {WEAK}
     assert frame["region"].tolist() == ["a", "b", "c"]
     by = rows(frame, "region")
     assert (by["a"]["sites_expected"], by["a"]["sites_observed"], by["a"]["polygons"]) == (3, 2, 1)
@@ -261,16 +263,19 @@ def test_builds_through_the_lake(tmp_path: Path) -> None:
         part("a", (0, 0, 20, 10), [(9.9, 1, 10.3, 1.1)], [("m1", 1, 1, 1.0, 0.0)]),
         part("b", (0, 0, 1, 1), made=False),
     ]
-    polygons = publish(lake, "polygons", lambda w: build_polygons(2019, parts, w))
+    polygons = publish(lake, "polygons", lambda w: build_polygons(2019, parts, w, WEAK))
     assert polygons.names() == ("polygon_country_area.parquet", "polygons.parquet")
     assert polygons.manifest.summary["regions_missing"] == ["b"]
-    panel = publish(lake, "site_panel", lambda w: build_site_panel(2019, parts, COUNTRIES, w))
+    assert pd.read_parquet(polygons.file("polygons.parquet"))["model_verdict"].tolist() == [WEAK]
+    panel = publish(lake, "site_panel", lambda w: build_site_panel(2019, parts, COUNTRIES, w, WEAK))
     assert panel.manifest.summary["sites_observed"] == 1
-    countries = publish(lake, "country_summary", lambda w: build_country_summary(2019, parts, COUNTRIES, w))
+    assert set(pd.read_parquet(panel.file("site_panel.parquet"))["model_verdict"]) == {WEAK}
+    countries = publish(lake, "country_summary", lambda w: build_country_summary(2019, parts, COUNTRIES, w, WEAK))
     total = polygons.manifest.summary["area_km2"]
     assert countries.manifest.summary["area_km2"] == pytest.approx(total, abs=2e-6)
     assert countries.manifest.summary["largest"][0]["country"] == "East"
-    regions = publish(lake, "region_summary", lambda w: build_region_summary(2019, parts, w))
+    assert set(pd.read_parquet(countries.file("country_summary.parquet"))["model_verdict"]) == {WEAK}
+    regions = publish(lake, "region_summary", lambda w: build_region_summary(2019, parts, w, WEAK))
     assert regions.manifest.summary["rows"] == 2
     index = images(["p"], [0.5])
     clarity = publish(lake, "imagery_clarity", lambda w: build_imagery_clarity(2019, {"a": index}, w))
@@ -296,7 +301,9 @@ def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
         return Outcome()
 
     again = read_part(made.region, made.sites, publish(lake, "x", build))
-    pd.testing.assert_frame_equal(country_summary(2019, [again], COUNTRIES), country_summary(2019, [made], COUNTRIES))
+    pd.testing.assert_frame_equal(
+        country_summary(2019, [again], COUNTRIES, WEAK), country_summary(2019, [made], COUNTRIES, WEAK)
+    )
     assert read_part(made.region, made.sites, None).mining is None
 
 

@@ -1,12 +1,10 @@
 """Checkpoints: training that is killed anywhere ends with the same bytes, and nothing damaged is ever gone on with."""
 
-import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,16 +15,26 @@ from minemap_assets.errors import RetryableError
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
 from minemap_assets.lake.writer import PartitionWriter
-from minemap_assets.segmentation import learning
-from minemap_assets.segmentation.checkpoints import NAME, Checkpoints, State, part, read_state, under, write_state
+from minemap_assets.segmentation import held_out
 from minemap_assets.segmentation.config import SegmentationConfig
+from minemap_assets.segmentation.learning import ensemble
+from minemap_assets.segmentation.learning.checkpoints import (
+    NAME,
+    Checkpoints,
+    State,
+    read_state,
+    write_state,
+)
 from minemap_assets.segmentation.training import train_model
 
-from .conftest import scene, thirds, tiny_config
+from ..conftest import TINY_SEGFORMER, scene, thirds, tiny_config
 
 STEPS = 7
-RANDOM = {"steps": STEPS, "validate_every": 3, "dropout": 0.2, "drop_path": 0.2, "depths": (1, 2, 1, 1)}
+RANDOM = TINY_SEGFORMER | {"steps": STEPS, "dropout": 0.2, "drop_path": 0.2, "depths": (1, 2, 1, 1)}
 """A training with random numbers of torch in every step, validated before, between and after kills."""
+
+MEMBERS = {"steps": STEPS, "dropout": 0.2}
+"""Two members side by side, each with random numbers of its own."""
 
 FOLDER = "segmentation/segmentation_model"
 
@@ -54,7 +62,7 @@ class Training:
         now = [0.0]
 
         def progress(done: int, total: int, stage: str = "", detail: str = "") -> None:
-            if stage != learning.STAGE:
+            if stage != ensemble.STAGE:
                 return
             assert detail.startswith("loss ")
             self.told.append(done)
@@ -71,7 +79,7 @@ class Training:
                 writer,
                 inputs,
                 progress=progress,
-                tell=self.said.append,
+                tell=self.hears,
                 clock=lambda: now[0],
             )
 
@@ -79,6 +87,10 @@ class Training:
         ref = PartitionRef("segmentation", "segmentation_model")
         settings = chosen.training_settings()
         return build_partition(self.lake, ref, code_version="1", config=settings, inputs={}, build=build)[0]
+
+    def hears(self, sentence: str) -> None:
+        if "recipe small" not in sentence:
+            self.said.append(sentence)
 
     def killed(self, step: int) -> None:
         with pytest.raises(Killed):
@@ -100,34 +112,34 @@ class Training:
 
 
 @pytest.fixture
-def start(tmp_path: Path, chip_set: Callable[..., ChipSet]) -> Callable[..., Training]:
+def start(tmp_path: Path, chip_set: Callable[..., ChipSet], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Training]:
     """A training in a lake of its own, its checkpoints so many minutes, or steps, apart."""
+    monkeypatch.setattr(ensemble, "ROUND", 1)
     chips = [
         chip_set([scene(i) for i in range(8)], split_of=thirds),
         chip_set([scene(i, gain=0.7) for i in range(8)], product="sentinel-2-l2a", split_of=thirds),
     ]
 
-    def make(name: str, minutes: float = 1.0) -> Training:
+    def make(name: str, minutes: float = 1.0, settings: dict[str, Any] = RANDOM) -> Training:
         folder = tmp_path / name
-        return Training(
-            Lake.local(folder / "lake", folder / "state"), chips, tiny_config(**RANDOM, checkpoint_minutes=minutes)
-        )
+        config = tiny_config(**settings, checkpoint_minutes=minutes)
+        return Training(Lake.local(folder / "lake", folder / "state"), chips, config)
 
     return make
 
 
-def undisturbed(start: Callable[..., Training]) -> dict[str, bytes]:
-    training = start("undisturbed", 0.0)
+def undisturbed(start: Callable[..., Training], settings: dict[str, Any] = RANDOM) -> dict[str, bytes]:
+    training = start("undisturbed", 0.0, settings)
     training.run()
     assert training.told == list(range(1, STEPS + 1))
     files = training.files()
+    weights = {"weights-0.safetensors"} if settings is RANDOM else {"weights-0.safetensors", "weights-1.safetensors"}
     assert {Path(name).name for name in files} == {
         "config.json",
         "model.json",
         "training_log.parquet",
-        "weights.safetensors",
         "manifest.json",
-    }
+    } | weights
     return files
 
 
@@ -148,6 +160,27 @@ def test_killed_at_any_step_it_ends_with_the_same_bytes(
         assert training.files() == expected
 
 
+def test_members_that_learn_side_by_side_go_on_with_the_same_bytes(start: Callable[..., Training]) -> None:
+    """However many threads there are, and wherever the kill comes."""
+    expected = undisturbed(start, MEMBERS)
+    for step in (1, 3, 6):
+        training = start(f"killed-{step}", 1.0, MEMBERS)
+        training.killed(step)
+        training.run()
+        assert training.files() == expected
+
+
+def test_threads_change_nothing(start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ensemble, "ROUND", 3)
+    found = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(ensemble, "side_by_side", lambda count, cores=cores: min(count, cores))
+        training = start(f"cores-{cores}", 0.0, MEMBERS)
+        training.run()
+        found.append(training.files())
+    assert found[0] == found[1] == found[2]
+
+
 def test_killed_in_every_step_one_after_the_other_it_comes_to_its_end(start: Callable[..., Training]) -> None:
     expected = undisturbed(start)
     training = start("often")
@@ -166,12 +199,12 @@ def test_the_best_score_is_remembered_though_the_best_weights_are_others(
     """0.497 is as good as 0.5 and later; 0.494 is not, and would be, were 0.497 the highest ever seen."""
 
     def scored(*scores: float) -> None:
-        left = [SimpleNamespace(iou=score, miou=score) for score in scores]
-        monkeypatch.setattr(learning, "_validate", lambda *_: left.pop(0))
+        left = list(scores)
+        monkeypatch.setattr(held_out.HeldOut, "judge", lambda *_: left.pop(0))
 
     scored(0.5, 0.497, 0.494)
     expected = undisturbed(start)
-    assert b'"best_step": 6' in expected["manifest.json"]
+    assert b'"best_step": 6' in next(data for name, data in expected.items() if name.endswith("model.json"))
     training = start("killed")
     scored(0.5, 0.497)
     training.killed(6)
@@ -190,7 +223,7 @@ def test_a_kill_after_the_last_step_costs_no_step(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("minemap_assets.segmentation.training.fit", kill)
+        patch.setattr(held_out, "calibrated", kill)
         training.killed(0)
     training.run()
     assert training.told == [STEPS]
@@ -244,17 +277,6 @@ def test_a_damaged_checkpoint_is_noted_and_not_used(start: Callable[..., Trainin
     assert training.files() == expected
 
 
-def test_no_flipped_byte_is_believed(tmp_path: Path) -> None:
-    path = tmp_path / "x.state"
-    write_state(State({"a": torch.arange(3)}, {"step": 1}), path)
-    data = path.read_bytes()
-    for place in range(len(data)):
-        path.write_bytes(data[:place] + bytes([data[place] ^ 0x20]) + data[place + 1 :])
-        assert read_state(path) is None, place
-        path.write_bytes(data[:place])
-        assert read_state(path) is None, place
-
-
 def test_a_state_of_something_else_is_noted_and_leaves_no_trace(start: Callable[..., Training], tmp_path: Path) -> None:
     """Whole by its checksum, and half of it fits: what was taken over of it is given up again."""
     expected = undisturbed(start)
@@ -265,9 +287,12 @@ def test_a_state_of_something_else_is_noted_and_leaves_no_trace(start: Callable[
     assert state is not None
     for tensors, facts in (
         ({n: v for n, v in state.tensors.items() if not n.endswith("classifier.bias")}, state.facts),
-        ({n: v for n, v in state.tensors.items() if n != "random.cpu"}, state.facts),
-        (state.tensors, {n: v for n, v in state.facts.items() if n != "schedule"}),
-        (dict(state.tensors) | {"optimizer.x.y": torch.zeros(1)}, state.facts),
+        ({n: v for n, v in state.tensors.items() if n != "random"}, state.facts),
+        (
+            state.tensors,
+            {"members": [{n: v for n, v in one.items() if n != "schedule"} for one in state.facts["members"]]},
+        ),
+        (dict(state.tensors) | {"0.optimizer.x.y": torch.zeros(1)}, state.facts),
         ({}, {}),
     ):
         write_state(State(tensors, facts), path)
@@ -318,26 +343,6 @@ def keep(writer: PartitionWriter, state: State, **about: str) -> None:
     checkpoints = Checkpoints(writer, 1.0, about=about, clock=lambda: now[0])
     now[0] += 60.0
     checkpoints.save_if_due(lambda: state)
-
-
-def test_what_is_kept_comes_back_to_the_last_bit(tmp_path: Path) -> None:
-    tensors = {
-        **under("net", {"w": torch.randn(3, 5), "odd.name": torch.tensor([math.nan, -0.0, math.inf])}),
-        "count": torch.tensor(7),
-        "bytes": torch.arange(256, dtype=torch.uint8),
-        "double": torch.tensor([[0.1]], dtype=torch.float64),
-        "turned": torch.randn(4, 6).t(),
-    }
-    facts = {"rate": 0.1 + 0.2, "none": None, "list": [1, 2.5], "text": "é\n"}
-    write_state(State(tensors, facts), tmp_path / "x.state")
-    found = read_state(tmp_path / "x.state")
-    assert found is not None
-    assert found.facts == facts
-    assert set(found.tensors) == set(tensors)
-    for name, value in tensors.items():
-        assert found.tensors[name].dtype == value.dtype
-        assert torch.equal(found.tensors[name].nan_to_num(1.5), value.nan_to_num(1.5)), name
-    assert set(part("net", found.tensors)) == {"w", "odd.name"}
 
 
 def test_writing_costs_less_than_a_twentieth(lake: Lake) -> None:

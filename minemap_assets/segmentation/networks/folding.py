@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-
-from minemap_assets.segmentation.network import MineSegformer
+from transformers import SegformerForSemanticSegmentation
 
 
 class FoldedHead(nn.Module):
@@ -37,19 +36,20 @@ class FoldedHead(nn.Module):
 
 
 @torch.no_grad()
-def fold(network: MineSegformer) -> MineSegformer:
-    """Replace the network's head by its folded form, in place; a head of another build is left as it is.
+def fold(model: SegformerForSemanticSegmentation) -> None:
+    """Replace the model's head by its folded form, in place; a head of another build is left as it is, and so is one in
+    training.
 
     Layers are found by their kind and order, because their names have changed between versions of transformers.
     """
-    head = network.segformer.decode_head
+    head = model.decode_head
     projections = [m for m in head.modules() if isinstance(m, nn.Linear)]
     convolutions = [m for m in head.modules() if isinstance(m, nn.Conv2d)]
     norms = [m for m in head.modules() if isinstance(m, nn.BatchNorm2d)]
     width = projections[0].out_features if projections else 0
     known = len(convolutions) == 2 and len(norms) == 1 and convolutions[0].in_channels == width * len(projections)
-    if not known or network.training or not network.segformer.config.reshape_last_stage:
-        return network
+    if not known or model.training or not model.config.reshape_last_stage:
+        return
     mixing, classifier = convolutions
     scale, shift = _norm_as_scale(norms[0])
     total = shift.clone()
@@ -62,8 +62,7 @@ def fold(network: MineSegformer) -> MineSegformer:
         part = scale[:, None] * mixing.weight[:, start : start + width, 0, 0]
         total += part @ projection.bias
         stages.append(_pointwise(part @ projection.weight))
-    network.segformer.decode_head = FoldedHead(stages, total, classifier).eval()  # type: ignore[assignment]
-    return network
+    model.decode_head = FoldedHead(stages, total, classifier).eval()  # type: ignore[assignment]
 
 
 def _norm_as_scale(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
