@@ -1,21 +1,17 @@
 """A new project, or what one still lacks: from a person's few wishes to settings, a region, known mines and images."""
 
-import re
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
-import shapely
 
 from dagster_project.commands.advice import say_next_steps
 from dagster_project.commands.context import Session, complain, console, counted, note, open_session, parse_season
+from dagster_project.commands.known_mines import KnownMines, known_mines, name_from
+from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.errors import BadInputError
-from minemap_assets.geo.vector import WGS84, write_geoparquet
-from minemap_assets.geo.vector_files import areal_parts, read_vector
+from minemap_assets.geo.vector import WGS84
 from minemap_assets.imagery.files.images import Image
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import SeasonRule
@@ -33,6 +29,7 @@ from minemap_assets.planning.source_settings import (
     open_sentinel2,
     own_images,
     seen_enough,
+    wide,
 )
 from minemap_assets.planning.surroundings import KILOMETRES, around
 from minemap_assets.project.region_changes import add_region, check_area, check_not_tiny
@@ -41,14 +38,11 @@ from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.project.settings_changes import change_settings, changed
 from minemap_assets.reference.assets import ROOM as REFERENCE
 from minemap_assets.reference.coverage import notes_on_entry, notes_on_region
-from minemap_assets.reference.labelled_masks import polygons_from_masks
 from minemap_assets.reference.polygon_sets import polygon_table
 from minemap_assets.reference.registered import catalogue
 from minemap_assets.reference.registration import register
+from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.ground_truth import PolygonSet
-
-MASKS = "mask_*.tif"
-"""Masks by their usual name; a folder without any holds nothing but masks."""
 
 QUICKLY = (
     "Quick: a small model on small windows, to see that everything works; for a map that is meant, put a `# ` before "
@@ -56,7 +50,6 @@ QUICKLY = (
 )
 
 _MASK_COLUMNS = {"id": "polygon_id", "group": "group"}
-_MASK_FILE = "*.tif"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,16 +74,6 @@ class Wishes:
     def nothing(self) -> bool:
         """True where no option was given."""
         return self == Wishes()
-
-
-@dataclass(frozen=True, eq=False)
-class _Truth:
-    """Known mines, read and whole: the file to register and its polygons (EPSG:4326)."""
-
-    name: str
-    file: Path
-    polygons: tuple[shapely.Polygon, ...]
-    masks: bool
 
 
 @dataclass(frozen=True)
@@ -126,10 +109,11 @@ def begin(wishes: Wishes) -> None:
     before = None if data is None else data.decode("utf-8-sig")
     if before is not None and wishes.nothing:
         raise BadInputError(f"{where} exists already; edit it, or remove it to start over")
-    with _truth_of(wishes) as truth:
+    pictures = wishes.images[0] if len(wishes.images) == 1 else None
+    with known_mines(wishes.truth, pictures) as truth:
         folders = _all_indexed(wishes)
         region = _region_of(session, wishes, truth)
-        chosen = _settings_of(session, wishes, folders, _sites_of(session, region, truth))
+        chosen = _settings_of(session, wishes, folders, region, truth)
         values = {**({} if chosen is None else chosen.values), **(QUICK if wishes.quick else {})}
         if before not in (None, changed(before, values, session.home.parts.sections, where)):
             raise BadInputError(
@@ -196,44 +180,9 @@ def _begin_simulated(session: Session, wishes: Wishes) -> None:
     console.print(f"Next: `minemap run --years {years_text(list(world.years))}`, then `minemap ui`.", soft_wrap=True)
 
 
-@contextmanager
-def _truth_of(wishes: Wishes) -> Iterator[_Truth | None]:
-    """Known mines, read; None where there are none. Raises `BadInputError`."""
-    path = wishes.truth
-    if path is None:
-        yield None
-    elif path.is_dir() and path.suffix.lower() != ".gdb":
-        with tempfile.TemporaryDirectory() as scratch:
-            yield _outlined(path, wishes, Path(scratch))
-    else:
-        frame = read_vector(path)
-        parts, _ = areal_parts(np.asarray(frame.geometry.array, dtype=object))
-        if not len(parts):
-            raise BadInputError(f"--truth: {path} holds no polygon; give outlines of mines")
-        yield _Truth(_name(path.stem, "_"), path, tuple(parts), masks=False)
-
-
-def _outlined(folder: Path, wishes: Wishes, scratch: Path) -> _Truth:
-    """Masks as polygons in a file of their own."""
-    pattern = MASKS if any(folder.glob(MASKS)) else _MASK_FILE
-    pictures = wishes.images[0] if len(wishes.images) == 1 else None
-    outlined = polygons_from_masks(folder, pattern, images=pictures)
-    for refused in outlined.refused:
-        complain(f"{refused.item}: {refused.reason}", word="left out ", colour="yellow")
-    if outlined.frame.empty:
-        raise BadInputError(
-            f"--truth: no mask in {folder} has a pixel of a mine (value 1); masks with other values go in with "
-            "`minemap reference add-masks NAME FOLDER --value N`"
-        )
-    name = _name(folder.name, "_")
-    path = scratch / f"{name}.parquet"
-    write_geoparquet(outlined.frame, path)
-    return _Truth(name, path, tuple(outlined.frame.geometry), masks=True)
-
-
 def _all_indexed(wishes: Wishes) -> list[_Folder]:
     """Every folder of images. Raises `BadInputError` where two of them would have one name."""
-    names = [_name(folder.name, "-") for folder in wishes.images]
+    names = [name_from(folder.name, "-") for folder in wishes.images]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadInputError(
@@ -248,7 +197,7 @@ def _indexed(folder: Path, wishes: Wishes) -> _Folder:
     place = str(folder.expanduser().absolute())
     if not Path(place).is_dir():
         raise BadInputError(f"--images: {folder} is no folder; give the folder that holds the GeoTIFF files")
-    name = _name(folder.name, "-")
+    name = name_from(folder.name, "-")
     check_archive_name(name)
     bands = tuple(band.strip() for band in wishes.bands.split(",")) if wishes.bands else None
     rules = ArchiveRules(bands=bands, year=wishes.year)
@@ -262,16 +211,16 @@ def _indexed(folder: Path, wishes: Wishes) -> _Folder:
     return _Folder(name, place, report.features, report.images, len(report.refused))
 
 
-def _region_of(session: Session, wishes: Wishes, truth: _Truth | None) -> _NewRegion | None:
+def _region_of(session: Session, wishes: Wishes, truth: KnownMines | None) -> _NewRegion | None:
     """The region to add, checked; None where none is asked for, or where the project has it. Raises `BadInputError`."""
     season, known = parse_season(wishes.season), session.project.regions
     if wishes.region is not None:
-        slug = _name(wishes.region.stem, "-")
+        slug = name_from(wishes.region.stem, "-")
         year = wishes.reference_year
         region = region_from_file(wishes.region, slug, title=wishes.title, season=season, reference_year=year)
         check_not_tiny(region, f"region {slug}")
     elif truth is not None and not session.project.active_regions():
-        slug = _name(wishes.title or truth.name, "-")
+        slug = name_from(wishes.title or truth.name, "-")
         ground = around(truth.polygons)
         region = Region(slug, wishes.title or slug, ground, season, reference_year=wishes.reference_year)
         try:
@@ -290,42 +239,58 @@ def _region_of(session: Session, wishes: Wishes, truth: _Truth | None) -> _NewRe
     return _NewRegion(region, drawn=wishes.region is None)
 
 
-def _sites_of(session: Session, new: _NewRegion | None, truth: _Truth | None) -> gpd.GeoDataFrame | None:
+def _sites_of(
+    session: Session, new: _NewRegion | None, truth: KnownMines | None, config: SitesConfig
+) -> gpd.GeoDataFrame | None:
     """The sites that known mines will give the region; None without known mines, a region, or any site."""
     regions = [new.region] if new is not None else list(session.project.active_regions().values())[:1]
     if truth is None or not regions:
         return None
     geometries = gpd.GeoDataFrame(geometry=list(truth.polygons), crs=WGS84)
     known = PolygonSet(truth.name, "labels", polygon_table(geometries))
-    sites = expected_sites(session.project, regions[0], [known])
+    sites = expected_sites(session.project, regions[0], [known], config)
     return sites if len(sites) else None
 
 
 def _settings_of(
-    session: Session, wishes: Wishes, folders: list[_Folder], sites: gpd.GeoDataFrame | None
+    session: Session, wishes: Wishes, folders: list[_Folder], new: _NewRegion | None, truth: KnownMines | None
 ) -> SourceSettings | None:
     """What the source needs; None where no source is named. Raises `BadInputError`."""
     if wishes.source is None and not folders:
         return None
-    held_out = None if sites is None else held_out_enough(sites)
+    images: list[Image] = []
     if wishes.source in ("stac", "planet", "earth-engine"):
-        chosen = {"stac": open_sentinel2, "planet": basemaps}.get(wishes.source)
-        found = earth_engine(wishes.account) if chosen is None else chosen()
+        known = {"stac": open_sentinel2, "planet": basemaps}.get(wishes.source)
+        found = earth_engine(wishes.account) if known is None else known()
         year = wishes.reference_year
-        described = None if year is None else SourceSettings({"imagery.reference_year": year}, ())
-        return found + described + held_out
+        found += None if year is None else SourceSettings({"imagery.reference_year": year}, ())
+    else:
+        images = _own_images(session, folders)
+        months = parse_season(wishes.season)
+        rule = SeasonRule() if months is None else SeasonRule(first_month=months[0], last_month=months[1])
+        found = own_images(images, rule, wishes.reference_year)
+    found += None if wishes.quick else wide(found.products, images)
+    project = session.project
+    cut = project.section(ChipsConfig).model_copy(update=found.section("chips"))
+    windows = project.section(SitesConfig).model_copy(update=found.section("sites"))
+    sites = _sites_of(session, new, truth, windows)
+    if sites is None:
+        return found
+    seen = seen_enough(covered_shares(sites.geometry, images).tolist()) if images else None
+    return found + seen + held_out_enough(sites, cut)
+
+
+def _own_images(session: Session, folders: list[_Folder]) -> list[Image]:
+    """Those that were indexed earlier, and those of the folders."""
     new = {folder.name for folder in folders}
     images = [image for one in read_archives(session.project) if one.name not in new for image in one.images]
     images += [image for folder in folders for image in folder.images]
     if not images:
         raise BadInputError("--source archive reads files of your own; give their folder with --images FOLDER")
-    months = parse_season(wishes.season)
-    rule = SeasonRule() if months is None else SeasonRule(first_month=months[0], last_month=months[1])
-    seen = None if sites is None else seen_enough(covered_shares(sites.geometry, images).tolist())
-    return own_images(images, rule, wishes.reference_year) + seen + held_out
+    return images
 
 
-def _register(session: Session, wishes: Wishes, truth: _Truth | None) -> list[str]:
+def _register(session: Session, wishes: Wishes, truth: KnownMines | None) -> list[str]:
     if truth is None:
         return []
     registration = register(
@@ -379,18 +344,10 @@ def _say(session: Session, wishes: Wishes, said: Iterable[str], doubts: Iterable
         console.print("`minemap status` shows how far a project is, `minemap demo` a whole one on simulated images.")
 
 
-def _doubts(session: Session, new: _NewRegion | None, truth: _Truth | None) -> Iterator[str]:
+def _doubts(session: Session, new: _NewRegion | None, truth: KnownMines | None) -> Iterator[str]:
     """What may be wrong with where the region and the known mines lie."""
     project = session.project
     if new is not None:
         yield from notes_on_region(project, new.region.geometry, f"region {new.region.slug}")
     elif truth is not None and (entry := catalogue(project).find(truth.name)) is not None:
         yield from notes_on_entry(project, entry)
-
-
-def _name(text: str, joint: str) -> str:
-    """A name from a file's name or a title: lower-case letters, digits and the joint."""
-    name = re.sub(r"[^a-z0-9]+", joint, text.lower()).strip(joint)[:50].strip(joint)
-    if not name or (joint == "_" and not name[0].isalpha()):
-        name = f"mines{joint}{name}".strip(joint)
-    return name

@@ -46,12 +46,15 @@ def registered_sets(project: Project) -> tuple[PolygonSet, ...]:
     )
 
 
-def expected_sites(project: Project, region: Region, sets: Sequence[PolygonSet]) -> gpd.GeoDataFrame:
+def expected_sites(
+    project: Project, region: Region, sets: Sequence[PolygonSet], config: SitesConfig | None = None
+) -> gpd.GeoDataFrame:
     """The table of `sites.build.site_table` that these sets and the promoted outlines give; no pilot's sample.
 
-    A column `labelled` is true where a mine of a set with labels lies in the window.
+    `config` is the project's own unless another one is given. A column `labelled` is true where a mine of a set with
+    labels lies in the window.
     """
-    config = project.section(SitesConfig)
+    config = config or project.section(SitesConfig)
     truth = unite_sets(sets, region, config).frame if sets else NOTHING
     sites = site_table(truth, promoted_sites(project), region, config)
     labels = np.asarray(truth[truth["layer"] == "labels"].geometry.array, dtype=object)

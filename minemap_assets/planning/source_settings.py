@@ -5,17 +5,20 @@ Values go by dotted names, as `project/settings_changes.py` takes them.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import geopandas as gpd
 
 from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.vector import geodesic_area_km2
 from minemap_assets.imagery.basemaps.nicfi import PRODUCT as NICFI
 from minemap_assets.imagery.config import DEFAULT_BANDS, ImageryConfig
 from minemap_assets.imagery.files.images import Image
 from minemap_assets.imagery.products import PRODUCTS
+from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.earth_engine.config import NAME as EARTH_ENGINE
 from minemap_assets.imagery.sources.planet.config import NAME as PLANET
@@ -23,6 +26,7 @@ from minemap_assets.imagery.sources.stac.config import NAME as STAC
 from minemap_assets.imagery.sources.stac.config import PRODUCT as SENTINEL2
 from minemap_assets.planning.expected_sites import labelled_groups
 from minemap_assets.planning.image_facts import bands_of, periods_of, years_of, years_text
+from minemap_assets.sites.config import RESOLUTION
 
 MODEL_BANDS = ("blue", "green", "red", "nir")
 """What a model reads unless it is told otherwise: the bands that every product has."""
@@ -48,16 +52,23 @@ SAFETY = 0.8
 GIGABYTES = 20
 """What one run may fetch before a person has thought about it."""
 
+WIDE = 768
+"""Pixels of the site grid that windows and chips have a side where nothing is finer than 10 m: 3.84 km. On real
+Sentinel-2 images that is worth more than anything else (`benchmarks/real_pixels.py --chip 512`), and such images are
+small."""
+
+COARSE = 10.0
+"""Metres a pixel from which a product is such an image."""
+
 QUICK: Mapping[str, object] = {
     "sites.window_factor": 1.25,
-    "segmentation.hidden_sizes": [8, 16, 32, 64],
-    "segmentation.decoder_width": 32,
+    "segmentation.widths": [8, 16, 32, 64],
+    "segmentation.detail": 4,
+    "segmentation.folds": 2,
     "segmentation.steps": 80,
-    "segmentation.crop": 128,
-    "segmentation.batch_size": 8,
-    "segmentation.validate_every": 40,
-    "segmentation.validation_chips": 12,
-    "segmentation.calibration_chips": 32,
+    "segmentation.crop": 256,
+    "segmentation.batch_size": 4,
+    "segmentation.learning_rate": 3e-3,
     "segmentation.normalisation_chips": 32,
 }
 """A small model that is trained in a minute, on small windows around mines."""
@@ -69,6 +80,16 @@ class SourceSettings:
 
     values: Mapping[str, object]
     said: tuple[str, ...]
+
+    def section(self, name: str) -> dict[str, object]:
+        """The settings of one section, by their names in it."""
+        return {key.removeprefix(f"{name}."): v for key, v in self.values.items() if key.startswith(f"{name}.")}
+
+    @property
+    def products(self) -> frozenset[str]:
+        """All products that are mapped or learned from."""
+        rule = cast(list[dict[str, str]], self.values["imagery.products"])
+        return frozenset(one["product"] for one in rule)
 
     def __add__(self, other: "SourceSettings | None") -> "SourceSettings":
         return self if other is None else SourceSettings({**self.values, **other.values}, (*self.said, *other.said))
@@ -98,6 +119,20 @@ def earth_engine(account: str | None) -> SourceSettings:
             _budget_said(),
         ),
     )
+
+
+def wide(products: Collection[str], images: Sequence[Image] = ()) -> SourceSettings | None:
+    """Wider windows and chips, for a model that sees more of the surroundings; None where a product is finer than
+    `COARSE`, or where most of a person's own images do not show so much.
+    """
+    kilometres = WIDE * RESOLUTION / 1000
+    areas = sorted(geodesic_area_km2(image.geometry) for image in images)
+    if any(known_product(name).resolution < COARSE for name in products):
+        return None
+    if areas and areas[len(areas) // 2] < kilometres**2:
+        return None
+    said = f"Windows are at least {kilometres:g} km wide (`min_pixels`), and the model sees as much at a time (`size`)."
+    return SourceSettings({"sites.min_pixels": WIDE, "chips.size": WIDE}, (said,))
 
 
 def basemaps() -> SourceSettings:
@@ -179,13 +214,12 @@ def seen_enough(shares: Sequence[float]) -> SourceSettings | None:
     )
 
 
-def held_out_enough(sites: gpd.GeoDataFrame) -> SourceSettings | None:
+def held_out_enough(sites: gpd.GeoDataFrame, usual: ChipsConfig) -> SourceSettings | None:
     """A larger share of the known mines for the test, where the usual one is too small to judge a model by and a larger
     one is not; None where the usual one does, or where there are too few places at all.
 
-    `sites` is the table of `expected_sites`.
+    `sites` is the table of `expected_sites`, and `usual` how they would be cut and dealt out.
     """
-    usual = ChipsConfig()
     if labelled_groups([sites], usual)["test"] >= TEST_PLACES:
         return None
     for share in LARGER_SHARES:

@@ -14,9 +14,11 @@ from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.rules import product_of
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.planning.expected_sites import expected_sites, labelled_groups, registered_sets
+from minemap_assets.planning.source_settings import WIDE
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.segmentation.verdict import FEWEST_GROUPS
+from minemap_assets.sites.config import SitesConfig
 from projects import project_at
 from small_archive import mine, write_images, write_masks
 from terminal import AREA, Answer, Terminal
@@ -67,6 +69,7 @@ def test_open_catalogues_serve_every_year_without_an_account(minemap: Terminal) 
     assert (project.first_year, config.reference_products) == (2017, ("sentinel-2-l2a",))
     assert config.sources["sentinel-2-l2a"] == ("stac",)
     assert (config.budget.gigabytes, project.region("area").season) == (20.0, (6, 9))
+    assert (project.section(SitesConfig).min_pixels, project.section(ChipsConfig).size) == (WIDE, WIDE)
     assert "1. Register known mines and country borders" in answer.out
     assert "`minemap doctor`" in answer.out
     assert "archive index" not in answer.out
@@ -79,6 +82,7 @@ def test_basemaps_end_and_open_images_go_on(minemap: Terminal) -> None:
     assert config.sources["planet-nicfi"] == ("planet-basemaps",)
     assert config.sources["sentinel-2-l2a"] == ("stac",)
     assert config.reference_products == ("planet-nicfi", "sentinel-2-l2a")
+    assert opened(minemap).section(ChipsConfig) == ChipsConfig()
     assert "The programme gave access until January 2025" in answer.out
 
 

@@ -18,8 +18,9 @@ def image(
     *,
     end: str = "",
     year: int | None = None,
+    side: float = 1.0,
 ) -> Image:
-    """An image of some days, or of one; `year` is the one that it states."""
+    """An image of some days, or of one, `side` degrees wide; `year` is the one that it states."""
     return Image(
         id=f"{product}-{start}",
         product=product,
@@ -31,5 +32,5 @@ def image(
         redistributable=False,
         revision="1",
         assets=tuple(Asset(band=band, href="a.tif", scale=1e-4) for band in bands),
-        footprint=shapely.box(0, 0, 1, 1).wkt,
+        footprint=shapely.box(0, 0, side, side).wkt,
     )

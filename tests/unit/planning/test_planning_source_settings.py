@@ -5,7 +5,7 @@ import shapely
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.planning.source_settings import own_images, seen_enough
+from minemap_assets.planning.source_settings import WIDE, own_images, seen_enough, wide
 from minemap_assets.planning.surroundings import around
 
 from .conftest import RGB, RGBN, image
@@ -52,6 +52,18 @@ def test_small_images_lower_the_least_share_that_has_to_be_seen() -> None:
     assert lowered is not None
     assert lowered.values == {"imagery.min_clear_fraction": 0.2}
     assert "windows of 1 of 3 sites" in lowered.said[0]
+
+
+def test_windows_and_chips_are_wide_where_no_image_is_finer_than_10_m_and_images_show_so_much() -> None:
+    widened = {"sites.min_pixels": WIDE, "chips.size": WIDE}
+    found = wide({"sentinel-2-l2a"})
+    assert found is not None
+    assert found.values == widened
+    assert "3.84 km" in found.said[0]
+    assert wide({"sentinel-2-l2a", "planet-nicfi"}) is None
+    small, large = image("2020-07-01", side=0.023), image("2020-07-01", side=0.04)
+    assert wide({"sentinel-2-l1c"}, [small, small, large]) is None
+    assert wide({"sentinel-2-l1c"}, [small, large, large]) is not None
 
 
 def test_the_ground_around_mines_holds_their_windows_and_stays_on_its_side_of_the_world() -> None:
