@@ -115,4 +115,5 @@ def test_processes_that_evict_each_others_quads_read_the_same(server: Running, t
     assert [process.returncode for process in started] == [0, 0], answers
     assert answers[0][0] == answers[1][0]
     places = {quad for grid in SITES.values() for quad in quads_under([grid], MONTHS[0])}
-    assert server.stats()["counts"]["download"] > 2 * len(MONTHS) * len(places), "what was evicted came back"
+    # one process may use what the other fetched: at the least something was fetched twice
+    assert server.stats()["counts"]["download"] > len(MONTHS) * len(places), "what was evicted came back"
