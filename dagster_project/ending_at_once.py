@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-EXIT_CODE = 130
+from dagster_project.exit_codes import INTERRUPTED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -20,7 +20,7 @@ def ends_at_once() -> Iterator[None]:
 
     def stop(_: int, __: FrameType | None) -> None:
         os.write(2, b"stopped\n")
-        os._exit(EXIT_CODE)
+        os._exit(INTERRUPTED)
 
     before = {s: signal.signal(s, stop) for s in SIGNALS}
     try:

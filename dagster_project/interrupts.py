@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from dagster_project.ending_at_once import EXIT_CODE, SIGNALS
+from dagster_project.ending_at_once import SIGNALS
+from dagster_project.exit_codes import INTERRUPTED
 
 GRACE_SECONDS = 3.5
 """Time the main thread has to stop in order."""
@@ -126,7 +127,7 @@ def _listen(heard: int, interruption: Interruption) -> None:
             _drain(heard)
             select.select([heard], [], [], GRACE_SECONDS - IMPATIENT_SECONDS)
             interruption.say_last_words()
-            os._exit(EXIT_CODE)
+            os._exit(INTERRUPTED)
     os.close(heard)
 
 

@@ -31,14 +31,14 @@ PROJECT_RULE = "default"
 """What a season or product is set to, to go back to the project's."""
 
 
-def complain(sentence: str, *, word: str = "Error: ", colour: str = "red") -> None:
-    """Say one sentence on the error stream; square brackets in it are no markup."""
-    errors.print(f"[{colour}]{word}[/]{escape(sentence)}", soft_wrap=True)
+def complain(sentence: str, *, word: str = "Error: ", colour: str = "red", on: Console = errors) -> None:
+    """Say one sentence, on the error stream unless told otherwise; square brackets in it are no markup."""
+    on.print(f"[{colour}]{word}[/]{escape(sentence)}", soft_wrap=True)
 
 
-def note(sentence: str) -> None:
-    """Say on the error stream what a person should know though nothing failed."""
-    complain(sentence, word="Note: ", colour="yellow")
+def note(sentence: str, *, on: Console = errors) -> None:
+    """Say what a person should know though nothing failed, on the error stream unless told otherwise."""
+    complain(sentence, word="Note: ", colour="yellow", on=on)
 
 
 @dataclass

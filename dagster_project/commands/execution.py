@@ -150,7 +150,7 @@ def execute(session: Session, scope: Scope, wishes: Wishes | None = None) -> Rep
     with interruptible(last_words) as interruption:
         try:
             with display.shown():
-                recorder.tells(display.went_on, note)
+                recorder.tells(display.went_on, display.note)
                 _Run(session, scope, steps, instance, recorder, display, report, wishes).go(interruption.check)
         except (StorageError, BusyError):
             errors.print(_left(planned, report), markup=False, soft_wrap=True)
@@ -179,7 +179,8 @@ class _Run:
         runner = Runner(definitions, session.graph, session.states, self.instance, self.recorder)
         last_sites = next((step for step in reversed(steps) if SITES in step.assets), None)
         reasons: dict[PartitionRef, str] = {}
-        gate = Gate(session.states, session.graph, self.scope.assets, anyway=self.wishes.promote_anyway, tell=note)
+        anyway = self.wishes.promote_anyway
+        gate = Gate(session.states, session.graph, self.scope.assets, anyway=anyway, tell=self.display.note)
 
         def begins(step: Step) -> None:
             gate.reached(step)

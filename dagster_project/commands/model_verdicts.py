@@ -1,6 +1,6 @@
 """What is said of models: which one is in use, which one was trained last, and what each is worth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dagster_project.commands.context import Session
@@ -16,11 +16,14 @@ from minemap_assets.segmentation.promotion import Promotion, in_use, promotions,
 from minemap_assets.segmentation.verdict import EVALUATION, Grade, Verdict, verdict_of
 
 
-def evaluated(project: Project) -> Verdict | None:
-    """The verdict on the model that was evaluated last; scores that are damaged give none, and are made again."""
+def evaluated(project: Project, tell: Callable[[str], None] = lambda _: None) -> Verdict | None:
+    """The verdict on the model that was evaluated last; scores that are damaged give none, and are made again. `tell`
+    hears so in a sentence.
+    """
     try:
         return verdict_of(project)
-    except DamagedError:
+    except DamagedError as damage:
+        tell(f"what the model is worth cannot be told: {damage}")
         return None
 
 
@@ -60,13 +63,13 @@ def gate_ahead(session: Session, scope: Scope) -> str | None:
     )
 
 
-def models_json(project: Project) -> dict[str, Any]:
+def models_json(project: Project, tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """The verdict on the model that was evaluated last, and the model in use with the verdict it was put in use with,
-    for scripts.
+    for scripts; `tell` hears of damaged scores.
     """
-    verdict, decision = evaluated(project), in_use(project)
+    verdict, decision = evaluated(project, tell), in_use(project)
     told = None if verdict is None else {"grade": str(verdict.grade), "sentence": verdict.sentence}
-    return {"verdict": told, "model_in_use": None if decision is None else plain(decision)}
+    return {"verdict": told, "model_in_use": None if decision is None else _plain(decision)}
 
 
 def standing_of(project: Project, version: str) -> Standing:
@@ -84,7 +87,7 @@ def standing_of(project: Project, version: str) -> Standing:
     )
 
 
-def plain(decision: Promotion) -> dict[str, str]:
+def _plain(decision: Promotion) -> dict[str, str]:
     """A decision as `--json` gives it."""
     return {
         "version": decision.version,

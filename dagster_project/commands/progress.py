@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Spinner
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from dagster_project.commands.context import errors, note
 from dagster_project.pace import Pace, Stage, exact
 from dagster_project.runner import Result, State
 from minemap_assets.graph.graph import Step
@@ -109,6 +110,10 @@ class Display:
             self._spoken = now
             left = self._pace.stage_left()
             self._line(f"{partition}: {self._pace.stage}{f', {left}' if left else ''}")
+
+    def note(self, sentence: str) -> None:
+        """Say what a person should know: above the lines that change, where the error stream is on a terminal too."""
+        note(sentence, on=self._console if self._console.is_terminal and errors.is_terminal else errors)
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)

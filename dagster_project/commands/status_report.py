@@ -12,11 +12,14 @@ from dagster_project.commands.advice import next_steps, say_next_steps
 from dagster_project.commands.causes import Asked, SharedCause, shared_causes
 from dagster_project.commands.context import Session, console, counted, note
 from dagster_project.commands.json_output import print_json
+from dagster_project.commands.model_verdicts import evaluated, models_json
 from dagster_project.commands.partition_names import long_name
+from dagster_project.first_promotion import SHOWN
 from minemap_assets.graph.graph import Scope
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.graph.reasons import Reasons
-from minemap_assets.lake.manifests import DamagedError
+from minemap_assets.segmentation.promotion import in_use
+from minemap_assets.segmentation.verdict import Grade
 
 LINES = 6
 """Causes that are printed at most."""
@@ -109,41 +112,16 @@ def _next(found: Found) -> str:
 
 
 def _say_verdict(session: Session) -> None:
-    from dagster_project.first_promotion import SHOWN
-    from minemap_assets.segmentation.promotion import in_use
-
-    verdict, decision = _verdict(session), in_use(session.project)
+    verdict, decision = evaluated(session.project, note), in_use(session.project)
     if verdict is not None:
-        is_ = "" if verdict["grade"].startswith("cannot") else "is "
-        console.print(f"The model {is_}{verdict['grade']}: {verdict['sentence']}.", markup=False, soft_wrap=True)
+        is_ = "" if verdict.grade is Grade.UNKNOWN else "is "
+        console.print(f"The model {is_}{verdict.grade}: {verdict.sentence}.", markup=False, soft_wrap=True)
     if decision is not None:
         console.print(
             f"In use: model {decision.version[:SHOWN]}, since {decision.at}, with the verdict {decision.verdict}.",
             markup=False,
             soft_wrap=True,
         )
-
-
-def _verdict(session: Session) -> dict[str, str] | None:
-    """What is to be thought of the model that was evaluated last; None where none was."""
-    from minemap_assets.segmentation.verdict import EVALUATION, verdict_of
-
-    if session.states.manifest(EVALUATION) is None:
-        return None
-    try:
-        found = verdict_of(session.project)
-    except DamagedError as damage:
-        note(f"what the model is worth cannot be told: {damage}")
-        return None
-    return None if found is None else {"grade": str(found.grade), "sentence": found.sentence}
-
-
-def _model_in_use(session: Session) -> dict[str, str] | None:
-    from dagster_project.commands.model_verdicts import plain
-    from minemap_assets.segmentation.promotion import in_use
-
-    decision = in_use(session.project)
-    return None if decision is None else plain(decision)
 
 
 def tell(session: Session, found: Found) -> None:
@@ -155,8 +133,7 @@ def tell(session: Session, found: Found) -> None:
             "checked": datetime.now(UTC),
             "regions": found.scope.regions,
             "years": found.scope.years,
-            "verdict": _verdict(session),
-            "model_in_use": _model_in_use(session),
+            **models_json(project, note),
             "total": _by_state(found.total),
             "assets": {name: _by_state(states) for name, states in found.counts.items()},
             "causes": [_cause(cause) for cause in found.causes],

@@ -61,10 +61,6 @@ class ChipSet:
             raise BadInputError(f"{self.name} holds no labels; use training_chips")
         return np.asarray(self._array(LABELS)[chip], dtype=np.uint8)
 
-    def of_site(self, site_id: str) -> gpd.GeoDataFrame:
-        """Index rows of one site, in order."""
-        return self.index.iloc[self._rows.get(site_id, [])]
-
     def places(self, site_id: str) -> tuple[ChipPlace, ...]:
         """Chips of one site, in order; none where it has no chip."""
         return tuple(self._places[row] for row in self._rows.get(site_id, []))

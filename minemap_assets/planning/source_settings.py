@@ -62,13 +62,13 @@ COARSE = 10.0
 
 QUICK: Mapping[str, object] = {
     "sites.window_factor": 1.25,
+    "segmentation.recipe": "small",
     "segmentation.widths": [8, 16, 32, 64],
     "segmentation.detail": 4,
     "segmentation.folds": 2,
     "segmentation.steps": 80,
     "segmentation.crop": 256,
     "segmentation.batch_size": 4,
-    "segmentation.learning_rate": 3e-3,
     "segmentation.normalisation_chips": 32,
 }
 """A small model that is trained in a minute, on small windows around mines."""

@@ -10,6 +10,7 @@ from minemap_assets.segmentation.artefact import Model, ModelCard, ProductCard
 from minemap_assets.segmentation.metrics import ALL, ALL_GROUPS
 from minemap_assets.segmentation.promotion import Promotion
 from minemap_assets.segmentation.verdict import Verdict
+from minemap_assets.sites.config import RESOLUTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def _summary(card: ModelCard, standing: Standing) -> Iterator[str]:
             f"Origin: {where}.",
             f"Bands: {', '.join(card.bands)}.",
             f"Network: {_network(card)}.",
-            f"Working resolution: {5 * card.reduction} m.",
+            f"Working resolution: {RESOLUTION * card.reduction:g} m.",
             f"In use: {'yes' if standing.in_use else 'no'}.",
         ]
     )
@@ -96,7 +97,7 @@ def _scores(card: ModelCard, frame: "pd.DataFrame | None") -> Iterator[str]:
     if rows:
         yield (
             "On ground that was not trained on (`folds`: each part scored by the models that were trained without it), "
-            "with 95 % intervals over sites where there are any:"
+            "with 95 % intervals over places where there are any:"
         )
         yield _table(["ground", "product", "whose", "threshold", *_SCORES.values()], rows)
     chosen = [

@@ -171,7 +171,6 @@ def _card(
         labelled_sites=training_set.labelled_sites,
         licence=ensemble.licence,
         best_step=first.best_step,
-        validation_miou=None,
         inputs=dict(sorted(inputs.items())),
         settings=config.training_settings(),
         notes=plan.notes,

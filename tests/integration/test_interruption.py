@@ -238,7 +238,7 @@ def test_ctrl_c_in_a_terminal_leaves_the_summary_and_nothing_else(
     assert terminal.read(until=words), terminal.written
     code, lines = terminal.press_ctrl_c()
     assert code == 130, lines
-    lines = [line for line in lines if "Note: " not in line]
+    lines = [line for line in lines if not line.startswith("Note: ")]
     assert len(lines) == 2, lines
     assert re.match(r"Stopped with \d of \d asset partitions done and \d left; the same command goes on", lines[0])
     assert lines[1].startswith(f"Left: {asset} (")

@@ -209,6 +209,24 @@ def test_a_terminal_shows_two_lines_that_are_gone_at_the_end(monkeypatch: pytest
     assert screen(out.getvalue()) == ["failed imagery[north|2019]: no answer"]
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_a_note_stands_above_the_lines_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], both: bool
+) -> None:
+    monkeypatch.setattr(context.errors, "_force_terminal", both)
+    out = io.StringIO()
+    display = told(Console(file=out, width=120, force_terminal=True))
+    with display.shown():
+        display.begun(STEP)
+        display._bars.refresh()
+        display.note("1 site has [labelled] mines")
+        during = screen(out.getvalue())
+    noted = ["Note: 1 site has [labelled] mines"]
+    assert during[:-1] == screen(out.getvalue()) == (noted if both else [])
+    assert "imagery north 2019" in during[-1]
+    assert capsys.readouterr().err.splitlines() == ([] if both else noted)
+
+
 def test_gaps_are_told_where_they_begin() -> None:
     gaps = Gaps(2, 40, 2, "site-1: the connection broke")
     results = [Result(NORTH, State.MADE, gaps=gaps), Result(NORTH, State.KEPT)]

@@ -164,7 +164,9 @@ def test_more_places_are_held_out_where_the_usual_share_could_judge_no_model(min
 
 def test_quick_sets_a_small_model(minemap: Terminal) -> None:
     done(minemap("init", "--quick"))
-    assert written(minemap)["segmentation"]["steps"] < 200
+    settings = written(minemap)["segmentation"]
+    assert settings["steps"] < 200
+    assert settings["recipe"] == "small", "whatever the number of labelled sites"
 
 
 @pytest.mark.parametrize(

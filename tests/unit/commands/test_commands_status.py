@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.segmentation.metrics import METRICS
 from terminal import Answer, Terminal
 from tiny import Chain
 
@@ -110,5 +111,10 @@ def test_the_verdict_on_the_model_stands_before_what_is_outdated(minemap: Termin
     assert "tables/database: a file that it keeps outside its own folder is gone or was changed" in answer.out
     grade = json.loads(minemap("status", "--years", "2017", "--json").out)["verdict"]["grade"]
     assert lines[verdict].removeprefix("The model ").removeprefix("is ").startswith(grade)
-    shutil.rmtree(chain.folder / "lake" / "segmentation" / "model_evaluation")
+    scores = chain.folder / "lake" / "segmentation" / "model_evaluation"
+    (scores / METRICS).unlink()
+    damaged = minemap("status", "--years", "2017", "--json")
+    assert json.loads(damaged.out)["verdict"] is None
+    assert damaged.err.startswith("Note: what the model is worth cannot be told: ")
+    shutil.rmtree(scores)
     assert "The model " not in minemap("status", "--years", "2017").out

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from dagster_project.interrupts import EXIT_CODE, GRACE_SECONDS
+from dagster_project.exit_codes import INTERRUPTED
+from dagster_project.interrupts import GRACE_SECONDS
 
 SCRIPT = """
 import hashlib, os, sys, time
@@ -77,26 +78,26 @@ def run(script: str, *numbers: signal.Signals) -> tuple[str, int, float]:
 def test_the_main_thread_ends_in_order_and_only_the_last_words_are_heard(work: str, number: signal.Signals) -> None:
     text, code, seconds = run(SCRIPT.format(work=work), number)
     assert text == "last words\ninterrupted True\n"
-    assert code == EXIT_CODE
+    assert code == INTERRUPTED
     assert seconds < 2.0
 
 
 def test_a_long_call_into_c_is_not_waited_for() -> None:
     text, code, seconds = run(SCRIPT.format(work=IN_C), signal.SIGTERM)
     assert text == "last words\n"
-    assert code == EXIT_CODE
+    assert code == INTERRUPTED
     assert GRACE_SECONDS <= seconds < 5.0
 
 
 def test_whoever_asks_twice_does_not_wait() -> None:
     text, code, seconds = run(SCRIPT.format(work=IN_C), signal.SIGINT, signal.SIGINT)
     assert text == "last words\n"
-    assert code == EXIT_CODE
+    assert code == INTERRUPTED
     assert seconds < GRACE_SECONDS - 0.5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_leaves_nothing_to_put_in_order_ends_at_once(number: signal.Signals) -> None:
     text, code, seconds = run(AT_ONCE, number)
-    assert (text, code) == ("stopped\n", EXIT_CODE)
+    assert (text, code) == ("stopped\n", INTERRUPTED)
     assert seconds < 1.0

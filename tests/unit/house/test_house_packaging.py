@@ -142,8 +142,9 @@ def test_every_exemption_of_the_dependency_check_is_needed_and_has_a_reason(proj
 
 def test_the_lock_holds_the_core_and_what_the_tests_need(project: Project) -> None:
     table = project.pyproject["project"]
+    extras = table["optional-dependencies"]
     wrong = []
-    for line in [*table["dependencies"], *table["optional-dependencies"]["dev"]]:
+    for line in [*table["dependencies"], *extras["dev"], *extras["open-weights"]]:
         requirement = Requirement(line)
         version = project.locked.get(normalised(requirement.name))
         if version is None or not requirement.specifier.contains(version):
