@@ -87,7 +87,7 @@ format: setup ## Rewrite the code in the house style
 	.venv/bin/ruff format .
 
 lock: ## Resolve requirements.lock again (ARGS=--upgrade for the newest versions)
-	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --extra open-weights \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --extra open-weights --extra clouds \
 	    --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS) --output-file requirements.lock pyproject.toml
 
 bench: setup ## Measure speed and accuracy as ratios against the alternatives

@@ -42,12 +42,13 @@ def season(dates: int) -> Season:
 def work(config: str, folder: str, sites: str, dates: str) -> None:
     """What a process does: imports, then the build; prints megabytes above the imports and seconds."""
     import geopandas as gpd
-    import odc.stac  # noqa: F401
+    import imagecodecs  # noqa: F401
     import pystac_client  # noqa: F401
 
     from minemap_assets.geo.grid import footprint_wgs84, to_columns
     from minemap_assets.imagery.build import build_imagery
     from minemap_assets.imagery.sources.stac.source import StacSource
+    from minemap_assets.lake.kept_files import KeptFiles
     from minemap_assets.lake.lake import Lake, build_partition
     from minemap_assets.lake.manifests import PartitionRef
 
@@ -58,7 +59,7 @@ def work(config: str, folder: str, sites: str, dates: str) -> None:
     grids = [TILE[top : top + SIDE, left : left + SIDE] for top, left in corners]
     rows = [asdict(to_columns(grid)) | {"site_id": f"m{n:03d}"} for n, grid in enumerate(grids)]
     frame = gpd.GeoDataFrame(rows, geometry=[footprint_wgs84(grid) for grid in grids], crs="EPSG:4326")
-    source = StacSource("sentinel-2-l2a", StacConfig.model_validate_json(config), Path(folder) / "cache")
+    source = StacSource("sentinel-2-l2a", StacConfig.model_validate_json(config), KeptFiles(Path(folder) / "cache"))
     start = time.perf_counter()
     manifest, _ = build_partition(
         Lake.local(Path(folder) / "lake", Path(folder) / "state"),

@@ -29,6 +29,7 @@ from support.scenes import BLOCK, Catalogue, every, served, write_scenes
 from minemap_assets.geo.grid import at_resolution
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.sources.stac.source import StacSource
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.sites.config import SitesConfig
 from minemap_assets.sites.windows import centres, window_grids
 
@@ -104,10 +105,10 @@ def offered(folder: Path, groups: Sequence[Sequence[GeoBox]]) -> Iterator[Catalo
 def read(catalogue: Catalogue, grids: Sequence[GeoBox], folder: Path, *, shared: bool) -> tuple[float, list[int]]:
     """Sites an hour, and a number for every site's pixels."""
     start, sums = time.perf_counter(), []
-    source = StacSource("sentinel-2-l2a", catalogue.config, folder / "shared")
+    source = StacSource("sentinel-2-l2a", catalogue.config, KeptFiles(folder / "shared"))
     for number, grid in enumerate(grids):
         if not shared:
-            source = StacSource("sentinel-2-l2a", catalogue.config, folder / f"alone-{number}")
+            source = StacSource("sentinel-2-l2a", catalogue.config, KeptFiles(folder / f"alone-{number}"))
         sums.append(int(source.read(grid, SEASON, BANDS).pixels.astype(np.int64).sum()))
     return 3600.0 * len(grids) / (time.perf_counter() - start), sums
 

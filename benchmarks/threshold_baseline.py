@@ -10,8 +10,8 @@ import sys
 
 from support.difficulty import threshold_table
 
-from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.simulation.built_in_worlds import load_world
+from minemap_assets.simulation.kind import SIMULATED
 
 LIMIT = 0.6
 
@@ -19,7 +19,7 @@ LIMIT = 0.6
 def main() -> int:
     """Run the benchmark; the exit status says whether the limit holds."""
     world = load_world("demo")
-    table = threshold_table(world, PRODUCTS, world.reference_year)
+    table = threshold_table(world, SIMULATED.products, world.reference_year)
     for product, rows in table.groupby("product", sort=False):
         print(f"\n{product}, {world.reference_year}, {len(rows)} features; the best ten")
         print(rows.head(10).drop(columns="product").round(3).to_string(index=False))

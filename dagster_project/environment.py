@@ -31,6 +31,7 @@ class Environment(BaseSettings):
 
     `MINEMAP_CACHE_GB` bounds the copies of an object store's files on this machine.
     `MINEMAP_ALLOW_HOSTS` are the names that the UI is reached by beside loopback, with commas between them.
+    `MINEMAP_CONTACT` is told to every service that is asked, by `net/client.py`.
     """
 
     model_config = SettingsConfigDict(env_prefix="MINEMAP_", env_file=".env", extra="ignore", frozen=True)
@@ -40,6 +41,7 @@ class Environment(BaseSettings):
     sample: int | None = Field(None, ge=1)
     cache_gb: float = Field(20.0, gt=0, le=1_000_000)
     allow_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    contact: str = ""
 
     @field_validator("home", "state", mode="before")
     @classmethod

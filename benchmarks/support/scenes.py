@@ -93,10 +93,10 @@ def served(
     for item in whole:
         for asset in item["assets"].values():
             asset["href"] = f"http://127.0.0.1:{port}/{asset['href']}"
-    first = StacConfig().collections[0]
+    first = StacConfig().collections_for("sentinel-2-l2a")[0]
     with running(command, port), stac_api(write_catalogue(root / "catalogue", first, whole)) as url:
         collection = first.model_copy(update={"endpoint": url})
-        yield Catalogue(StacConfig(collections=(collection,), gap_days=366, rate=10_000.0, burst=1000))
+        yield Catalogue(StacConfig(use=(collection.name,), collections=(collection,), rate=10_000.0, burst=1000))
 
 
 def every(days: int, count: int, first: date = date(2021, 6, 1)) -> list[date]:

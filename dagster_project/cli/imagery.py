@@ -47,8 +47,9 @@ def strip(
 def _pictures(
     session: Session, region: str, years: tuple[int, ...], sites: list[str] | None
 ) -> "dict[str, dict[int, Pixels]]":
-    """Red, green and blue by site and year."""
+    """Red, green and blue, or whatever bands a picture shows, by site and year."""
     from minemap_assets.imagery.assets import COMPOSITES
+    from minemap_assets.imagery.preview import channels
     from minemap_assets.imagery.reader import open_imagery
 
     opened = {}
@@ -65,6 +66,5 @@ def _pictures(
         for year, images in opened.items():
             if one in images:
                 image = images.read(one)
-                channels = [image.bands.index(b) if b in image.bands else 0 for b in ("red", "green", "blue")]
-                pictures.setdefault(one, {})[year] = image.pixels[channels]
+                pictures.setdefault(one, {})[year] = image.pixels[channels(image.bands)]
     return pictures

@@ -20,8 +20,9 @@ class SourceName(StrEnum):
 Source = Annotated[
     SourceName | None,
     typer.Option(
-        help="Where images come from: your own files (archive), open Sentinel-2 catalogues (stac), Planet's basemaps, "
-        "Earth Engine, or the built-in simulated world."
+        help="Where images come from: open Sentinel-2 catalogues (stac, for a new project unless --images is given), "
+        "your own files (archive), Planet's basemaps for those who have access, Earth Engine, or the built-in "
+        "simulated world."
     ),
 ]
 Region = Annotated[
@@ -37,7 +38,9 @@ Title = Annotated[str | None, typer.Option(help="The region's name for people.")
 Season = Annotated[
     str | None, typer.Option(help="First and last month of the images, such as 6-11; 12-3 runs across New Year.")
 ]
-Images = Annotated[list[Path] | None, typer.Option(help="Folder of GeoTIFF files; may be repeated.")]
+Images = Annotated[
+    list[Path] | None, typer.Option(help="Folder of GeoTIFF, JPEG 2000 or .SAFE files; may be repeated.")
+]
 Product = Annotated[str | None, typer.Option(help="What the images are, where they do not say: sentinel-2-l1c.")]
 Bands = Annotated[str | None, typer.Option(help="Bands of multi-band images in order, such as blue,green,red.")]
 Year = Annotated[int | None, typer.Option(help="Year of images that do not say and stand for a whole season.")]

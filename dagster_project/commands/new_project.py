@@ -1,7 +1,7 @@
 """A new project, or what one still lacks: from a person's few wishes to settings, a region, known mines and images."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -109,6 +109,8 @@ def begin(wishes: Wishes) -> None:
     before = None if data is None else data.decode("utf-8-sig")
     if before is not None and wishes.nothing:
         raise BadInputError(f"{where} exists already; edit it, or remove it to start over")
+    if before is None and wishes.source is None and not wishes.images and (wishes.region or wishes.truth):
+        wishes = replace(wishes, source="stac")
     pictures = wishes.images[0] if len(wishes.images) == 1 else None
     with known_mines(wishes.truth, pictures) as truth:
         folders = _all_indexed(wishes)

@@ -88,6 +88,7 @@ def _facts(line: Line) -> dict[str, Any]:
         "hours": line.hours,
         "timed_site_years": line.timed,
         "rests_on": line.cost.basis,
+        "otherwise": "" if line.cost.otherwise is None else str(line.cost.otherwise),
     }
 
 
@@ -107,6 +108,9 @@ def show_estimate(found: Estimate) -> None:
     for source, count in timed.items():
         rate = f"at the rate measured over {count} site-years" if count else "at an assumed rate, as none was timed yet"
         console.print(f"{source}: hours {rate}.", soft_wrap=True)
+    for line in found.lines:
+        if line.cost.otherwise is not None:
+            console.print(f"{line.source}: {line.cost.otherwise}.", soft_wrap=True)
     bases = {basis for line in found.lines for basis in line.cost.basis}
     for basis, sentence in BASES.items():
         if basis in bases:

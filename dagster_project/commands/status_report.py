@@ -19,7 +19,7 @@ from minemap_assets.graph.graph import Scope
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.graph.reasons import Reasons
 from minemap_assets.segmentation.promotion import in_use
-from minemap_assets.segmentation.verdict import Grade
+from minemap_assets.segmentation.verdict import EVALUATION, Grade
 
 LINES = 6
 """Causes that are printed at most."""
@@ -112,7 +112,9 @@ def _next(found: Found) -> str:
 
 
 def _say_verdict(session: Session) -> None:
-    verdict, decision = evaluated(session.project, note), in_use(session.project)
+    # its manifest was read for the states, and is read again only where there is one
+    known = session.states.manifest(EVALUATION) is not None
+    verdict, decision = evaluated(session.project, note) if known else None, in_use(session.project)
     if verdict is not None:
         is_ = "" if verdict.grade is Grade.UNKNOWN else "is "
         console.print(f"The model {is_}{verdict.grade}: {verdict.sentence}.", markup=False, soft_wrap=True)

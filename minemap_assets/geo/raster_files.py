@@ -1,4 +1,4 @@
-"""Raster files as people hand them over: GeoTIFF alone, and nothing but the file itself.
+"""Raster files as people hand them over: GeoTIFF and JPEG 2000 alone, and nothing but the file itself.
 
 GDAL knows formats that are only pointers to other files and to web servers, and looks for further files beside the one
 it opens, in any format. Who reads another's file must not be sent elsewhere by it.
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import rasterio.io
 
 FORMAT = "GTiff"
-"""The one driver of GDAL that opens rasters; Cloud Optimized GeoTIFFs are such files too."""
+"""The driver of GDAL that opens rasters; Cloud Optimized GeoTIFFs are such files too."""
+
+JPEG2000 = "JP2OpenJPEG"
+"""The driver that opens files whose name ends in `JPEG2000_SUFFIX`, and no others."""
+
+JPEG2000_SUFFIX = ".jp2"
+
+MOST_JPEG2000 = 2**27
+"""Pixels of a JPEG 2000 image, which may be one block; a band of Sentinel-2 has 10,980 x 10,980."""
 
 MOST_BANDS = 1_000
 MOST_BLOCK_BYTES = 2**28
@@ -41,14 +49,19 @@ def alone(**options: str) -> Iterator[None]:
 
 
 def open_raster(path: str) -> "rasterio.io.DatasetReader":
-    """A GeoTIFF at an absolute path or one of GDAL's virtual ones, open for reading; inside `alone` only.
+    """A GeoTIFF, or a JPEG 2000 file by its name, at an absolute path or one of GDAL's virtual ones, open for reading;
+    inside `alone` only.
 
-    Raises `rasterio.errors.RasterioError` where it is no GeoTIFF, and `BadInputError` where it has too many bands or
-    too large blocks to be read, or refers to other files for what is its own.
+    Raises `rasterio.errors.RasterioError` where it is neither, and `BadInputError` where it has too many bands or too
+    large blocks to be read, or refers to other files for what is its own.
     """
     import rasterio
 
-    source = rasterio.open(path, driver=FORMAT)
+    if path.lower().endswith(JPEG2000_SUFFIX):
+        # A world file or PAM file beside it does not say where it lies.
+        source = rasterio.open(path, driver=JPEG2000, GEOREF_SOURCES="INTERNAL")
+    else:
+        source = rasterio.open(path, driver=FORMAT)
     try:
         _check(source, path)
     except BaseException:
@@ -60,6 +73,12 @@ def open_raster(path: str) -> "rasterio.io.DatasetReader":
 def _check(source: "rasterio.io.DatasetReader", path: str) -> None:
     if source.count > MOST_BANDS:
         raise BadInputError(f"{path} has {source.count:,} bands, more than the {MOST_BANDS:,} that are read; split it")
+    pixels = source.width * source.height
+    if source.driver == JPEG2000 and pixels > MOST_JPEG2000:
+        raise BadInputError(
+            f"{path} has {pixels:,} pixels, more than the {MOST_JPEG2000:,} of a JPEG 2000 file that are read; store "
+            "it as GeoTIFF (gdal_translate -of COG)"
+        )
     size = _block_bytes(source)
     if size > MOST_BLOCK_BYTES:
         raise BadInputError(

@@ -25,6 +25,7 @@ _DESCRIPTIONS = MappingProxyType(
         "false_positive": "Mapped places that are no mine",
         "false_positive_rate": "Share of what is no mine that was mapped all the same, 0 to 1",
         "file": "File of this row inside the partition",
+        "filled": "Scenes of later catalogues, which the first one lacks; null for a source without catalogues",
         "first_date": "Date of the earliest image used",
         "geometry": "Outline in EPSG:4326",
         "ground_resolution": "Pixel size on the ground in metres",

@@ -20,7 +20,9 @@ from minemap_assets.imagery.arrivals import corrections
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.rules import (
+    Made,
     TrainingConfig,
+    check_defaults,
     product_of,
     reference_year_of,
     season_of,
@@ -31,7 +33,7 @@ from minemap_assets.imagery.source_kind import check_sources, open_sources, revi
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
-from minemap_assets.project.settings import Section
+from minemap_assets.project.settings import EARLIEST_YEAR, Section
 from minemap_assets.reference.registered import has_labels
 from minemap_assets.sites.assets import SITES, sites_of
 
@@ -94,6 +96,18 @@ def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome
         )
 
 
+def _build_year(context: BuildContext) -> Outcome:
+    slug, year, product = _year_and_product(context.project, context.keys)
+    project = context.project
+    refs = [COMPOSITES.ref((slug, str(one))) for one in range(EARLIEST_YEAR, datetime.now(UTC).year + 1)]
+    summaries = [manifest.summary for manifest in map(project.lake.manifest, refs) if manifest is not None]
+    held = [
+        Made(str(one["product"]), frozenset(one["sources"])) for one in summaries if {"product", "sources"} <= set(one)
+    ]
+    check_defaults(project, project.region(slug), product, held)
+    return _build(context, slug, year, product)
+
+
 def _year_and_product(project: Project, keys: Keys) -> tuple[str, int, str]:
     region, year = keys
     return region, int(year), product_of(project, project.region(region), int(year))
@@ -124,7 +138,7 @@ COMPOSITES = Asset(
     job=IMAGERY_UPDATE,
     fetched=True,
     picture=_picture,
-    build=lambda context: _build(context, *_year_and_product(context.project, context.keys)),
+    build=_build_year,
 )
 
 REFERENCE_COMPOSITES = Asset(

@@ -43,6 +43,7 @@ INDEX_COLUMNS = (
     "product",
     "year",
     "acquisitions",
+    "filled",
     "first_date",
     "last_date",
     "clear_fraction",
@@ -129,7 +130,7 @@ def write_index(rows: Sequence[dict[str, Any]], path: Path) -> None:
     )
     types = {"year": "int64", "bytes": "int64", "bytes_read": "int64", "redistributable": "bool"}
     types |= dict.fromkeys(("clear_fraction", "clear_count_mean", "largest_gap_ha", "offset"), "float64")
-    types["largest_gap_days"] = "Int64"
+    types |= dict.fromkeys(("filled", "largest_gap_days"), "Int64")
     write_geoparquet(frame.astype(types), path)
 
 
@@ -203,7 +204,7 @@ def _publish(request: Request, sourced: Sourced, build: _Build) -> dict[str, Any
 def _index_row(request: Request, facts: dict[str, Any], writer: PartitionWriter) -> dict[str, Any]:
     local = writer.published(request.file)
     stored = {"bytes": local.stat().st_size, "sha256": file_sha256(local), "file": request.file}
-    values = {**facts, **stored}
+    values = {"filled": None, **facts, **stored}
     return {column: values[column] for column in INDEX_COLUMNS} | {"geometry": footprint_wgs84(request.grid)}
 
 

@@ -25,14 +25,14 @@ class ProductPeriod(StrictModel):
         return (self.first is None or year >= self.first) and (self.until is None or year <= self.until)
 
 
-def _default_rule() -> tuple[ProductPeriod, ...]:
-    return (
-        ProductPeriod.model_validate({"product": "planet-nicfi", "until": 2024}),
-        ProductPeriod.model_validate({"product": "sentinel-2-l2a", "from": 2025}),
-    )
+DEFAULT_PRODUCT = "sentinel-2-l2a"
+"""What a project sees that says nothing of products: open to everybody in every year. Planet's NICFI basemaps ended in
+spring 2025, and nobody is given access to them any more.
+"""
 
-
-DEFAULT_SOURCES: dict[str, tuple[str, ...]] = dict.fromkeys(PRODUCTS, ("archive",))
+DEFAULT_SOURCES: dict[str, tuple[str, ...]] = {
+    name: ("stac",) if name == DEFAULT_PRODUCT else ("archive",) for name in PRODUCTS
+}
 
 _SENTINEL2 = ("blue", "green", "red", "nir", "swir16", "swir22")
 
@@ -68,25 +68,33 @@ class ImageryConfig(StrictModel):
     `products` are periods: the first one that covers a year wins. `sources` names those of each product, in the order
     in which they may stand in for each other, and `bands` those that are stored; a product that is not named there
     keeps its default. `reference_year` is the year that ground truth describes and training uses, through each of the
-    `reference_products`. A site that was seen on less than `min_clear_fraction` of its pixels fails its partition's
-    check. `workers` sites are read at a time, each with the memory of one composite; that changes how long it takes,
-    and nothing else. However many `workers` there are, a service is asked no faster than its own section under
-    [sources] allows.
+    `reference_products`: those that `products` names, where none is given. A site that was seen on less than
+    `min_clear_fraction` of its pixels fails its partition's check. `workers` sites are read at a time, each with the
+    memory of one composite; that changes how long it takes, and nothing else. However many `workers` there are, a
+    service is asked no faster than its own section under [sources] allows. `cache_gb` bounds what is kept on this
+    machine of remote images, in 10^9 bytes: Planet's quads and tiles, and blocks of scenes; what was used longest ago
+    goes first.
     """
 
-    products: tuple[ProductPeriod, ...] = Field(default_factory=_default_rule)
+    products: tuple[ProductPeriod, ...] = (ProductPeriod(product=DEFAULT_PRODUCT),)
     sources: dict[str, tuple[str, ...]] = DEFAULT_SOURCES
     bands: dict[str, tuple[str, ...]] = DEFAULT_BANDS
     reference_year: int = Field(2019, ge=EARLIEST_YEAR, le=LATEST_YEAR)
-    reference_products: tuple[str, ...] = ("planet-nicfi", "sentinel-2-l2a")
+    reference_products: tuple[str, ...] = Field((), validate_default=True)
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
     workers: int = Field(4, ge=1, le=64)
+    cache_gb: float = Field(300.0, gt=0.0, le=1e9)
     budget: BudgetConfig = BudgetConfig()
 
     @field_validator("sources", "bands", mode="after")
     @classmethod
     def _over_defaults(cls, value: dict[str, tuple[str, ...]], info: ValidationInfo) -> dict[str, tuple[str, ...]]:
         return (DEFAULT_SOURCES if info.field_name == "sources" else DEFAULT_BANDS) | value
+
+    @field_validator("reference_products", mode="after")
+    @classmethod
+    def _of_the_rule(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return value or tuple(dict.fromkeys(period.product for period in info.data.get("products", ())))
 
     @model_validator(mode="after")
     def _known(self) -> "ImageryConfig":

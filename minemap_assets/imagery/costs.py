@@ -17,11 +17,13 @@ from minemap_assets.imagery.seasons import Season
 QUAD_BYTES = 160_000_000
 """A NICFI quad of 4096 x 4096 pixels, four bands and the alpha band (166 MB and less were seen)."""
 
-STORED_SHARE = 0.7
-"""Size of a composite's file over the size of its pixels: reflectance hardly compresses."""
+STORED_SHARE = 0.85
+"""Size of a composite's file over the size of its pixels: 0.5 to 0.84 on real images of Sentinel-2 and Planet with 3 to
+6 bands. What the lake holds already takes its place.
+"""
 
 BYTES_PER_SECOND = 10_000_000
-"""Assumed speed of a connection."""
+"""Assumed speed of a connection, until a fetch was timed here."""
 
 _FIRST_TWO_SATELLITES = date(2017, 7, 1)
 """From here on there are two Sentinel-2 satellites: images every 5 days instead of every 10."""
@@ -51,12 +53,33 @@ class FetchRequest:
 
 
 @dataclass(frozen=True)
+class Otherwise:
+    """What the same request would need with another `setting` of its source, such as `reads = "tiles"`."""
+
+    setting: str
+    cost: "Cost"
+
+    def __str__(self) -> str:
+        need = self.cost
+        gigabytes = f"{need.bytes_read / 1e9:,.2f} GB"
+        return f"with {self.setting} {gigabytes}, {need.requests:,} requests and {need.downloads:,} downloads"
+
+    @staticmethod
+    def both(one: "Otherwise | None", two: "Otherwise | None") -> "Otherwise | None":
+        """Both together; None where they are not of the same setting, and so not of the same source."""
+        if one is None or two is None:
+            return one or two
+        return Otherwise(one.setting, one.cost + two.cost) if one.setting == two.setting else None
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a request needs.
 
     `quads` names the Planet quads to be downloaded, each counted once however many sites show it; `other_bytes` is
     what is transferred besides them. `seconds` is at an assumed rate, without what was measured. `kept_limit` is the
-    most bytes of quads that stay on disk. `basis` is what the figures rest on.
+    most bytes of quads that stay on disk. `basis` is what the figures rest on. `otherwise` compares with another way to
+    read the same pixels.
     """
 
     site_years: int = 0
@@ -68,6 +91,7 @@ class Cost:
     seconds: float = 0.0
     kept_limit: float = math.inf
     basis: frozenset[str] = field(default_factory=frozenset)
+    otherwise: Otherwise | None = None
 
     @staticmethod
     def of(request: FetchRequest, basis: str) -> "Cost":
@@ -85,6 +109,7 @@ class Cost:
             self.seconds + other.seconds,
             min(self.kept_limit, other.kept_limit),
             self.basis | other.basis,
+            Otherwise.both(self.otherwise, other.otherwise),
         )
 
     @property

@@ -1,13 +1,11 @@
-"""The picture of an imagery partition: some of its sites in natural colour."""
+"""The picture of an imagery partition: some of its sites in natural colour, or in colours that tell its bands apart."""
 
 from minemap_assets.geo.pictures import SIDE, TILES, Picture, Swatch, Tile, evenly, sampled, sheet
-from minemap_assets.geo.raster import quicklook
+from minemap_assets.imagery.preview import channels, coloured
 from minemap_assets.imagery.reader import SiteImage, open_imagery
 from minemap_assets.lake.partitions import Partition
 
 UNSEEN = Swatch(((0, 0, 0),), "not observed")
-
-_RGB = ("red", "green", "blue")
 
 
 def imagery_picture(partition: Partition) -> bytes:
@@ -26,6 +24,5 @@ def site_tile(image: SiteImage) -> Tile:
 
 
 def natural_colour(image: SiteImage) -> Picture:
-    """(`SIDE`, `SIDE`, 3) of a site's red, green and blue; of its first band where it has not all three."""
-    bands = _RGB if set(_RGB) <= set(image.bands) else image.bands[:1] * 3
-    return quicklook(sampled(image.pixels[[image.bands.index(band) for band in bands]]), size=SIDE)
+    """(`SIDE`, `SIDE`, 3) of a site's red, green and blue; of other bands where it has not all three."""
+    return coloured(sampled(image.pixels[channels(image.bands)]), image.bands, SIDE)

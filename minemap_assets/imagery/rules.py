@@ -1,6 +1,8 @@
 """Which season and product serve a region and year, and what enters training: the settings as answers."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import field_validator
 
@@ -49,6 +51,45 @@ def product_of(project: Project, region: Region, year: int) -> str:
     """The product that serves a region and year. Raises `BadInputError` where none is set."""
     periods = tuple(ProductPeriod.model_validate(dict(p)) for p in region.products)
     return project.section(ImageryConfig).product_for(year, periods)
+
+
+@dataclass(frozen=True)
+class Made:
+    """Imagery of a region and year as the lake has it: of which product, and by which sources."""
+
+    product: str
+    sources: frozenset[str]
+
+
+def check_defaults(project: Project, region: Region, product: str, held: Iterable[Made]) -> None:
+    """Raises `BadInputError` where a region's imagery was made from other products, or by other sources, and the
+    settings do not say that this is to change: a default of another version changes no series.
+    """
+    config, others, sources = project.section(ImageryConfig), set[str](), set[str]()
+    for made in held:
+        if made.product == product:
+            sources |= made.sources
+        else:
+            others.add(made.product)
+    if others and not region.products and "products" not in config.model_fields_set:
+        raise BadInputError(
+            f"{SETTINGS_PATH} sets no products, whose default is {product}, but imagery of {region.slug} was made from "
+            f"{' and '.join(sorted(others))}; write under [imagery] which product each year is to have"
+        )
+    now = config.sources.get(product, ())
+    gone = sorted(sources - set(now))
+    if gone and product not in _sources_said(project):
+        raise BadInputError(
+            f"{SETTINGS_PATH} names no source of {product}, whose default is {' and '.join(now)}, but imagery of "
+            f"{region.slug} was made by {' and '.join(gone)}; write under [imagery.sources] which are to be asked"
+        )
+
+
+def _sources_said(project: Project) -> Mapping[str, object]:
+    """Sources by product as the settings name them, without defaults."""
+    data = project.input(SETTINGS_PATH)
+    said = {} if data is None else tomllib.loads(data.decode("utf-8-sig"))
+    return dict(said.get("imagery", {}).get("sources", {}))
 
 
 def reference_year_of(project: Project, region: Region) -> int:

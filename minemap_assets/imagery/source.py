@@ -12,6 +12,9 @@ from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.imagery.seasons import Season, SeasonRule
 
+COMPLETE = "complete"
+"""The revision of a season to which a service adds nothing any more."""
+
 NO_CLOUD_MASK = "none"
 """Nothing told cloud from ground: what the source shows counts as ground."""
 
@@ -98,7 +101,7 @@ def latest_until(moment: datetime, rule: SeasonRule, first_year: int) -> Latest:
     """
     seasons = (rule.season(year) for year in range(first_year, moment.year + 1))
     begun = [season for season in seasons if season.start <= moment.date()]
-    state = {s.year: "complete" if s.end <= moment.date() else f"until {moment:%Y-%m}" for s in begun}
+    state = {s.year: COMPLETE if s.end <= moment.date() else f"until {moment:%Y-%m}" for s in begun}
     return Latest(state, datetime(moment.year, moment.month, moment.day, tzinfo=UTC), remote=True)
 
 

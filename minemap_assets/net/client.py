@@ -3,16 +3,19 @@ another library decides what is asked.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
-from minemap_assets.errors import MinemapError, PermanentError, RetryableError
+from minemap_assets.errors import BadInputError, MinemapError, PermanentError, RetryableError
 from minemap_assets.net.connection import Connection, FailedAttemptError, Sign
 from minemap_assets.net.downloads import Downloaded, fetch
+from minemap_assets.net.plain_transport import transport_for
 from minemap_assets.net.policy import ClientPolicy, Clock, StopSignal
 
 T = TypeVar("T")
@@ -20,7 +23,19 @@ T = TypeVar("T")
 Check = Callable[[bytes], None]
 """Raises `MinemapError` where a body is not what it should be; `RetryableError` has it fetched again."""
 
-_USER_AGENT = "minemap"
+CONTACT = "MINEMAP_CONTACT"
+"""The environment variable with the address that services are told: an e-mail or a web address, or nothing."""
+
+
+def user_agent() -> str:
+    """How every service is told who asks: name, version, and the address of `CONTACT` where one is set.
+
+    Raises `BadInputError` where that is not printable ASCII, which a header cannot hold.
+    """
+    contact = os.environ.get(CONTACT, "").strip()
+    if not (contact.isascii() and contact.isprintable()):
+        raise BadInputError(f"{CONTACT} is {contact!r}, which no request can carry; give an address in plain letters")
+    return f"minemap/{version('minemap')}" + (f" (+{contact})" if contact else "")
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ class Reply:
 class ByteRange:
     """Part of a remote file: its bytes, the size of the whole file, and the file's ETag (empty where none is given)."""
 
-    data: bytes
+    data: bytes | bytearray
     total: int
     etag: str
 
@@ -58,18 +73,21 @@ class Client(Connection):
         transport: httpx.BaseTransport | None = None,
         clock: Clock | None = None,
         stop: StopSignal | None = None,
+        hidden_keys: bool = False,
     ) -> None:
-        """`name` is what errors call the service; `stop` ends its requests; `transport` and `clock` are for tests."""
+        """`name` is what errors call the service; `stop` ends its requests; `hidden_keys` is as in `Connection`;
+        `transport` and `clock` are for tests.
+        """
         policy = policy or ClientPolicy()
         http = httpx.Client(
-            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"} | dict(headers or {}),
+            headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"} | dict(headers or {}),
             auth=auth,
             timeout=httpx.Timeout(policy.timeout),
             limits=httpx.Limits(max_connections=policy.concurrency),
             follow_redirects=True,
-            transport=transport,
+            transport=transport or transport_for(policy.concurrency),
         )
-        super().__init__(name, policy, http, sign=sign, clock=clock, stop=stop)
+        super().__init__(name, policy, http, sign=sign, clock=clock, stop=stop, hidden_keys=hidden_keys)
 
     def request(
         self,
@@ -83,9 +101,9 @@ class Client(Connection):
     ) -> Reply:
         """Any request whose repetition does no harm; `body` is sent as JSON.
 
-        Raises `NotFoundError` (404, 410), `AuthenticationError` (401, 403 even with fresh signatures), `QuotaError`
-        (402, or a wait beyond `longest_wait` asked for), `RetryableError` once all attempts failed or it was stopped,
-        `PermanentError` for every other refusal.
+        Raises `NotFoundError` (404, 410, and 403 where that hides a missing file), `AuthenticationError` (401, 403 even
+        with fresh signatures), `QuotaError` (402, or a wait beyond `longest_wait` asked for), `RetryableError` once all
+        attempts failed or it was stopped, `PermanentError` for every other refusal.
         """
 
         def attempt(asked: str) -> Reply:
@@ -117,8 +135,10 @@ class Client(Connection):
         def attempt(asked: str) -> ByteRange:
             with self.streamed("GET", asked, headers=wanted) as answer:
                 total = _total(answer, start, self.where(url))
-                data = b"".join(self.chunks(answer))
-            expected = min(length, total - start)
+                expected = min(length, total - start)
+                data = bytearray()
+                for chunk in self.chunks(answer):
+                    data += chunk
             if len(data) != expected:
                 raise FailedAttemptError(RetryableError(f"{self.where(url)} sent {len(data)} bytes for {expected}"))
             part = ByteRange(data, total, answer.headers.get("ETag", ""))

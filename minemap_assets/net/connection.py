@@ -17,6 +17,7 @@ import httpx
 
 from minemap_assets.errors import BadInputError, MinemapError, PermanentError, QuotaError, RetryableError
 from minemap_assets.net.policy import (
+    FORBIDDEN,
     REFUSALS,
     REFUSED,
     ClientPolicy,
@@ -26,6 +27,7 @@ from minemap_assets.net.policy import (
     error_for_status,
     given_up,
     jitter,
+    missing_key,
     retry_after,
 )
 from minemap_assets.net.redaction import redact_logs
@@ -80,6 +82,12 @@ def is_unfound(error: BaseException) -> bool:
     return False
 
 
+def _bucket(url: str) -> tuple[str, str]:
+    """Where an object lies, without its key: the host, and the first part of the path (a bucket, a container)."""
+    parts = urlsplit(url)
+    return parts.netloc, parts.path.lstrip("/").partition("/")[0]
+
+
 class Connection:
     """Requests to one service under its policy. Safe from several threads; close it or use `with`.
 
@@ -95,8 +103,13 @@ class Connection:
         sign: Sign | None = None,
         clock: Clock | None = None,
         stop: StopSignal | None = None,
+        hidden_keys: bool = False,
     ) -> None:
-        """`name` is what errors call the service; `stop` ends its requests; `http`, which it closes, sends them."""
+        """`name` is what errors call the service; `stop` ends its requests; `http`, which it closes, sends them.
+
+        `hidden_keys`: it is storage that may answer 403 for a file that does not exist. That is what a 403 means where
+        a file of the same bucket that was served before is served still, and before any was, without signatures.
+        """
         redact_logs()
         self.name = name
         self.policy = policy
@@ -108,6 +121,8 @@ class Connection:
         self._lock = threading.Lock()
         self._counters = Counters()
         self._reached = False
+        self._hidden_keys = hidden_keys
+        self._served: dict[tuple[str, str], str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +161,9 @@ class Connection:
             try:
                 with self._limits.slots:
                     self._count(waited=self._limits.bucket.take(self.stop))
-                    return attempt(asked)
+                    found = attempt(asked)
+                    self._served[_bucket(url)] = url
+                    return found
             except FailedAttemptError as failed:
                 unfound = failed.unfound and not self._reached
                 last = number >= min(self.policy.attempts, UNFOUND_ATTEMPTS if unfound else self.policy.attempts)
@@ -154,6 +171,8 @@ class Connection:
                 refusals = refusals + 1 if refused else 0
                 if 0 < refusals < REFUSALS and not last:
                     continue
+                if failed.status == FORBIDDEN and self._hidden_keys and self._serves_others(url):
+                    raise missing_key(self.where(url)) from failed.__cause__
                 if not isinstance(failed.error, RetryableError):
                     raise failed.error from failed.__cause__
                 if last:
@@ -214,6 +233,26 @@ class Connection:
             f"{self.where(url)} asks to be left alone for {seconds:.0f} s (HTTP {status}), longer than the "
             f"{self.policy.longest_wait:g} s this source waits"
         )
+
+    def _serves_others(self, url: str) -> bool:
+        """Whether the bucket of a file that is refused serves what it served before, asked for now.
+
+        Raises `RetryableError` where that cannot be told at the moment.
+        """
+        other = self._served.get(_bucket(url))
+        if other is None:
+            return self._sign is None
+        asked = self._sign(other, None) if self._sign is not None else other
+        with self._limits.slots:
+            self._count(waited=self._limits.bucket.take(self.stop))
+            try:
+                with self.answered("GET", asked, headers={"Range": "bytes=0-0"}) as answer:
+                    error = error_for_status(answer.status_code, self.where(other))
+            except FailedAttemptError as failed:
+                error = failed.error
+        if isinstance(error, RetryableError):
+            raise given_up(error, 1)
+        return error is None
 
     def _wait(self, failed: FailedAttemptError, number: int, url: str) -> None:
         seconds = jitter(self.policy, number, self.clock)

@@ -18,7 +18,9 @@ from minemap_assets.errors import (
     RetryableError,
 )
 
-REFUSED = frozenset({401, 403})
+FORBIDDEN = 403
+
+REFUSED = frozenset({401, FORBIDDEN})
 """Statuses after which a fresh signature is tried."""
 
 REFUSALS = 3
@@ -180,6 +182,17 @@ def retry_after(value: str | None, clock: Clock) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - clock.now()).total_seconds())
+
+
+class HiddenKeyError(NotFoundError):
+    """A file is missing, or closed to everybody: the storage says the same of both."""
+
+
+def missing_key(where: str) -> HiddenKeyError:
+    """What is said of a 403 that stands for a file that does not exist: without the right to list a bucket, S3 tells
+    nobody which of its files are missing (Amazon S3 API, GetObject, permissions).
+    """
+    return HiddenKeyError(f"{where} does not exist or is open to nobody (HTTP {FORBIDDEN})")
 
 
 def error_for_status(status: int, where: str) -> MinemapError | None:

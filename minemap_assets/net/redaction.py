@@ -1,13 +1,14 @@
 """Addresses in logs: neither a query nor an account, which may hold keys and signatures.
 
-httpx logs every address that is asked for; httpcore logs the headers of every answer, and so where a redirect leads.
-This project's own messages are kept free of queries by `Connection.where`.
+httpx and urllib3 log every address that is asked for; httpcore logs the headers of every answer, and so where a
+redirect leads. This project's own messages are kept free of queries by `Connection.where`.
 """
 
 import logging
 import re
 
-_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+_PARTS = ("connection", "http11", "http2", "proxy", "socks")
+_LOGGERS = ("httpx", "urllib3.connectionpool", *(f"httpcore.{part}" for part in _PARTS))
 
 _ACCOUNT = re.compile(r"(?<=//)[^/\s]*@")
 _QUERY = re.compile(r"\?\S*")

@@ -102,7 +102,8 @@ def archive_use(project: Project, new: Sequence[Image], every: Sequence[Image]) 
         elif product in mapped:
             before += [name for name in sources[: sources.index(ARCHIVE)] if name not in before]
     values |= _bands(project, mapped, every)
-    learned, untaught = _training(project, mapped, _Held(project, every))
+    products = [period.product for period in config.products] if rule is None else [str(p["product"]) for p in rule]
+    learned, untaught = _training(project, mapped, _Held(project, every), frozenset(products))
     values |= learned
     notes += untaught
     regions = tuple(slug for slug in held.places if any(held.years(p, slug) & mapped[p] for p in mapped))
@@ -254,14 +255,17 @@ class _Choice:
     regions: tuple[str, ...]
 
 
-def _training(project: Project, mapped: Mapping[str, set[int]], held: _Held) -> tuple[dict[str, object], list[str]]:
+def _training(
+    project: Project, mapped: Mapping[str, set[int]], held: _Held, ruled: frozenset[str]
+) -> tuple[dict[str, object], list[str]]:
     """Where the model learns what the archives' images show, and in sentences what it cannot learn.
 
     It has to be trained on every product that it maps, so the year is one of which most products and regions have
-    images; of several the nearest to what is set.
+    images; of several the nearest to what is set. `ruled` are the products of the rule, which are learned where the
+    settings do not say otherwise.
     """
-    config, training = project.section(ImageryConfig), project.section(TrainingConfig)
-    now, known = training.products or config.reference_products, project.active_regions()
+    config, training, known = project.section(ImageryConfig), project.section(TrainingConfig), project.active_regions()
+    said = training.products or ("reference_products" in config.model_fields_set and config.reference_products) or ()
     regions = [slug for slug in training.regions or known if slug in known] or [ANYWHERE]
     wanted = [p for p in PRODUCTS if p in mapped or any(_product_now(config, y) == p for y in held.every_year(p))]
 
@@ -289,9 +293,10 @@ def _training(project: Project, mapped: Mapping[str, set[int]], held: _Held) -> 
         return values, untaught
     if best.year != start:
         values["imagery.reference_year"] = best.year
+    now = said or [p for p in PRODUCTS if p in ruled and held.every_year(p)]
     kept = [p for p in now if p in best.products or all(serves(p, slug, best.year) for slug in best.regions)]
     products = (*kept, *(p for p in best.products if p not in kept))
-    if products != now:
+    if set(products) != set(said or ruled):
         values["training.products" if training.products else "imagery.reference_products"] = list(products)
     if len(best.regions) != len(regions):
         values["training.regions"] = list(best.regions)

@@ -121,7 +121,7 @@ def _add(project: Project, want: Wanted, grids: Sequence[GeoBox], query: RunQuer
     sums.seen.add((want.region, want.year, want.product))
     for name, cost in found.costs.items():
         kept = fetched and kind_named(project, name).keeps_fetched
-        sums.costs[name, want.product] += replace(cost, requests=0, other_bytes=0) if kept else cost
+        sums.costs[name, want.product] += replace(cost, requests=0, other_bytes=0, otherwise=None) if kept else cost
     if found.unserved:
         sums.gaps.append(f"no source has {want.product} for {found.unserved} sites of {want.region} in {want.year}")
 

@@ -150,9 +150,10 @@ def basemaps() -> SourceSettings:
         (
             f"Planet's NICFI basemaps until {LAST_BASEMAP_YEAR}, Sentinel-2 from open catalogues from "
             f"{LAST_BASEMAP_YEAR + 1} on.",
-            "The programme gave access until January 2025: an account that had none by then sees no NICFI basemap, and "
-            "begins with `--source stac` instead.",
-            "An account that has access is found through PL_API_KEY or `planet auth login`.",
+            "The programme gave access until January 2025 and has ended: an account that had none by then sees no "
+            "NICFI basemap, and begins with `--source stac` instead.",
+            "An account that has access is found through PL_API_KEY or `planet auth login`; whoever subscribes to "
+            "Planet's basemaps names their series (`series` under [sources.planet_basemaps]).",
             _budget_said(),
         ),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minemap_assets.geo.thresholds import best_edge
-from minemap_assets.imagery.products import SCALE
+from minemap_assets.imagery.products import REFLECTANCE, Encoding
 from minemap_assets.segmentation.metrics import Histogram
 from minemap_assets.segmentation.training_set import LabelledChip
 
@@ -25,20 +25,32 @@ class Feature:
     name: str
     first: int
     second: int | None = None
+    encoding: Encoding = REFLECTANCE
+
+    @property
+    def lowest(self) -> float:
+        """The band's physical number at the lower edge of the first bin."""
+        return 0.0 if self.encoding.light else self.encoding.lowest
+
+    @property
+    def width(self) -> float:
+        """How far the band's physical numbers reach from there."""
+        return BRIGHTEST if self.encoding.light else self.encoding.highest - self.encoding.lowest
 
     def bins(self, pixels: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
         """Value of each pixel as a bin number 0 to `BINS` - 1, (row, column)."""
         one = pixels[self.first].astype(np.float32)
         if self.second is None:
-            part = one / np.float32(BRIGHTEST * SCALE)
+            first = np.float32((self.lowest - self.encoding.offset) / self.encoding.scale)
+            part = (one - first) / np.float32(self.width / self.encoding.scale)
         else:
             two = pixels[self.second].astype(np.float32)
             part = 0.5 + 0.5 * (one - two) / np.maximum(one + two, 1.0)
         return np.asarray(np.clip(part * BINS, 0, BINS - 1), dtype=np.int64)
 
     def value(self, edge: int) -> float:
-        """The band's reflectance, or the index, at the lower edge of a bin."""
-        return edge / BINS * BRIGHTEST if self.second is None else 2.0 * edge / BINS - 1.0
+        """The band's physical number, or the index, at the lower edge of a bin."""
+        return self.lowest + edge / BINS * self.width if self.second is None else 2.0 * edge / BINS - 1.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Rule:
 
     @property
     def value(self) -> float:
-        """The threshold: reflectance, or an index."""
+        """The threshold: a physical number such as reflectance, or an index."""
         return self.feature.value(self.edge)
 
     def mapped(self, pixels: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
@@ -69,16 +81,18 @@ class Rule:
         return (self.mapped(pixels).astype(np.float32) for pixels in chips)
 
 
-def features(bands: tuple[str, ...]) -> tuple[Feature, ...]:
-    """Every band and the normalised difference of every pair."""
-    single = [Feature(band, place) for place, band in enumerate(bands)]
+def features(bands: tuple[str, ...], encoding: Encoding = REFLECTANCE) -> tuple[Feature, ...]:
+    """Every band and, where numbers are amounts of light, the normalised difference of every pair."""
+    single = [Feature(band, place, encoding=encoding) for place, band in enumerate(bands)]
+    if not encoding.light:
+        return tuple(single)
     pairs = [Feature(f"nd({bands[a]}, {bands[b]})", a, b) for a, b in combinations(range(len(bands)), 2)]
     return (*single, *pairs)
 
 
-def best_rule(chips: Iterable[LabelledChip], bands: tuple[str, ...]) -> Rule:
+def best_rule(chips: Iterable[LabelledChip], bands: tuple[str, ...], encoding: Encoding = REFLECTANCE) -> Rule:
     """The feature, threshold and direction with the highest IoU of the mine class on these chips."""
-    known = features(bands)
+    known = features(bands, encoding)
     totals = [Histogram.empty(BINS) for _ in known]
     for chip in chips:
         for place, feature in enumerate(known):

@@ -25,6 +25,7 @@ from documents import PAGES, Line, blocks, script_lines, shell_lines
 from house import ROOT
 from minemap_assets.project.settings import parse_settings
 from parsing import option_names, parsed
+from safe_scenes import LEVEL_2A, SIZES, write_safe
 from terminal import AREA, Terminal, fresh_terminal
 from tiny import Chain
 
@@ -65,6 +66,7 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("docs/how-to/region.md", "minemap run --regions my-district --years 2023-2024"): LONG,
     ("docs/how-to/model.md", "minemap run*"): LONG,
     ("docs/how-to/model.md", "minemap model import segformer-folder *"): MODEL,
+    ("docs/how-to/catalogues.md", "minemap sources stac"): ELSEWHERE,
     ("docs/how-to/swap.md", "minemap sources"): ELSEWHERE,
     ("docs/how-to/swap.md", "minemap run --select +source_continuity"): LONG,
     ("docs/how-to/update.md", "minemap run*"): LONG,
@@ -126,6 +128,9 @@ def write_files(minemap: Terminal) -> None:
     for band in ("B02", "B03", "B04", "B08"):
         scene = minemap.folder / "scenes" / f"T30NXM_20240701T103031_{band}_10m.tif"
         raster(scene, pixels[:1], corner, "EPSG:32630", 10.0)
+    bands = {band: size for band, size in SIZES.items() if band != "B10"}
+    numbers = {band: np.full((1200 // size, 1200 // size), 2200, np.uint16) for band, size in bands.items()}
+    write_safe(minemap.folder / "downloads", LEVEL_2A, numbers, np.full((1, 60, 60), 4, np.uint8))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if list(shell_lines(page))])

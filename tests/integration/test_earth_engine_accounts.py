@@ -16,6 +16,7 @@ import pytest
 from earth_engine_scenes import BANDS, CONFIG, FAR, SEASON, SITE, Scenes, serve_scenes
 from earth_engine_world import Keys, Running, make_keys, without_credentials
 from minemap_assets.errors import AuthenticationError, MinemapError, NotEntitledError, QuotaError, RetryableError
+from minemap_assets.imagery.sources.earth_engine.service_errors import REGISTER
 from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
 from minemap_assets.net.policy import Clock
 from servers.earth_engine_accounts import REFRESH_TOKEN, Account
@@ -81,7 +82,8 @@ def test_wrong_expired_and_spent_accounts_are_told_apart(
     caplog.set_level(logging.INFO)
     cases: tuple[tuple[Account, type[MinemapError], str], ...] = (
         (Account.SPENT, QuotaError, "allowance is used up; wait until it is renewed"),
-        (Account.UNREGISTERED, AuthenticationError, "register the project for Earth Engine"),
+        (Account.UNREGISTERED, AuthenticationError, f"not registered for Earth Engine; register it at {REGISTER}"),
+        (Account.UNVERIFIED, AuthenticationError, f"is not verified; answer the questions about it at {REGISTER}"),
     )
     for account, kind, text in cases:
         enter(account)
@@ -159,8 +161,8 @@ def test_access_to_basemaps_is_probed_and_reported(server: Running, enter: Enter
     basemaps = source(server, "planet-nicfi")
     report = basemaps.access()
     assert [one.granted for one in report] == [False, False, False]
-    assert "ask for access to the NICFI programme's collection" in report[1].reason
-    with pytest.raises(NotEntitledError, match=f"does not show this account the collection {AMERICAS}; ask for"):
+    assert "access to the NICFI programme's collection is no longer given" in report[1].reason
+    with pytest.raises(NotEntitledError, match=f"does not show this account the collection {AMERICAS}; access to"):
         basemaps.read(SITE, SEASON, BANDS)
     server.set()
     with pytest.raises(NotEntitledError):

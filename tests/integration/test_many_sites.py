@@ -32,6 +32,7 @@ from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
 from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
 from minemap_assets.imagery.sources.stac.services import Services
 from minemap_assets.imagery.sources.stac.source import StacSource
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.lake.manifests import Manifest
 from planet_trial import source as planet_source
 from planet_world import BANDS as PLANET_BANDS
@@ -81,7 +82,7 @@ def test_stac(tmp_path: Path) -> None:
 
         def trial(name: str) -> Trial:
             config = world.config()
-            source = StacSource("sentinel-2-l2a", config, tmp_path / name, Services(config, HURRIED))
+            source = StacSource("sentinel-2-l2a", config, KeptFiles(tmp_path / name), Services(config, HURRIED))
             built = partition(tmp_path / name, windows(TILE, SITES, 16), source, SUMMER, BANDS, workers=4)
             log = world.asked()
             return Trial(built, len(log), frozenset(entry["fault"] for entry in log) - {""})

@@ -12,7 +12,8 @@ from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.planet.api_answers import KEY_VARIABLE
 from minemap_assets.imagery.sources.planet.client import PlanetClient
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
-from minemap_assets.imagery.sources.planet.quad_cache import QuadCache
+from minemap_assets.imagery.sources.planet.quad_cache import FOLDER, QuadCache, QuadRecord
+from minemap_assets.lake.kept_files import KeptFiles
 from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, quads_under, source
 from planet_world import BANDS, SUPPORT, Running, served
 from servers.planet_faults import Account
@@ -38,7 +39,7 @@ def size(cache: Path) -> int:
 
 
 def names(cache: Path, mosaic: str = HALF_YEAR.id) -> set[str]:
-    return {path.name.split(".")[0] for path in (cache / mosaic).glob("*.tif")}
+    return {path.name.split(".")[0] for path in (cache / FOLDER / mosaic).glob("*.tif")}
 
 
 def test_it_stays_within_its_limit_and_gives_the_same_pixels(server: Running, tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_it_stays_within_its_limit_and_gives_the_same_pixels(server: Running, tm
     expected = {name: unbounded.read(grid, SEASON, BANDS).pixels for name, grid in SITES.items()}
     largest = max(path.stat().st_size for path in (tmp_path / "unbounded").rglob("*.tif"))
     limit = size(tmp_path / "unbounded") // 3
-    bounded = source(server, tmp_path / "bounded", cache_gb=limit / 1e9)
+    bounded = source(server, tmp_path / "bounded", limit=limit)
     for _ in range(2):
         for name, grid in SITES.items():
             np.testing.assert_array_equal(bounded.read(grid, SEASON, BANDS).pixels, expected[name])
@@ -64,15 +65,26 @@ def test_what_is_known_of_an_evicted_quad_saves_fetching_the_others(server: Runn
     assert server.stats()["counts"]["download"] == 4 * len(places)
 
 
+def test_quads_judged_by_another_rule_are_looked_at_again_not_fetched(server: Running, tmp_path: Path) -> None:
+    expected = source(server, tmp_path).read(SITES["c"], SEASON, BANDS)
+    before = server.stats()["counts"]["download"]
+    for path in (path for path in (tmp_path / FOLDER).glob("*/*-*.json") if "udm2" not in path.name):
+        record = QuadRecord.model_validate_json(path.read_bytes())
+        path.write_text(record.model_copy(update={"rule": "0", "clear": 0}).model_dump_json())
+    again = source(server, tmp_path).read(SITES["c"], SEASON, BANDS)
+    assert again.provenance.acquisitions == expected.provenance.acquisitions
+    assert server.stats()["counts"]["download"] == before
+
+
 def test_the_longest_unused_goes_first(server: Running, tmp_path: Path) -> None:
     def use(cache: Path, limit: float) -> None:
         """The half-year's quads under c, then those under a, then again those under c; then a month's."""
         for name in ("c", "a", "c"):
             source(server, cache).read(SITES[name], HALF, BANDS)
-        source(server, cache, cache_gb=limit, clarity="metadata").read(SITES["c"], SEASON, BANDS)
+        source(server, cache, limit=limit, clarity="metadata").read(SITES["c"], SEASON, BANDS)
 
-    use(tmp_path / "all", 1.0)
-    use(tmp_path / "some", (size(tmp_path / "all") - 1) / 1e9)
+    use(tmp_path / "all", 1e9)
+    use(tmp_path / "some", size(tmp_path / "all") - 1)
     gone = names(tmp_path / "all") - names(tmp_path / "some")
     assert gone
     assert gone <= quads_under([SITES["a"]], HALF_YEAR)
@@ -81,10 +93,10 @@ def test_the_longest_unused_goes_first(server: Running, tmp_path: Path) -> None:
 def test_a_quad_that_is_being_read_stays(server: Running, tmp_path: Path) -> None:
     source(server, tmp_path).read(SITES["c"], HALF, BANDS)
     client = PlanetClient(PlanetConfig(base_url=server.base_url))
-    (mosaic,) = [m for m in client.mosaics() if m.id == HALF_YEAR.id]
+    (mosaic,) = [m for m in client.mosaics().mosaics if m.id == HALF_YEAR.id]
     quad = HALF_YEAR.quads.touching(SITES["c"])[0]
-    tight = source(server, tmp_path, cache_gb=1e-9)
-    with QuadCache(tmp_path, client).reading(mosaic, quad) as path:
+    tight = source(server, tmp_path, limit=1)
+    with QuadCache(KeptFiles(tmp_path), client).reading(mosaic, quad) as path:
         tight.read(SITES["a"], HALF, BANDS)
         assert path.is_file()
         assert str(quad) in names(tmp_path)
@@ -98,7 +110,7 @@ import sys
 from pathlib import Path
 from planet_trial import SEASON, SITES, source
 from planet_world import BANDS, Running
-planet = source(Running(sys.argv[1]), Path(sys.argv[2]), cache_gb=float(sys.argv[3]))
+planet = source(Running(sys.argv[1]), Path(sys.argv[2]), limit=float(sys.argv[3]))
 for _ in range(3):
     for grid in SITES.values():
         print(planet.read(grid, SEASON, BANDS).pixels.sum())
@@ -106,7 +118,7 @@ for _ in range(3):
 
 
 def test_processes_that_evict_each_others_quads_read_the_same(server: Running, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", READ, server.base_url, str(tmp_path), "0.0002"]
+    command = [sys.executable, "-c", READ, server.base_url, str(tmp_path), "200000"]
     started = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=SUPPORT)
         for _ in range(2)

@@ -30,7 +30,7 @@ from minemap_assets.imagery.sources.planet.credentials import (
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Manifest, PartitionRef
 from minemap_assets.net.policy import ClientPolicy
-from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, quads_under, source
+from planet_trial import BRISK, HALF_YEAR, SEASON, SITES, build, kept_quads, quads_under, source
 from planet_world import BANDS, Running, render_quads, served
 from servers.planet_faults import Account, Fault
 from servers.planet_tokens import CLIENT_ID, CLIENT_SECRET
@@ -103,9 +103,9 @@ def test_an_interrupted_download_goes_on_where_it_stopped(basemaps: Path, tmp_pa
     with served(basemaps) as server:
         planet = source(server, tmp_path / "calm")
         whole = planet.read(grid, season, BANDS)
-        quad = sorted((tmp_path / "calm" / HALF_YEAR.id).glob("*.tif"))[0]
+        quad = sorted(kept_quads(tmp_path / "calm").glob("*.tif"))[0]
         name = quad.name.split(".")[0]
-        part = cache / HALF_YEAR.id / f"{name}.new.tif.part"
+        part = kept_quads(cache) / f"{name}.new.tif.part"
         part.parent.mkdir(parents=True, exist_ok=True)
         half = quad.read_bytes()[: quad.stat().st_size // 2]
         part.write_bytes(half)
@@ -114,7 +114,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(basemaps: Path, tmp_pa
         again = source(server, cache).read(grid, season, BANDS)
         sent = server.stats()["bytes"] - before
     np.testing.assert_array_equal(again.pixels, whole.pixels)
-    sizes = sum(path.stat().st_size for path in (tmp_path / "calm" / HALF_YEAR.id).glob("*.tif"))
+    sizes = sum(path.stat().st_size for path in kept_quads(tmp_path / "calm").glob("*.tif"))
     assert sent == sizes - len(half)
 
 
@@ -130,9 +130,13 @@ def secrets_in(error: BaseException) -> list[str]:
         ("PLAKwrong0123456789", AuthenticationError, "wrong or has expired; copy the API key"),
         ("PLAK wrong", AuthenticationError, "holds characters that no API key has"),
         (Account.EXPIRED, AuthenticationError, "wrong or has expired; copy the API key"),
-        (Account.EMPTY, NotEntitledError, "sees no mosaic whose name contains planet_medres.*; ask for access"),
+        (
+            Account.EMPTY,
+            NotEntitledError,
+            "sees no mosaic whose name contains planet_medres.*no new users.*name a series",
+        ),
         (Account.SPENT, QuotaError, "quota of the Planet account is used up .*; wait until"),
-        (Account.FORBIDDEN, NotEntitledError, "plan of the Planet account does not include this .*; ask Planet"),
+        (Account.FORBIDDEN, NotEntitledError, "plan of the Planet account does not include this .*; name a"),
     ],
 )
 def test_one_sentence_with_the_next_step(
@@ -160,7 +164,7 @@ def test_a_damaged_cached_quad_is_fetched_again(basemaps: Path, tmp_path: Path) 
     with served(basemaps) as server:
         first = source(server, tmp_path).read(SITES["c"], season, BANDS)
         quads = quads_under([SITES["c"]], HALF_YEAR)
-        for path in sorted((tmp_path / HALF_YEAR.id).glob("*.tif"))[:1]:
+        for path in sorted(kept_quads(tmp_path).glob("*.tif"))[:1]:
             data = bytearray(path.read_bytes())
             data[len(data) // 2] ^= 0xFF
             path.write_bytes(data)

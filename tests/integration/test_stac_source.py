@@ -4,7 +4,6 @@ pystac-client and odc-stac are the released ones; scenes are made from known tru
 """
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -17,14 +16,14 @@ import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 
-from minemap_assets.errors import AuthenticationError, NotCoveredError, NotEntitledError, RetryableError
+from minemap_assets.errors import AuthenticationError, NotCoveredError, RetryableError
 from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.chain import SourceChain
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import Composite
-from minemap_assets.imagery.sources.stac.source import StacProvenance, StacSource
+from minemap_assets.imagery.sources.stac.source import StacProvenance
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Outcome, PartitionRef
 from minemap_assets.lake.writer import PartitionWriter
@@ -123,31 +122,10 @@ def test_clouds_are_masked_and_counted(world: World) -> None:
     assert np.abs(inner - 10).max() <= 1
 
 
-def test_only_gaps_are_filled_from_the_next_collection(world: World) -> None:
-    ours = days("2021-08-05", "2021-08-20", "2021-08-28")
-    theirs = [Shot(day, "02.14", shifted=False) for day in ("2021-06-10", "2021-07-02", "2021-07-20", "2021-08-20")]
-    world.fill(ours, theirs, days("2021-06-12", **OLD))
-    composite = world.source().read(SITE, SEASON, BANDS)
-    by_collection = Counter(scene.collection for scene in facts(composite).scenes)
-    assert by_collection == {"earth-search/sentinel-2-c1-l2a": 3, "planetary-computer/sentinel-2-l2a": 3}
-    first, second = facts(composite).collections
-    assert first.text == "3 images, still none from 2021-06-01 to 2021-08-04"
-    assert second.text == "3 images"
-    assert not world.asked("/files/earth-search/sentinel-2-l2a")
-
-
-def test_a_complete_collection_asks_nobody_else(world: World) -> None:
-    world.fill(days("2021-06-05", "2021-07-01", "2021-07-25", "2021-08-15"), days("2021-06-06"))
-    composite = world.source().read(SITE, SEASON, BANDS)
-    assert len(composite.provenance.acquisitions) == 4
-    assert not world.asked("/planetary-computer")
-    assert not world.asked("/tokens")
-
-
 def test_what_is_not_covered_falls_through_with_the_reason(world: World) -> None:
     world.fill(days("2020-06-05"))
     chain = SourceChain([world.source(), world.source()], SEASON, BANDS, 0.5)
-    with pytest.raises(NotCoveredError, match=r"planetary-computer/sentinel-2-l2a: 0 images, still none") as caught:
+    with pytest.raises(NotCoveredError, match=r"planetary-computer/sentinel-2-l2a: 0 images, 18 passes") as caught:
         world.source().read(SITE, SEASON, BANDS)
     assert "earth-search/sentinel-2-c1-l2a: 0 images" in str(caught.value)
     with pytest.raises(Exception, match="stac: no sentinel-2-l2a scene"):
@@ -165,10 +143,10 @@ def test_a_service_that_is_down_never_changes_the_pixels(world: World, place: st
     assert len(world.source().read(SITE, SEASON, BANDS).provenance.acquisitions) == 4
 
 
-def test_damaged_blocks_are_noticed_though_gdal_decodes_them(world: World) -> None:
+def test_damaged_blocks_are_noticed_and_fetched_again(world: World) -> None:
     world.fill(days("2021-06-05", "2021-06-25", "2021-07-15", "2021-08-05", "2021-08-25"))
     calm = world.source("calm").read(SITE, SEASON, BANDS)
-    world.server.set(share=0.4, kinds=["corrupt block"], seed=2)
+    world.server.set(share=0.15, kinds=["corrupt block"], seed=2)
     stormy = world.source("stormy", attempts=12).read(SITE, SEASON, BANDS)
     assert sum(bool(entry["fault"]) for entry in world.asked()) > 10
     assert (stormy.pixels == calm.pixels).all()
@@ -233,11 +211,11 @@ def test_neighbours_read_a_block_once(world: World) -> None:
         ordered = sorted(found)
         overlap = [b[0] - a[1] for a, b in pairwise(ordered) if b[0] <= a[1] - 8]
         assert not overlap, path
-    assert len(world.asked("/earth-search/search")) == 1
+    assert len(world.asked("/earth-search/search")) == 2, "one for each of its collections"
     before = len(world.asked())
     again = world.source().read(sites()[1], SEASON, BANDS)
     assert again.provenance.bytes_read > 0
-    assert {e["path"].split("/")[1] for e in world.asked()[before:]} == {"earth-search"}
+    assert not [e for e in world.asked()[before:] if "/files" in e["path"] or "/private" in e["path"]]
 
 
 def test_many_threads_read_a_block_once(world: World) -> None:
@@ -273,9 +251,9 @@ def test_tokens_are_shared_and_renewed(world: World) -> None:
     assert (source.read(SITE, SEASON, BANDS).pixels > 0).all()
 
 
-def test_a_file_that_refuses_every_reader_is_an_account_matter(world: World) -> None:
+def test_a_file_that_refuses_everybody_counts_as_missing(world: World) -> None:
     world.fill([], days("2021-06-10", "2021-07-02", "2021-07-30", "2021-08-20"))
-    closed = world.collections[1].model_copy(update={"tokens": ""})
+    closed = world.collections[1].model_copy(update={"tokens": "", "login": ""})
     with pytest.raises(AuthenticationError, match="HTTP 403"):
         world.source(collections=(closed,)).read(SITE, SEASON, BANDS)
 
@@ -296,12 +274,18 @@ def test_plain_clients_see_the_same_pixels(world: World) -> None:
     assert (composite.pixels == np.median(values, axis=0)).all()
 
 
-def test_a_file_that_is_cut_off_on_the_server_is_not_used(world: World) -> None:
+def test_a_file_that_is_cut_off_or_damaged_on_the_server_costs_its_scene(world: World) -> None:
     world.fill(days("2021-06-05", "2021-07-02", "2021-07-30", "2021-08-20"))
-    path = sorted(world.root.glob("**/nir.tif"))[0]
-    path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(RetryableError, match="cut off"):
-        world.source().read(SITE, SEASON, BANDS)
+    short, rotten = sorted(world.root.glob("**/nir.tif"))[:2]
+    short.write_bytes(short.read_bytes()[:-2000])
+    data = bytearray(rotten.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 4000] = bytes(4000)
+    rotten.write_bytes(data)
+    composite = world.source().read(SITE, SEASON, BANDS)
+    assert len(composite.provenance.acquisitions) == 2
+    cut, damaged = sorted(facts(composite).left_out, key=lambda note: note.collection)
+    assert "cut off" in cut.text
+    assert "the file itself is damaged" in damaged.text
 
 
 def test_a_file_that_is_gone_is_left_out_and_said_so(world: World) -> None:
@@ -341,12 +325,6 @@ def test_the_newest_scene_tells_which_years_are_final(world: World) -> None:
 def test_a_cache_without_room_gives_the_same_pixels(world: World) -> None:
     world.fill(days("2021-06-05", "2021-06-25", "2021-07-15", "2021-08-05", "2021-08-25"))
     roomy = world.source("roomy").read(SITE, SEASON, BANDS)
-    cramped = world.source("cramped", cache_bytes=0).read(SITE, SEASON, BANDS)
+    cramped = world.source("cramped", limit=0).read(SITE, SEASON, BANDS)
     assert (roomy.pixels == cramped.pixels).all()
-    assert not [p for p in (world.folder / "cramped").glob("**/*") if p.is_file()]
-
-
-def test_level_1c_is_said_to_need_an_account(world: World) -> None:
-    source = StacSource("sentinel-2-l1c", world.config(), world.folder / "cache")
-    with pytest.raises(NotEntitledError, match="without an account"):
-        source.read(SITE, SEASON, BANDS)
+    assert not [p for p in (world.folder / "cramped").glob("stac/**/*") if p.is_file()]

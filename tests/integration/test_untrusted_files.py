@@ -22,7 +22,7 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from absurd_files import PLACE, bomb, moved, small, vast_and_empty
+from absurd_files import PLACE, bomb, linked_jp2, moved, small, vast_and_empty, vast_jp2, zip_bomb
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector_files import read_vector
 from minemap_assets.imagery.files.images import read_index
@@ -30,6 +30,7 @@ from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
 from minemap_assets.imagery.sources.archive.source import ArchiveSource
 from minemap_assets.reference.labelled_masks import polygons_from_masks
+from safe_scenes import ground, write_jp2
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -97,6 +98,8 @@ ABSURD = {
     "bands.tif": "has 10,000 bands, more than the 1,000 that are read",
     "cut.tif": "is cut off",
     "empty.tif": "is not a TIFF file",
+    "vast.jp2": "has 1,600,000,000 pixels, more than the 134,217,728 of a JPEG 2000 file",
+    "bomb.zip": "would have 20,000,000 bytes when it is unpacked",
     "two\\nlines.tif": "has characters that no name of a file may have",
     "b\\udcffd.tif": "has characters that no name of a file may have",
 }
@@ -131,6 +134,8 @@ def absurd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = small(root / "cut.tif").read_bytes()
     (root / "cut.tif").write_bytes(whole[: len(whole) // 2])
     (root / "empty.tif").touch()
+    vast_jp2(root / "vast.jp2")
+    zip_bomb(root / "bomb.zip")
     shutil.copy(root / "good.tif", root / "two\nlines.tif")
     shutil.copy(root / "good.tif", os.fsencode(root) + b"/b\xffd.tif")
     return root
@@ -243,6 +248,27 @@ def test_no_raster_of_an_archive_sends_the_program_elsewhere(web: Web, tmp_path:
     source = ArchiveSource("planet-nicfi", [read_index("t", str(root), report.features)])
     grid = GeoBox((104, 104), PLACE, "EPSG:32720")
     assert source.read(grid, SeasonRule().season(2021), BANDS).clear_fraction == 1.0
+    assert web.requests == []
+
+
+def test_no_jpeg_2000_file_sends_the_program_elsewhere(web: Web, tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    root.mkdir()
+    linked_jp2(root / "T20_20210701_B03.jp2", web.url)
+    for name in ("B02", "B04", "B08", "B11"):
+        write_jp2(root / f"T20_20210701_{name}.jp2", np.full((1, 120, 120), 800, np.uint16), ground(10))
+    (root / "T20_20210701_B02.jp2.ovr").write_text(virtual(web.url))
+    (root / "T20_20210701_B04.j2w").write_text("10\n0\n0\n-10\n0\n0\n")
+    pointer = f'<Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">/vsicurl/{web.url}/pam.tif</MDI></Metadata>'
+    place = "<GeoTransform>0, 10, 0, 0, 0, -10</GeoTransform>"
+    (root / "T20_20210701_B04.jp2.aux.xml").write_text(f"<PAMDataset>{place}{pointer}</PAMDataset>")
+    (root / "T20_20210701_B08.jp2").write_text(virtual(web.url))
+    (root / "T20_20210701_B11.jp2.msk").write_text(virtual(web.url))
+    report = index_archive(str(root), name="t", product="sentinel-2-l1c", rules=ArchiveRules(offset=0.0))
+    assert {Path(r.path).stem[-3:] for r in report.refused} == {"B03", "B08", "B11"}
+    source = ArchiveSource("sentinel-2-l1c", [read_index("t", str(root), report.features)])
+    composite = source.read(ground(10), SeasonRule().season(2021), ("blue", "red"))
+    assert (composite.pixels == 800).all()
     assert web.requests == []
 
 

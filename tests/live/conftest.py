@@ -1,23 +1,20 @@
-"""The live tests: run with `-m live` only, and skipped in one sentence where the network or an account is missing.
+"""The live probes: run with `-m live` only; what was found is printed at the end, whatever came of it.
 
-What belongs here: what decides whether they run, and the place they look at. What does not: the tests.
+What belongs here: what decides whether they run, the place they look at, and the printing. What does not: the probes.
 """
 
-import socket
-from collections.abc import Callable
-from functools import cache
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
-from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from live_probes import Place
 from minemap_assets.geo.grid import square_grid
 
 TOKA_TINDUNG = (125.1, 1.5833)
 """Longitude and latitude of the example mine."""
 
-PATIENCE = 5.0
+FOUND = "found"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,31 +27,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in live]
 
 
-@cache
-def unreachable(host: str) -> str:
-    """Why a host cannot be reached; empty where it can."""
-    try:
-        socket.create_connection((host, 443), timeout=PATIENCE).close()
-    except OSError as error:
-        return str(error.strerror or error)
-    return ""
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line for each probe: its name, how it ended, what was found."""
+    reports = [one for group in terminalreporter.stats.values() for one in group if hasattr(one, "user_properties")]
+    lines = sorted({str(value) for one in reports for name, value in one.user_properties if name == FOUND})
+    if lines:
+        terminalreporter.section("what the services answered")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture
-def reach() -> Callable[[str], None]:
-    """Skips the test where the server of an address cannot be reached from here."""
-
-    def check(url: str) -> None:
-        host = urlsplit(url).hostname or url
-        why = unreachable(host)
-        if why:
-            pytest.skip(f"no network: {host} cannot be reached ({why}); run the live tests where there is internet")
-
-    return check
-
-
-@pytest.fixture(scope="session")
-def pit() -> GeoBox:
+def place(tmp_path: Any) -> Place:
     """A kilometre in the example mine: 100 x 100 pixels of 10 m."""
     x, y = Transformer.from_crs(4326, 32651, always_xy=True).transform(*TOKA_TINDUNG)
-    return square_grid(x, y, 100, 32651, 10.0)
+    return Place(square_grid(x, y, 100, 32651, 10.0), tmp_path)

@@ -1,12 +1,16 @@
 """Files that are not what they say, as somebody else's folder may hold them."""
 
+import re
 import struct
 import zlib
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import rasterio
 from affine import Affine
+
+from safe_scenes import ground, write_jp2
 
 PLACE = Affine(10.0, 0.0, 499_480.0, 0.0, -10.0, 8_900_520.0)
 SIDE = 400_000
@@ -51,6 +55,41 @@ def bomb(path: Path, side: int = 40_000) -> Path:
         if tag in values:
             struct.pack_into("<HII", data, place + 2, 4, 1, values[tag])
     path.write_bytes(bytes(data) + strip)
+    return path
+
+
+def vast_jp2(path: Path, side: int = 40_000) -> Path:
+    """A JPEG 2000 file of a few kilobytes whose headers say that it is one tile of so many pixels along a side."""
+    data = bytearray(write_jp2(path, np.full((1, 120, 120), 800, np.uint16), ground(10)).read_bytes())
+    size, header = data.index(b"\xff\x4f\xff\x51") + 8, data.index(b"ihdr") + 4
+    for place in (size, size + 4, size + 16, size + 20):
+        struct.pack_into(">I", data, place, side)
+    struct.pack_into(">II", data, header, side, side)
+    # of its four tile-parts the other three would be of no tile
+    first = data.index(b"\xff\x90\x00\x0a")
+    second = data.index(b"\xff\x90\x00\x0a", first + 1)
+    path.write_bytes(bytes(data[:second]) + b"\xff\xd9")
+    return path
+
+
+def linked_jp2(path: Path, url: str) -> None:
+    """A JPEG 2000 file whose own description gives its CRS by a web address."""
+    write_jp2(path, np.full((1, 120, 120), 800, np.uint16), ground(10), GMLJP2="YES", GeoJP2="NO")
+    data = path.read_bytes()
+    names = set(re.findall(rb'srsName="([^"]*)"', data))
+    assert names
+    for name in names:
+        link = f"{url}/crs".encode().ljust(len(name), b"x")
+        assert len(link) == len(name)
+        data = data.replace(name, link)
+    path.write_bytes(data)
+
+
+def zip_bomb(path: Path, size: int = 20_000_000, name: str = "a.SAFE/GRANULE/a/IMG_DATA/a_B02.jp2") -> Path:
+    """A ZIP archive with the metadata of a product and a file of nothing that is large when it is unpacked."""
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("a.SAFE/MTD_MSIL1C.xml", "<x/>")
+        archive.writestr(name, bytes(size))
     return path
 
 

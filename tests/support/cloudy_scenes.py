@@ -91,7 +91,8 @@ def _aurora_sight(folder: Path, day: date, classes: npt.NDArray[np.uint8]) -> Si
             if source.count != 2 or source.shape == (38, 27):
                 return None
             values[band] = source.read(1) / 65_535 * 10_000
-            valid &= source.read(2) > 0
+            # the mask calls a few pixels valid that were too dark for a number; a 0 is no observation
+            valid &= (source.read(2) > 0) & (values[band] > 0)
     clear = valid & ~np.isin(classes, CLOUDY_CLASSES)
     return Sight(day, values, clear, classes) if valid.any() else None
 

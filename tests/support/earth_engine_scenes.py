@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
 SEASON = Season(2021, date(2021, 6, 1), date(2021, 9, 1))
 SITE = square_grid(500_000.0, 9_300_000.0, 64, 32722, 10.0)
 FAR = square_grid(560_000.0, 9_300_000.0, 64, 32722, 10.0)
+ELSEWHERE = footprint_wgs84(square_grid(500_000.0, 5_000_000.0, 64, 32632, 10.0))
 BANDS = ("blue", "nir")
 CONFIG = EarthEngineConfig()
 L2A, L1C, SCORE = CONFIG.sentinel2_l2a, CONFIG.sentinel2_l1c, CONFIG.cloud_score
@@ -34,6 +35,18 @@ class Layer:
     pixels: Numbers
     seen: Numbers
 
+    def shifted(self, first: int, size: int) -> "Layer":
+        """Rows and columns from `first`, half a pixel further right and down: the mean of what is clear of four pixels,
+        where the nearest one is; that is the last of them where all are equally near.
+        """
+        corners = [
+            (slice(first + r, first + r + size), slice(first + c, first + c + size)) for r in (0, 1) for c in (0, 1)
+        ]
+        weights = np.stack([self.seen[rows, columns] for rows, columns in corners]).astype(np.float64)
+        values = np.stack([self.pixels[:, rows, columns] for rows, columns in corners])
+        total = (values * weights[:, np.newaxis]).sum(axis=0)
+        return Layer(total / np.maximum(weights.sum(axis=0), 1.0), weights[3] > 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Scenes:
@@ -48,7 +61,7 @@ class Scenes:
         first, second = self.layers[1], self.layers[2]
         merged = Layer(np.where(first.seen, first.pixels, second.pixels), first.seen | second.seen)
         pictures = [self.layers[0], merged, self.layers[3], self.layers[4]]
-        values = np.stack([np.where(p.seen, np.maximum(p.pixels, 1), np.nan) for p in pictures])
+        values = np.stack([np.where(p.seen, p.pixels, np.nan) for p in pictures])
         count = np.sum([p.seen for p in pictures], axis=0)
         middle = np.floor(np.nanmedian(np.where(count > 0, values, 0.0), axis=0) + 0.5)
         return Layer(np.where(count > 0, middle, 0), count)
@@ -68,6 +81,9 @@ def serve_scenes(root: Path) -> Iterator[Scenes]:
         scores.append(Asset(index, date(2021, 6, day), footprint_wgs84(SITE), {"cs_cdf": Band((cloud,))}))
         layers.append(layer)
     found += [_scene("20210618T134021_0", 18, file, 99.0, "05.00"), _scene(UNSCORED, 22, file, 1.0, "05.00")]
+    found.append(
+        replace(_scene("20210705T134021_0", 5, file, 1.0, "05.00"), start=date(2021, 7, 5), footprint=ELSEWHERE)
+    )
     basemaps: dict[str, list[Asset]] = {one.asset: [] for one in CONFIG.nicfi}
     write_catalogue(root, keys, {L2A: found, L1C: [], SCORE: scores, **basemaps})
     with served(root) as server:
@@ -94,8 +110,8 @@ def _layer(number: int) -> tuple[Layer, Numbers]:
     pixels[:, ~clear] = 9000
     if number == 1:
         pixels[:, :, :32] = 0
-    pixels[0, 50, 50] = 0  # always dark in one band, and seen all the same
-    return Layer(pixels, clear & (pixels.max(axis=0) > 0)), clear
+    pixels[0, 50, 50] = 0  # missing in one band of every scene
+    return Layer(pixels, clear & (pixels.min(axis=0) > 0)), clear
 
 
 def _scene(index: str, day: int, file: str, cloud_cover: float, baseline: str) -> Asset:

@@ -97,7 +97,7 @@ class Running:
 
     def calm(self) -> None:
         """Have it behave well again."""
-        self.set(share=0.0, revoke=False, most_pixels=1 << 40, only="/", delay=0.0)
+        self.set(share=0.0, revoke=False, most_pixels=1 << 40, only="/", delay=0.0, slowed=False)
 
     def log(self, ending: str = "") -> list[dict[str, str]]:
         """What it has been asked since, at paths that end so."""

@@ -4,6 +4,7 @@ Quads are rendered and served in `planet_world.py`.
 """
 
 import json
+import math
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.imagery.build import build_imagery
 from minemap_assets.imagery.seasons import Season, SeasonRule
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
+from minemap_assets.imagery.sources.planet.quad_cache import FOLDER
 from minemap_assets.imagery.sources.planet.source import PlanetSource
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.lake.lake import Lake, build_partition
 from minemap_assets.lake.manifests import Manifest, PartitionRef
 from minemap_assets.net.policy import ClientPolicy
@@ -52,10 +55,18 @@ def make_world(root: Path) -> None:
     (root / "scenes.json").write_text(json.dumps(scenes))
 
 
-def source(server: Running, cache: Path, policy: ClientPolicy = BRISK, **settings: object) -> PlanetSource:
-    """The source under test."""
-    config = PlanetConfig.model_validate({"base_url": server.base_url} | settings)
-    return PlanetSource("planet-nicfi", config, cache, policy=policy)
+def source(
+    server: Running, cache: Path, policy: ClientPolicy = BRISK, limit: float = math.inf, **settings: object
+) -> PlanetSource:
+    """The source under test, which keeps what it fetches below `cache`."""
+    places = {"base_url": server.base_url, "tiles_url": server.tiles_url}
+    config = PlanetConfig.model_validate(places | settings)
+    return PlanetSource("planet-nicfi", config, KeptFiles(cache, limit), policy=policy)
+
+
+def kept_quads(cache: Path, mosaic: MosaicSpec = HALF_YEAR) -> Path:
+    """Where the quads of a mosaic are kept below `cache`."""
+    return cache / FOLDER / mosaic.id
 
 
 def frame(sites: dict[str, GeoBox]) -> gpd.GeoDataFrame:

@@ -174,6 +174,11 @@ class Running:
         self.tell(faults=share, only=[kind.value for kind in only])
 
     @property
+    def tiles_url(self) -> str:
+        """Where tiles are streamed."""
+        return self.base_url.replace("/basemaps/v1", "/planet-tiles")
+
+    @property
     def auth_server(self) -> str:
         """Where service accounts get their tokens."""
         return self.base_url.replace("/basemaps/v1", "/auth")

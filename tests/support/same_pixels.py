@@ -110,7 +110,11 @@ def _item(root: Path, url: str, picture: Picture) -> dict[str, Any]:
 
 @contextmanager
 def through_earth_engine(root: Path, pictures: Sequence[Picture]) -> Iterator[EarthEngineSource]:
-    """A Level-1C collection, with a low cloud score for what is not clear."""
+    """A Level-1C collection, with a cloud score for what is not clear.
+
+    It is low enough for a pixel of 20 m of which it is a quarter: the service takes the mean of scores there, where an
+    archive hides a pixel of which any part is cloud.
+    """
     config, scenes, scores = EarthEngineConfig(), [], []
     facts = {"CLOUDY_PIXEL_PERCENTAGE": 0.0, "PROCESSING_BASELINE": BASELINE}
     for picture in pictures:
@@ -120,7 +124,7 @@ def through_earth_engine(root: Path, pictures: Sequence[Picture]) -> Iterator[Ea
             write_cog(root / file, plane.pixels, plane.grid)
             bands[_google(KEYS[band])] = Band((file,))
         score = f"scores/{picture.name}.tif"
-        write_cog(root / score, np.where(picture.clear, 0.9, 0.2).astype(np.float32), picture.grid)
+        write_cog(root / score, np.where(picture.clear, 0.65, 0.05).astype(np.float32), picture.grid)
         scenes.append(Asset(picture.name, picture.day, outline, bands, properties=facts))
         scores.append(Asset(picture.name, picture.day, outline, {config.cloud_score_band: Band((score,))}))
     with earth_engine("sentinel-2-l1c", root, {config.sentinel2_l1c: scenes, config.cloud_score: scores}) as source:

@@ -1,5 +1,6 @@
 """The open catalogues on one loopback server: `rustac serve` behind a server that misbehaves when told to."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import Any
 from minemap_assets.imagery.sources.stac.config import Collection, StacConfig
 from minemap_assets.imagery.sources.stac.services import Services
 from minemap_assets.imagery.sources.stac.source import StacSource
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.net.policy import Clock
 from servers.processes import Unreliable, stac_api, unreliable
 from stac_world import Shot, truth, write_catalogue, write_scene
@@ -34,7 +36,7 @@ class World:
         self.root.mkdir()
         self.server: Unreliable = stack.enter_context(unreliable(self.root))
         self._stack = stack
-        self.collections = tuple(self._moved(c) for c in StacConfig().collections)
+        self.collections = tuple(self._moved(c) for c in StacConfig().collections_for("sentinel-2-l2a"))
 
     def _moved(self, collection: Collection) -> Collection:
         url = self.server.url
@@ -66,10 +68,10 @@ class World:
         values = {"collections": self.collections, "timeout": 1.0, "rate": 10_000.0, "burst": 100} | changes
         return StacConfig.model_validate(values)
 
-    def source(self, cache: str = "cache", **changes: Any) -> StacSource:
-        """A source with a cache below the test's folder."""
+    def source(self, cache: str = "cache", *, limit: float = math.inf, **changes: Any) -> StacSource:
+        """A source with a cache of so many bytes below the test's folder."""
         config = self.config(**changes)
-        return StacSource("sentinel-2-l2a", config, self.folder / cache, Services(config, HASTY))
+        return StacSource("sentinel-2-l2a", config, KeptFiles(self.folder / cache, limit), Services(config, HASTY))
 
     def asked(self, prefix: str = "/") -> list[dict[str, str]]:
         """Requests for paths that begin so."""

@@ -22,6 +22,10 @@ EPSG = 32722
 TILE = GeoBox((SIZE, SIZE), Affine(10.0, 0.0, 600_000.0, 0.0, -10.0, 9_300_040.0), f"EPSG:{EPSG}")
 """A small tile whose origin, like a real one's, is no multiple of its blocks."""
 
+TILE_NAME = "22MDB"
+ORBIT = 124
+"""The relative orbit that sees this ground (recorded of 22MHD, 700 km up the same track)."""
+
 COARSE = ("swir16", "swir22")
 BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 
@@ -111,15 +115,37 @@ def write_scene(
         stored = np.where(seen, np.clip(numbers + 1000 * shot.shifted, 1, 65535), 0).astype(np.uint16)
         assets[key] = _asset(root, url, f"{folder}/{key}.tif", stored, 2 if band in COARSE else 1)
     assets[collection.assets.classes] = _asset(root, url, f"{folder}/{collection.assets.classes}.tif", classes, 2)
-    properties = {
-        "datetime": f"{shot.day}T13:40:21.024Z",
-        "platform": "sentinel-2a",
+    return item_of(collection, shot, assets)
+
+
+def item_of(collection: Collection, shot: Shot, assets: Mapping[str, Any]) -> dict[str, Any]:
+    """A scene's item in its catalogue's words: `recorded/stac` holds items of each."""
+    day = shot.day.replace("-", "")
+    processing = f"N{shot.baseline.replace('.', '')}"
+    properties: dict[str, Any] = {
         "eo:cloud_cover": shot.cloud_cover,
         "s2:processing_baseline": shot.baseline,
-        "s2:mgrs_tile": "22MDB",
+        "s2:product_uri": f"S2A_MSIL2A_{day}T133839_{processing}_R{ORBIT:03d}_T{TILE_NAME}_{day}T174059.SAFE",
+        "s2:datatake_id": f"GS2A_{day}T133839_034041_N{shot.baseline}",
+        "s2:datastrip_id": f"S2A_OPER_MSI_L2A_DS_2APS_{day}T174059_S{day}T133836_N{shot.baseline}",
+        "s2:generation_time": f"{shot.day}T17:40:59.000000Z",
         "proj:code": f"EPSG:{EPSG}",
-        **shot.properties,
     }
+    if collection.name.startswith("planetary-computer"):
+        properties |= {
+            "datetime": f"{shot.day}T13:38:39.024000Z",
+            "platform": "Sentinel-2A",
+            "s2:mgrs_tile": TILE_NAME,
+            "sat:relative_orbit": ORBIT,
+        }
+    else:
+        properties |= {
+            "datetime": f"{shot.day}T13:42:47.536000Z",
+            "platform": "sentinel-2a",
+            "grid:code": f"MGRS-{TILE_NAME}",
+            "updated": f"{shot.day}T23:04:12.344Z",
+        }
+    properties |= shot.properties
     if shot.flag is not None:
         properties["earthsearch:boa_offset_applied"] = shot.flag
     outline = footprint_wgs84(TILE)
@@ -132,7 +158,7 @@ def write_scene(
         "geometry": mapping(outline),
         "bbox": list(outline.bounds),
         "properties": properties,
-        "assets": assets,
+        "assets": dict(assets),
         "links": [],
     }
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
 
-RULE_VERSION = "1"
+RULE_VERSION = "2"
 """Raised when the same pixels would give another clarity."""
 
 HAZE = 500

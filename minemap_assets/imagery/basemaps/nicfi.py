@@ -1,5 +1,8 @@
 """The NICFI programme's basemaps as their publisher announced them, for sources that serve them and plans that do not
 ask: names, terms, and which mosaic is of which months.
+
+The programme has ended: no sign-up since 23 January 2025, last mosaics of February to April 2025, and the phase that
+was to follow was cancelled in September 2025. It serves those who hold an archive, or an account that still sees it.
 """
 
 from collections.abc import Iterator
@@ -21,6 +24,9 @@ TERMS = (
     "Planet NICFI Participant License Agreement: non-commercial use, pixels must not be redistributed; "
     "includes imagery (c) Planet Labs PBC"
 )
+
+SUBSCRIPTION_TERMS = "The licence of your Planet subscription; includes imagery (c) Planet Labs PBC"
+"""Terms of mosaics that are not the programme's."""
 
 _TROPICS = 30.1
 """Degrees: how far north and south they reach."""

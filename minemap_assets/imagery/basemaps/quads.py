@@ -85,6 +85,14 @@ class QuadGrid:
         return tuple(sorted(found))
 
 
+def mercator_bounds(grid: GeoBox) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of a grid in EPSG:3857 metres; right lies beyond the world's edge where the grid crosses
+    the antimeridian.
+    """
+    left, bottom, right, top = _mercator(footprint_wgs84(grid)).bounds
+    return left, bottom, right, top
+
+
 def quad_grid(pixels: int, resolution: float, mosaic: str) -> QuadGrid:
     """The grid of a mosaic whose quads have `pixels` on a side of `resolution` metres. Raises `PermanentError`."""
     side = WORLD / (pixels * resolution) if pixels > 0 and resolution > 0 else 0.0

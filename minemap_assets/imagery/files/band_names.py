@@ -1,9 +1,11 @@
 """Which band of a file is which: by what a person said, the file's names, its documented order, or its colours.
 
 Colours come last, because a writer of GeoTIFF that knows no better calls the first three bands of any file red, green
-and blue.
+and blue. Of a file with the bands of a Planet basemap such colours tell nothing at all: its quads are blue, green, red,
+near infrared and validity, whatever their photometric tag says.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +45,15 @@ _SCENE_NAME = re.compile(r"_\dB_Analytic(?:MS)?(?:_SR)?(?:_8b)?(?:_harmonized)?(
 _RADIANCE_NAME = re.compile(r"_\dB_Analytic(?:MS)?(?:_8b)?(?:_clip)?$", re.I)
 
 _ALPHA = "alpha"
+_VALIDITY_NAMES = frozenset({_ALPHA, "mask", "validity", "valid", "datamask", "data mask"})
+_USUAL_COLOURS = ("red", "green", "blue")
+"""What a writer that knows no better calls the first three bands."""
+
+_QUAD_COUNTS = (5, 9)
+"""Bands of basemap quads with the validity behind them."""
+
+_LATTICE_STEPS = 4
+"""So many zoom levels from a NICFI quad's pixels a basemap's may be."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,37 @@ def is_quad(source: "rasterio.io.DatasetReader") -> bool:
     """True for a file with the pixels of a NICFI quad."""
     size = abs(float(source.transform.a))
     return str(source.crs) == "EPSG:3857" and abs(size / _QUAD_METRES - 1.0) < 0.001
+
+
+def validity_band(source: "rasterio.io.DatasetReader", used: Sequence[int] = ()) -> int | None:
+    """The band (from 1) that is 0 where a pixel is not valid; None without one, or where it is one of those `used`.
+
+    It is the last one that is flagged as alpha. The band behind the four or eight of a basemap quad in uint16 is it
+    with or without that flag, whatever other band has it, as long as no name calls it otherwise.
+    """
+    last = int(source.count)
+    if last in _QUAD_COUNTS and last not in used and _is_basemap(source) and _may_be_validity(source):
+        return last
+    flagged = [i for i, colour in enumerate(source.colorinterp, 1) if colour.name == _ALPHA and i not in used]
+    return flagged[-1] if flagged else None
+
+
+def lies_on_tiles(source: "rasterio.io.DatasetReader") -> bool:
+    """True for a file with the pixels of a basemap of any zoom level: 4.78 m, 2.39 m, 9.55 m and so on."""
+    if str(source.crs) != "EPSG:3857" or not source.transform.a:
+        return False
+    step = math.log2(abs(float(source.transform.a)) / _QUAD_METRES)
+    return abs(step) < _LATTICE_STEPS + 0.5 and abs(step - round(step)) < 0.002
+
+
+def _is_basemap(source: "rasterio.io.DatasetReader") -> bool:
+    return any(is_quad_name(part) for part in PurePosixPath(source.name).parts) or lies_on_tiles(source)
+
+
+def _may_be_validity(source: "rasterio.io.DatasetReader") -> bool:
+    """True where nothing speaks against the last band's being the validity of a quad's reflectance."""
+    text = source.descriptions[-1] or ""
+    return _is_uint16(source) and (not text or text.lower() in _VALIDITY_NAMES)
 
 
 def is_radiance_name(path: str) -> bool:
@@ -100,6 +142,8 @@ def _names(
         # A second band is a data mask, as the Copernicus Browser adds one, and the first is 0 where it hides.
         return [named.band]
     if stated is not None:
+        if count == len(stated) + 1 > len(QUAD_ORDER) and _has_quad_bands(kind) and _may_be_validity(source):
+            count -= 1
         if count != len(stated):
             raise BadInputError(
                 f"{path} has {count} {'band' if count == 1 else 'bands'} where {len(stated)} were named "
@@ -110,21 +154,36 @@ def _names(
     described = [common_band(text or "") for text in source.descriptions[: len(documented) or count]]
     if any(described):
         return _completed(described, documented)
-    return documented or [colour.name for colour in source.colorinterp[:count]]
+    colours = [colour.name for colour in source.colorinterp[:count]]
+    if not documented and _has_quad_bands(kind) and tuple(colours[:3]) == _USUAL_COLOURS and _is_uint16(source):
+        return []
+    return documented or colours
+
+
+def _has_quad_bands(kind: Product) -> bool:
+    return set(kind.bands) == set(QUAD_ORDER)
+
+
+def _is_uint16(source: "rasterio.io.DatasetReader") -> bool:
+    return set(source.dtypes) == {"uint16"}
 
 
 def _documented_order(source: "rasterio.io.DatasetReader", path: str, kind: Product) -> tuple[str, ...]:
     """The documented order of a file's bands, without alpha behind them; empty where no document speaks of such files.
 
-    Only of files that are told by their names or their pixels.
+    Files are told by their names or their pixels. Four bands of uint16 that a person calls a basemap are the bands of
+    one, with or without validity behind them, wherever they were cut out.
     """
     if _SCENE_NAME.search(PurePosixPath(path).stem):
         alpha = source.colorinterp[-1].name == _ALPHA
         return SCENE_ORDERS.get(source.count) or SCENE_ORDERS.get(source.count - int(alpha), ())
-    if set(kind.bands) != set(QUAD_ORDER) or source.count - len(QUAD_ORDER) not in (0, 1):
+    behind = source.count - len(QUAD_ORDER)
+    if not _has_quad_bands(kind) or behind not in (0, 1):
         return ()
-    named = any(is_quad_name(part) for part in PurePosixPath(source.name).parts)
-    return QUAD_ORDER if named or is_quad(source) else ()
+    if _is_basemap(source):
+        return QUAD_ORDER
+    fits = _may_be_validity(source) if behind else _is_uint16(source) and source.colorinterp[-1].name != _ALPHA
+    return QUAD_ORDER if fits else ()
 
 
 def _completed(names: list[str | None], order: tuple[str, ...]) -> Sequence[str | None]:

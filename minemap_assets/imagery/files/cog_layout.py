@@ -1,23 +1,35 @@
-"""Where the blocks of a Cloud Optimized GeoTIFF lie, told from its first bytes, and in which spans they are fetched.
+"""What a Cloud Optimized GeoTIFF of one band holds and where, told from its first bytes; in which spans it is fetched.
 
-Bytes are fetched and pixels decoded elsewhere (`imagery/sources/stac/blocks.py`).
+Bytes are fetched elsewhere (`imagery/sources/stac/blocks.py`), and decoded in `block_decoding.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from minemap_assets.errors import RetryableError
-from minemap_assets.imagery.files.tiff_directories import DamagedError, Directory, NotTiffError, Tiff, TooShortError
+from odc.geo.geobox import GeoBox
 
-_SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION = 254, 256, 257, 259
-_TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS = 322, 323, 324, 325
-_WANTED = frozenset({_SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS})
-_DEFLATE = frozenset({8, 32946})
+from minemap_assets.errors import RetryableError
+from minemap_assets.imagery.files.geo_keys import GEO_TAGS, ground_of_tags
+from minemap_assets.imagery.files.tiff_directories import (
+    DamagedError,
+    Directory,
+    NotTiffError,
+    Tiff,
+    TooShortError,
+    UnreadableError,
+)
+
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 256, 257, 258, 259
+_SAMPLES, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS, _FORMAT = 277, 317, 322, 323, 324, 325, 339
+_NODATA = 42113
+_WANTED = frozenset({_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _PREDICTOR}) | frozenset(
+    {_TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS, _FORMAT}
+)
+_KINDS = {1: "u", 2: "i", 3: "f"}
+"""Kinds of numbers by SampleFormat, as numpy calls them."""
+
 _MASK = 4
 _MOST_DIRECTORIES = 64
-
-_LEADER = 4
-"""GDAL's COG layout puts a tile's size before it and repeats its last bytes after it; readers may look there."""
 
 _GAP = 65_536
 """Blocks that lie no further apart than this are fetched in one request."""
@@ -34,12 +46,24 @@ class Block:
     offset: int
     size: int
 
+    @property
+    def end(self) -> int:
+        """The byte after it."""
+        return self.offset + self.size
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How numbers are stored in a block: numpy's name of their type, and the TIFF tags Compression and Predictor."""
+
+    dtype: str
+    compression: int = 1
+    predictor: int = 1
+
 
 @dataclass(frozen=True)
 class Level:
-    """One resolution: image and tile size in pixels, and each tile's bytes in row-major order. `deflated` tiles are
-    zlib streams.
-    """
+    """One resolution: image and tile size in pixels, and each tile's bytes in row-major order."""
 
     width: int
     height: int
@@ -47,7 +71,7 @@ class Level:
     tile_height: int
     offsets: tuple[int, ...]
     sizes: tuple[int, ...]
-    deflated: bool = False
+    coding: Coding
 
     @property
     def across(self) -> int:
@@ -75,33 +99,44 @@ class Level:
         """What one request each brings, in the order of the file: blocks that are wanted, and those between them."""
         stored = sorted(self.everything(), key=_place)
         for group in _groups(sorted(wanted, key=_place)):
-            first, last = group[0].offset, group[-1].offset + group[-1].size
-            yield tuple(b for b in stored if first <= b.offset and b.offset + b.size <= last)
+            yield tuple(b for b in stored if group[0].offset <= b.offset and b.end <= group[-1].end)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The levels of a file, the finest first; bytes before `header_end` hold all directories, `end` is the least size
-    the whole file must have.
+    """The levels of a file, the finest first, the ground that it shows, and the number that it says means no data.
+
+    Bytes before `header_end` hold all directories, `end` is the least size the whole file must have.
     """
 
     levels: tuple[Level, ...]
+    ground: GeoBox
+    nodata: float | None
     header_end: int
     end: int
 
 
-def extent(blocks: Sequence[Block], total: int) -> tuple[int, int]:
-    """First byte, and the one after the last, of neighbouring blocks with what GDAL puts around them, in a file of
-    `total` bytes.
-    """
-    return max(0, blocks[0].offset - _LEADER), min(total, blocks[-1].offset + blocks[-1].size + _LEADER)
+def _place(block: Block) -> int:
+    return block.offset
+
+
+def _groups(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Blocks in order of their place in the file, those close together in one list."""
+    group: list[Block] = []
+    for block in blocks:
+        if group and (block.offset - group[-1].end > _GAP or block.end - group[0].offset > _LONGEST_SPAN):
+            yield group
+            group = []
+        group.append(block)
+    if group:
+        yield group
 
 
 def parse_layout(data: bytes) -> Layout:
     """The layout of the file that begins with `data`.
 
-    Raises `TooShortError` where more bytes are needed, and `RetryableError` where these are no directories of a tiled
-    TIFF (which bytes damaged on their way would not be either).
+    Raises `TooShortError` where more bytes are needed, `RetryableError` where these are no directories of a tiled TIFF
+    (which bytes damaged on their way would not be either), and `UnreadableError` for several bands in one file.
     """
     try:
         return _layout(data)
@@ -114,57 +149,63 @@ def parse_layout(data: bytes) -> Layout:
 def _layout(data: bytes) -> Layout:
     tiff = Tiff(lambda position, size: data[position : position + size])
     levels: list[Level] = []
+    ground, nodata = None, None
     reach, end, following = tiff.header_end, 0, 0
     for directory in tiff.directories(_MOST_DIRECTORIES):
         following = directory.following
         reach = max(reach, _reach(directory))
         if reach > len(data):
             raise TooShortError(reach)
-        tags = {entry.tag: tiff.values(entry) for entry in directory.entries if entry.tag in _WANTED}
-        level = _level(tags)
+        entries = {entry.tag: entry for entry in directory.entries}
+        tags = {tag: tiff.values(entry) for tag, entry in entries.items() if tag in _WANTED}
+        level = _level(tags, tiff.order)
         end = max([end, *(o + s for o, s in zip(level.offsets, level.sizes, strict=True))])
         if not tags.get(_SUBFILE, (0,))[0] & _MASK:
             levels.append(level)
+        if ground is None and GEO_TAGS & entries.keys():
+            ground = ground_of_tags(tiff, entries, (level.height, level.width))
+            nodata = _number(tiff.text(entries[_NODATA])) if _NODATA in entries else None
     if not levels or following:
         raise DamagedError
-    return Layout(tuple(sorted(levels, key=lambda level: -level.width)), reach, max(end, reach))
+    if ground is None:
+        raise RetryableError("it has no georeference")
+    return Layout(tuple(sorted(levels, key=lambda level: -level.width)), ground, nodata, reach, max(end, reach))
 
 
 def _reach(directory: Directory) -> int:
-    """The byte after a directory and all its values, which GDAL reads too."""
+    """The byte after a directory and all its values."""
     if not all(entry.size for entry in directory.entries):
         raise DamagedError
     return max([directory.end, *(entry.end for entry in directory.entries)])
 
 
-def _place(block: Block) -> int:
-    return block.offset
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DamagedError from error
 
 
-def _groups(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    """Blocks in order of their place in the file, those close together in one list."""
-    group: list[Block] = []
-    for block in blocks:
-        if group:
-            gap = block.offset - (group[-1].offset + group[-1].size)
-            if gap > _GAP or block.offset + block.size - group[0].offset > _LONGEST_SPAN:
-                yield group
-                group = []
-        group.append(block)
-    if group:
-        yield group
-
-
-def _level(tags: Mapping[int, Sequence[int]]) -> Level:
+def _level(tags: Mapping[int, Sequence[int]], order: str) -> Level:
     try:
         width, height, tile_width, tile_height = (int(tags[t][0]) for t in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT))
-        deflated = tags.get(_COMPRESSION, (1,))[0] in _DEFLATE
-        level = Level(width, height, tile_width, tile_height, tuple(tags[_OFFSETS]), tuple(tags[_COUNTS]), deflated)
+        offsets, sizes = tuple(tags[_OFFSETS]), tuple(tags[_COUNTS])
     except KeyError as error:
         raise RetryableError("it is not stored in tiles") from error
     if min(width, height, tile_width, tile_height) < 1:
-        raise RetryableError("its directories are damaged")
+        raise DamagedError
+    level = Level(width, height, tile_width, tile_height, offsets, sizes, _coding(tags, order))
     tiles = level.across * -(-height // tile_height)
     if not len(level.offsets) == len(level.sizes) == tiles:
         raise RetryableError("it does not have one run of bytes a tile")
     return level
+
+
+def _coding(tags: Mapping[int, Sequence[int]], order: str) -> Coding:
+    samples, bits = tags.get(_SAMPLES, (1,))[0], tags.get(_BITS, (1,))[0]
+    if samples != 1:
+        raise UnreadableError(f"it has {samples} bands, where files of one band each are read")
+    kind = _KINDS.get(tags.get(_FORMAT, (1,))[0])
+    if kind is None or bits not in (8, 16, 32, 64):
+        raise UnreadableError(f"it stores numbers of {bits} bits in a way that is not read")
+    return Coding(f"{order}{kind}{bits // 8}", tags.get(_COMPRESSION, (1,))[0], tags.get(_PREDICTOR, (1,))[0])

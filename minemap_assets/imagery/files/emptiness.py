@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
+from minemap_assets.geo.raster_files import FORMAT
 from minemap_assets.imagery.files.images import Asset
 from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.products import Product
@@ -79,9 +81,8 @@ def _any_value(
 
 def _has_value(band: npt.NDArray[Any], asset: Asset, kind: Product) -> bool:
     lowest, highest = kind.limits(asset.scale, asset.offset)
-    missing = 0.0 if asset.nodata is None else asset.nodata
     # what is not finite is not between the limits
-    return bool(((band != missing) & (band >= lowest) & (band <= highest)).any())
+    return bool((~np.isin(band, asset.missing(kind)) & (band >= lowest) & (band <= highest)).any())
 
 
 def _steps(source: "rasterio.io.DatasetReader", indexes: Sequence[int]) -> "Iterator[rasterio.windows.Window]":
@@ -109,14 +110,16 @@ def _steps(source: "rasterio.io.DatasetReader", indexes: Sequence[int]) -> "Iter
 
 
 def _is_stored(source: "rasterio.io.DatasetReader", window: "rasterio.windows.Window", indexes: Sequence[int]) -> bool:
-    """False where the file leaves out all of a window's tiles or strips, because nothing is in them."""
+    """False where a TIFF leaves out all of a window's tiles or strips, because nothing is in them."""
     from rasterio.enums import Interleaving
 
     tile_height, tile_width = source.block_shapes[0]
     rows = range(window.row_off // tile_height, -(-(window.row_off + window.height) // tile_height))
     columns = range(window.col_off // tile_width, -(-(window.col_off + window.width) // tile_width))
     bands = indexes if source.interleaving == Interleaving.band else indexes[:1]
-    return len(rows) * len(columns) * len(bands) > _MOST_BLOCKS or any(
+    if source.driver != FORMAT or len(rows) * len(columns) * len(bands) > _MOST_BLOCKS:
+        return True
+    return any(
         source.get_tag_item(f"BLOCK_OFFSET_{column}_{row}", "TIFF", bidx=band) is not None
         for band in bands
         for row in rows

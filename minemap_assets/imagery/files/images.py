@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.files.addresses import check_href
 from minemap_assets.imagery.files.cloud_rules import CloudRule, parse_rule
+from minemap_assets.imagery.products import Product
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.messages import explain
 from minemap_assets.project.settings import StrictModel
@@ -45,8 +46,9 @@ class Asset(StrictModel):
     """One band of an image: where it lies and what its numbers mean (reflectance = number x scale + offset).
 
     `href` is relative to the archive's root, which it may not leave, or a whole web address; `index` counts bands from
-    1; without `nodata` a pixel that is 0 in all bands is not observed; `bytes` is the file's size when it was indexed
-    (None for a remote file).
+    1. Besides `nodata` a 0 is no observation where numbers are amounts of light, unless `zero` says that it is a number
+    like others. `bytes` is the size of the file, or of the ZIP archive that holds it, when it was indexed (None for a
+    remote file).
     """
 
     band: str
@@ -55,7 +57,13 @@ class Asset(StrictModel):
     scale: Annotated[float, AfterValidator(_factor)]
     offset: float = Field(0.0, ge=-MOST_DIGITS, le=MOST_DIGITS)
     nodata: float | None = None
+    zero: bool = False
     bytes: Bytes | None = None
+
+    def missing(self, kind: Product) -> tuple[float, ...]:
+        """The numbers that stand for no observation in an image of a product."""
+        zero = () if self.zero or not kind.encoding.light else (0.0,)
+        return zero if self.nodata is None else (*zero, self.nodata)
 
 
 class CloudMask(StrictModel):

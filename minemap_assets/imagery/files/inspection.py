@@ -17,14 +17,17 @@ from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.geo.grid import footprint_wgs84
+from minemap_assets.geo.raster_files import JPEG2000_SUFFIX
 from minemap_assets.geo.vector import WGS84, geodesic_area_km2
-from minemap_assets.imagery.files.addresses import CURL, address
+from minemap_assets.imagery.files.addresses import CURL, address, file_at, is_web, member_of
 from minemap_assets.imagery.files.band_names import bands_of
 from minemap_assets.imagery.files.cloud_rules import CloudRule
 from minemap_assets.imagery.files.emptiness import is_empty
 from minemap_assets.imagery.files.images import Asset, CloudMask
+from minemap_assets.imagery.files.jpeg2000 import check_jpeg2000
 from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.files.tiff_structure import check_whole
+from minemap_assets.imagery.files.zip_members import byte_size, open_bytes, read_to_end
 from minemap_assets.imagery.products import SCALE, Product
 from minemap_assets.lake.manifests import digest
 
@@ -57,7 +60,9 @@ _SHOWN = 120
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a person said of the numbers of all files: None where the file is to tell."""
+    """What a person said of the numbers of all files: None where the file is to tell. Where `nodata` says which number
+    is missing, 0 is a number like others.
+    """
 
     scale: float | None
     offset: float
@@ -91,12 +96,16 @@ class MaskFacts:
     revision: str
 
 
-def inspect_mask(root: str, path: str, rule: CloudRule) -> MaskFacts:
-    """Look at one cloud mask. Raises `BadInputError` with one sentence where it cannot be used."""
+def inspect_mask(root: str, path: str, rule: CloudRule, index: int = 1) -> MaskFacts:
+    """Look at one band of a cloud mask. Raises `BadInputError` with one sentence where it cannot be used."""
     whole, size = _whole(root, path)
     with sensible(path), opened(whole) as source:
+        if index > source.count:
+            raise BadInputError(
+                f"{path} has {source.count} bands where a cloud mask has {index} or more; fetch it again"
+            )
         footprint = footprint_wgs84(_grid(source, path))
-        mask = CloudMask(href=path, rule=rule.text, bytes=size)
+        mask = CloudMask(href=path, index=index, rule=rule.text, bytes=size)
         return MaskFacts(mask, footprint, _revision(source, whole, path))
 
 
@@ -119,6 +128,7 @@ def inspect(root: str, path: str, kind: Product, bands: Sequence[str] | None, nu
                 scale=scale,
                 offset=numbers.offset,
                 nodata=None if declared is None or not math.isfinite(declared) else float(declared),
+                zero=bool(numbers.nodata),
                 bytes=size,
             )
             for index, band in named.usable.items()
@@ -140,12 +150,22 @@ def _check_detail(path: str, metres: float, kind: Product) -> None:
 
 
 def _whole(root: str, path: str) -> tuple[str, int | None]:
-    """A file's address and its size, None for a remote one. Raises `BadInputError` where it is cut off."""
+    """A file's address, and the size of it or of the ZIP archive that holds it, None for a remote one.
+
+    Raises `BadInputError` where it is cut off.
+    """
     whole = address(root, path)
-    if whole.startswith("/vsi"):
+    file = file_at(whole)
+    if file is None:
         return whole, None
-    check_whole(Path(whole))
-    return whole, Path(whole).stat().st_size
+    if path.lower().endswith(JPEG2000_SUFFIX):
+        with open_bytes(whole) as handle:
+            check_jpeg2000(handle, byte_size(whole), path)
+            if member_of(whole) is not None:
+                read_to_end(handle)
+    elif member_of(whole) is None:
+        check_whole(Path(whole))
+    return whole, file.stat().st_size
 
 
 @contextmanager
@@ -169,14 +189,19 @@ def sensible(path: str) -> Iterator[None]:
 
 def _revision(source: "rasterio.io.DatasetReader", whole: str, path: str) -> str:
     """Changes with the file: its size and time, the server's ETag, or else a sample of its pixels."""
-    if not whole.startswith("/vsi"):
-        status = Path(whole).stat()
-        return digest([path, status.st_size, status.st_mtime_ns])
+    if not is_web(whole):
+        return file_revision(whole, path)
     tag = _etag(whole.removeprefix(CURL)) if whole.startswith(CURL) else None
     if tag is not None:
         return digest([path, tag])
     pixels = _sample(source, range(1, source.count + 1)).data
     return digest([path, source.shape, list(source.transform), hashlib.sha256(pixels.tobytes()).hexdigest()])
+
+
+def file_revision(whole: str, path: str) -> str:
+    """Changes with a file on this machine, or with the ZIP archive that holds it; `whole` is its address for GDAL."""
+    status = (file_at(whole) or Path(whole)).stat()
+    return digest([path, status.st_size, status.st_mtime_ns])
 
 
 def _etag(url: str) -> list[str] | None:

@@ -55,7 +55,7 @@ def _form(image: Image, bands: Sequence[str]) -> tuple[object, ...] | None:
     assets = [asset for asset in image.assets if asset.band in bands]
     if len({asset.href for asset in assets}) != 1:
         return None
-    return image.crs, *((a.band, a.index, a.scale, a.offset, a.nodata) for a in assets)
+    return image.crs, *((a.band, a.index, a.scale, a.offset, a.nodata, a.zero) for a in assets)
 
 
 def _path(part: Part) -> str:

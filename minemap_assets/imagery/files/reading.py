@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import AuthenticationError, BadInputError, MinemapError, RetryableError
 from minemap_assets.geo.raster_files import alone, open_raster
-from minemap_assets.imagery.files.addresses import address
+from minemap_assets.imagery.files.addresses import address, file_at, is_web, shown
+from minemap_assets.imagery.files.cloud_polygons import SUFFIX, hidden_by_polygons
 from minemap_assets.imagery.files.images import Asset, CloudMask, Image
 from minemap_assets.imagery.files.resampling import Sampled, sample, sample_hidden
-from minemap_assets.imagery.products import NOT_OBSERVED, SCALE, Product, product
+from minemap_assets.imagery.products import NOT_OBSERVED, Product, product
 
 if TYPE_CHECKING:
     import rasterio.io
@@ -58,6 +60,8 @@ class Part:
     def _hidden_by(self, mask: CloudMask, grid: GeoBox) -> npt.NDArray[np.bool_]:
         path = address(self.root, mask.href)
         _check_size(path, mask.bytes)
+        if path.lower().endswith(SUFFIX):
+            return hidden_by_polygons(path, grid)
         with opened(path) as source:
             if mask.index > source.count:
                 raise _fewer_bands(path, source.count)
@@ -78,12 +82,12 @@ def opened(path: str) -> "Iterator[rasterio.io.DatasetReader]":
 @contextmanager
 def _unguarded(path: str) -> "Iterator[rasterio.io.DatasetReader]":
     """Like `opened`, but for what goes wrong after it is open: so several may be open at a time."""
-    remote = path.startswith("/vsi")
-    if not remote and not Path(path).is_file():
-        raise BadInputError(f"{path} does not exist; put the file back or index the archive again")
-    with alone(**(_REMOTE_OPTIONS if remote else {})):
+    file = file_at(path)
+    if file is not None and not file.is_file():
+        raise BadInputError(f"{shown(path)} does not exist; put the file back or index the archive again")
+    with alone(**(_REMOTE_OPTIONS if file is None else {})):
         with _naming(path, reading=False):
-            source = open_raster(path if remote else str(Path(path).absolute()))
+            source = open_raster(path if path.startswith("/vsi") else str(Path(path).absolute()))
         with source:
             yield source
 
@@ -97,9 +101,11 @@ def _naming(path: str, *, reading: bool) -> Iterator[None]:
         yield
     except RasterioError as error:
         reason = " ".join(str(error.__cause__ or error).split())
-        if path.startswith("/vsi"):
+        if is_web(path):
             raise _remote_error(path, reason, reading) from error
-        raise BadInputError(f"{path} cannot be read, it is cut off or damaged ({reason}); fetch it again") from error
+        raise BadInputError(
+            f"{shown(path)} cannot be read, it is cut off or damaged ({reason}); fetch it again"
+        ) from error
 
 
 def _remote_error(path: str, reason: str, reading: bool) -> MinemapError:
@@ -110,43 +116,41 @@ def _remote_error(path: str, reason: str, reading: bool) -> MinemapError:
         return AuthenticationError(f"the server of {path} refuses access ({reason}); check the credentials")
     if code == 429 or code >= 500 or "CURL error" in reason or (reading and not code):
         return RetryableError(f"{path} cannot be read now ({reason})")
-    return BadInputError(f"{path} is not there or is no GeoTIFF ({reason}); index the archive again")
+    return BadInputError(f"{path} is not there or is no image that is read ({reason}); index the archive again")
 
 
 def read_pieces(parts: Sequence[Part], grid: GeoBox, whole: GeoBox, bands: Sequence[str]) -> Tile:
     """The bands of an image, or of pieces of one picture that keep a band in files of one form, as one tile.
 
-    A pixel is not observed where a band has nodata or a number that the product cannot hold, where the file ends, or
-    where every band of the most detailed file is 0; a 0 in some bands only is a dark pixel and becomes 1. Nor is one
-    that is hidden by the nearest pixel of the cloud masks of all pieces; hidden pixels of a file have no say in their
-    neighbours. Raises as `opened` does.
+    A pixel is not observed where a band has no value: nodata, a 0 where numbers are amounts of light, a number that the
+    product cannot hold, or the end of its file. Nor is one that is hidden by the nearest pixel of the cloud masks of
+    all pieces. What is missing or hidden in a file has no say in its neighbours. Raises as `opened` does.
     """
     pieces = [[{a.band: a for a in part.image.assets}[band] for band in bands] for part in parts]
     assets = pieces[0]
     kind = product(parts[0].image.product)
     values = np.full((len(bands), *grid.shape), np.nan, dtype=np.float32)
-    dark = np.zeros(values.shape, dtype=np.bool_)
-    detail = np.zeros(len(bands))
     read, used = 0, np.zeros(len(parts), dtype=np.bool_)
+    # Bands of one pixel size share what the masks hide.
+    hiding = [cache(part.hidden) for part in parts]
     for href in sorted({asset.href for asset in assets}):
         places = [i for i, asset in enumerate(assets) if asset.href == href]
         files = [(part.root, [piece[i] for i in places]) for part, piece in zip(parts, pieces, strict=True)]
-        sampled = _sample_files(files, kind, grid, whole, [part.hidden for part in parts])
-        values[places], dark[places], detail[places] = sampled.values, sampled.dark, sampled.detail
+        sampled = _sample_files(files, kind, grid, whole, hiding)
+        values[places] = sampled.values
         read += sampled.bytes_read
         used |= sampled.used
-    finest = detail >= detail.max() * 0.99
-    seen = np.isfinite(values)
-    observed = (seen | dark).all(axis=0) & seen[finest].any(axis=0)
-    masks = [hidden for hidden in (part.hidden(grid) for part in parts) if hidden is not None]
+    observed = np.isfinite(values).all(axis=0)
+    masks = [hidden for hidden in (hides(grid) for hides in hiding) if hidden is not None]
     if len(masks) == len(parts):
         observed &= ~np.logical_and.reduce(masks)
     pixels = np.full(values.shape, NOT_OBSERVED, dtype=np.uint16)
     for place, asset in enumerate(assets):
         # Scaled in one step, so that numbers that are reflectance x 10,000 already keep their last digit, and rounded
         # half up, as the median and the services do.
-        scale, offset = np.float32(asset.scale * SCALE), np.float32(asset.offset * SCALE)
-        numbers = np.where(seen[place], values[place] * scale + offset, 0.0)
+        stored_as = kind.encoding
+        scale, offset = asset.scale / stored_as.scale, (asset.offset - stored_as.offset) / stored_as.scale
+        numbers = np.where(observed, values[place], 0.0) * np.float32(scale) + np.float32(offset)
         stored = np.clip(np.floor(numbers + np.float32(0.5)), 1, np.iinfo(np.uint16).max)
         pixels[place] = np.where(observed, stored, NOT_OBSERVED).astype(np.uint16)
     return Tile(pixels, read, tuple((used & pixels.any()).tolist()))
@@ -167,11 +171,11 @@ def _sample_files(
         stack.enter_context(_naming(paths[0], reading=True))
         names = dict(zip(map(id, sources), paths, strict=True))
         masks = dict(zip(map(id, sources), hidden, strict=True))
-        indexes, nodata = [a.index for a in assets], [a.nodata for a in assets]
+        indexes, missing = [a.index for a in assets], [a.missing(kind) for a in assets]
         return sample(
             sources,
             indexes,
-            nodata,
+            missing,
             grid,
             whole,
             limits=[kind.limits(a.scale, a.offset) for a in assets],
@@ -190,13 +194,14 @@ def _as_indexed(path: str, assets: Sequence[Asset]) -> "Iterator[rasterio.io.Dat
 
 
 def _fewer_bands(path: str, count: int) -> BadInputError:
-    return BadInputError(f"{path} has {count} bands, fewer than its index says; index the archive again")
+    return BadInputError(f"{shown(path)} has {count} bands, fewer than its index says; index the archive again")
 
 
 def _check_size(path: str, expected: int | None) -> None:
     """Raises `BadInputError` for a file that changed after it was indexed."""
-    if expected is not None and Path(path).is_file() and Path(path).stat().st_size != expected:
+    file = file_at(path)
+    if expected is not None and file is not None and file.is_file() and file.stat().st_size != expected:
         raise BadInputError(
-            f"{path} has {Path(path).stat().st_size} bytes and had {expected} when it was indexed; "
+            f"{file} has {file.stat().st_size} bytes and had {expected} when it was indexed; "
             "fetch it again if it is cut off, else index the archive again"
         )

@@ -10,14 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from minemap_assets.errors import PermanentError
+
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _CODES = frozenset({1, 3, 4, 13, 16, 18})
 """Types of whole numbers that are not negative."""
 
+_TEXT, _DOUBLE = 2, 12
 _MOST_ENTRIES = 4096
 
 Read = Callable[[int, int], bytes]
 """The bytes at a position, as many as are asked for, or fewer where there are no more."""
+
+
+class UnreadableError(PermanentError):
+    """A file is whole but stored in a way that is not read here, or holds damage that is its own."""
 
 
 class NotTiffError(Exception):
@@ -100,6 +107,23 @@ class Tiff:
         wanted = max(0, min(count, entry.count - first))
         data = self._bytes(entry.place + first * kind.itemsize, wanted * kind.itemsize)
         return np.frombuffer(data, dtype=kind).astype(np.uint64)
+
+    def doubles(self, entry: Entry) -> tuple[float, ...]:
+        """The numbers in double precision of an entry."""
+        if entry.kind != _DOUBLE:
+            raise DamagedError
+        return tuple(np.frombuffer(self._bytes(entry.place, entry.size), dtype=f"{self._order}f8").tolist())
+
+    def text(self, entry: Entry) -> str:
+        """The text of an entry."""
+        if entry.kind != _TEXT:
+            raise DamagedError
+        return self._bytes(entry.place, entry.size).rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def order(self) -> str:
+        """Order of the bytes of a number, as numpy writes it."""
+        return self._order
 
     def _directory(self, position: int) -> Directory:
         count = self._unpack(position, self._count)[0]

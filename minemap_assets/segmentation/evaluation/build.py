@@ -8,6 +8,7 @@ from minemap_assets.chips.reader import ChipSet
 from minemap_assets.chips.split import Split
 from minemap_assets.geo.pictures import sentence_picture
 from minemap_assets.geo.vector import write_parquet
+from minemap_assets.imagery.products import product as known_product
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.lake.writer import PartitionWriter
@@ -71,7 +72,8 @@ def evaluate_model(
             progress(done, len(training_set.products), "evaluating product", product)
             ground = Ground(chips, labelled_cells(chips, product), regions)
             card = model.product(product)
-            rule = best_rule(_taught(training_set, card, product, chips), training_set.bands)
+            taught = _taught(training_set, card, product, chips)
+            rule = best_rule(taught, training_set.bands, known_product(product).encoding)
             found = ProductScores(ground, rule, Method(MODEL_METHOD, card.operating_points), config.seed)
             questions = list(asker.questions(product))
             for split in dict.fromkeys(q.split for q in questions):

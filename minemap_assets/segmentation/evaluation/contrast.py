@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minemap_assets.chips.reader import ChipSet
-from minemap_assets.imagery.products import SCALE
+from minemap_assets.imagery.products import product
 from minemap_assets.segmentation.site_scoring import SitePicture, corner
 from minemap_assets.segmentation.training_set import ChipRef
 
@@ -20,8 +20,8 @@ FEWEST_SITES = 8
 def contrast(
     chips: Sequence[ChipSet], refs: Sequence[ChipRef], picture: SitePicture, around: npt.NDArray[np.bool_]
 ) -> float:
-    """Reflectance by which the mean of the mines differs from that of the ground around them, root mean square over
-    bands; NaN where one of the two was not seen.
+    """By how much reflectance, or whatever else the product's numbers mean, the mean of the mines differs from that of
+    the ground around them, root mean square over bands; NaN where one of the two was not seen.
 
     `around` (row, column) is true for that ground; `refs` are the site's chips.
     """
@@ -41,7 +41,7 @@ def contrast(
             counts[kind] += chosen.shape[1]
     if not counts[1] or not counts[2]:
         return math.nan
-    difference = (sums[1] / counts[1] - sums[2] / counts[2]) / SCALE
+    difference = (sums[1] / counts[1] - sums[2] / counts[2]) * product(chips[picture.chip_set].product).encoding.scale
     return float(np.sqrt(np.mean(difference**2)))
 
 

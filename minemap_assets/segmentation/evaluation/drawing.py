@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from minemap_assets.chips.reader import ChipSet
 from minemap_assets.geo.pictures import INK, SIDE, Swatch, Tile, sampled, sheet
+from minemap_assets.imagery.preview import channels
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.segmentation.evaluation.boundary_agreement import edge
 from minemap_assets.segmentation.evaluation.reliability import Reliability
@@ -68,9 +69,9 @@ def choose_sites(scores: Sequence[SiteScore]) -> dict[str, SiteScore]:
 
 
 def colours(chips: Sequence[ChipSet], refs: Sequence[ChipRef], picture: SitePicture) -> Image:
-    """A site in its red, green and blue, or its first band in grey, (`SIDE`, `SIDE`, 3), stretched to what it holds."""
+    """A site in its red, green and blue, or its first bands, (`SIDE`, `SIDE`, 3), stretched to what it holds."""
     names = chips[picture.chip_set].bands
-    shown = [names.index(b) for b in ("red", "green", "blue")] if {"red", "green", "blue"} <= set(names) else [0, 0, 0]
+    shown = channels(names)
     rows, columns = (sampled(np.arange(side)[None, :], SIDE)[0] for side in picture.labels.shape)
     seen = np.zeros((3, SIDE, SIDE), dtype=np.float64)
     for ref in refs:

@@ -5,6 +5,7 @@ Everything is drawn from the seed and the step alone.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,8 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Reflectance x 10,000 float32 (crop, band, row, column), 0 = not observed; the share that is mine float32, and
-    whether that is known bool (crop, row, column).
+    """Stored numbers float32 (crop, band, row, column), 0 = not observed; the share that is mine float32, and whether
+    that is known bool (crop, row, column).
     """
 
     pixels: torch.Tensor
@@ -32,13 +33,19 @@ class Example:
     known: torch.Tensor
 
 
-def augment(example: Example, recipe: Recipe, seed: int, step: int) -> Example:
-    """Turn, enlarge and recolour a batch; pixels that were not observed stay 0 and their label is not known."""
+def augment(example: Example, recipe: Recipe, seed: int, step: int, light: Sequence[bool] = ()) -> Example:
+    """Turn, enlarge and recolour a batch; pixels that were not observed stay 0 and their label is not known.
+
+    `light` says of each crop whether its numbers are reflectance (all are where it is empty): others keep their colour.
+    """
     rng = np.random.default_rng([seed, step, 1])
     turned = _turned(example, recipe, rng)
     turned = Example(_coarsened(turned.pixels, recipe.coarse_share, rng), turned.mine, turned.known)
     noise = torch.Generator(turned.pixels.device).manual_seed(int(rng.integers(2**62)))
     pixels = _recoloured(turned.pixels, recipe, rng, noise)
+    if not all(light):
+        lit = torch.tensor(list(light), device=pixels.device)[:, None, None, None]
+        pixels = torch.where(lit, pixels, turned.pixels)
     return Example(pixels, turned.mine, turned.known & (pixels[:, 0] > 0))
 
 

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, replace
 import torch
 
 from minemap_assets.errors import PermanentError
+from minemap_assets.imagery.products import product
 from minemap_assets.segmentation.inputs import moments, normalised
 from minemap_assets.segmentation.learning.augmentation import Example, augment
 from minemap_assets.segmentation.learning.checkpoints import State, part, under
@@ -89,7 +90,8 @@ class Learner:
     def learn(self, batch: Batch) -> None:
         """One step. Raises `PermanentError` where the loss is no number any more."""
         step, used_rate = self.step + 1, float(self._schedule.get_last_lr()[-1])
-        example = augment(self._example(batch), self._recipe, self._seed, step)
+        light = [product(name).encoding.light for name in batch.products]
+        example = augment(self._example(batch), self._recipe, self._seed, step, light)
         mean, spread = (torch.cat([self._moments[p][n] for p in batch.products]) for n in (0, 1))
         inputs = normalised(example.pixels, mean, spread).contiguous(memory_format=torch.channels_last)
         self.network.train()

@@ -8,8 +8,10 @@ describe the interface come from the client's own package.
 service's routes there are:
 
 - POST /token: access tokens for service accounts (whose assertion must be signed by the key) and users.
-- POST /-/set: {"share", "kinds", "seed", "only", "revoke", "most_pixels", "delay"}, each optional; the log begins anew.
-- GET /-/log: one entry a request: path, the fault that was put on it, and the seconds since 1970 at its arrival.
+- POST /-/set: {"share", "kinds", "seed", "only", "revoke", "most_pixels", "delay", "neighbours", "slowed"}, each
+  optional; the log begins anew.
+- GET /-/log: one entry a request: path, the fault that was put on it, the seconds since 1970 at its arrival, the user
+  agent and the workload tag.
 """
 
 import io
@@ -34,9 +36,15 @@ from affine import Affine
 
 from servers.earth_engine_accounts import ASSERTION, REFRESH_TOKEN, Account
 from servers.earth_engine_expressions import ComputationError, Graph
-from servers.earth_engine_images import Grid, Image, SourceBand, source_image
+from servers.earth_engine_images import NEIGHBOURS, Grid, Image, SourceBand, source_image
 
-KINDS = ("429", "429 with Retry-After", "500", "503", "stall", "reset", "truncated body", "wrong length")
+REFUSALS: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "recorded" / "earth_engine" / "refusals.json").read_text()
+)
+"""What the service answers, by names; where each comes from is said beside them."""
+
+PASSING = ("too many requests a minute", "too many aggregations", "memory capacity", "capacity", "restricted")
+KINDS = ("429 with Retry-After", "500", "stall", "reset", "truncated body", "wrong length", *PASSING[:2], "capacity")
 EXPIRED = "expired token"
 """A kind for paths that want a token, where others are left as they are."""
 
@@ -59,6 +67,7 @@ class Mind:
     most_pixels: int = 1 << 40
     delay: float = 0.0
     revoked: bool = False
+    slowed: bool = False
     tokens: dict[str, Account] = field(default_factory=dict)
     asked: int = 0
     log: list[dict[str, str]] = field(default_factory=list)
@@ -74,13 +83,15 @@ class Mind:
             self.only = said.get("only", self.only)
             self.most_pixels = said.get("most_pixels", self.most_pixels)
             self.delay = said.get("delay", self.delay)
+            self.slowed = said.get("slowed", self.slowed)
+            NEIGHBOURS[:] = [said.get("neighbours", NEIGHBOURS[-1])]
             self.revoked = said.get("revoke", self.revoked)
             if self.revoked:
                 self.tokens.clear()
             self.asked = 0
             self.log.clear()
 
-    def fault_for(self, path: str) -> str:
+    def fault_for(self, path: str, agent: str, tag: str) -> str:
         """The fault of the next request ('' for none), written into the log."""
         with self.lock:
             self.asked += 1
@@ -89,7 +100,8 @@ class Mind:
             kind = chance.choice(self.kinds) if at_fault else ""
             if kind == EXPIRED and not path.startswith("/v1/"):
                 kind = ""
-            self.log.append({"path": path, "fault": kind, "at": f"{time.time():.3f}"})
+            at = f"{time.time():.3f}"
+            self.log.append({"path": path, "fault": kind, "at": at, "agent": agent, "tag": tag})
             return kind
 
 
@@ -101,6 +113,12 @@ class Answer:
     body: bytes
     kind: str = "application/json"
     after: int | None = None
+
+
+def recorded(name: str) -> Answer:
+    """A refusal as the service sends it."""
+    known = REFUSALS[name]
+    return refusal(known["status"], known["message"], known["code"])
 
 
 def refusal(status: int, message: str, code: str = "") -> Answer:
@@ -134,16 +152,18 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/-/log":
             self._send(Answer(200, json.dumps(self.mind.log).encode()))
         else:
-            self._fail_or_send(self.mind.fault_for(path), path, body)
+            asked = json.loads(body) if path.startswith("/v1/") and body else {}
+            agent = self.headers.get("User-Agent", "")
+            self._fail_or_send(self.mind.fault_for(path, agent, asked.get("workloadTag", "")), path, body)
 
     def _fail_or_send(self, fault: str, path: str, body: bytes) -> None:
         time.sleep(self.mind.delay)
         if fault == EXPIRED:
             self._send(refusal(401, "Request had invalid authentication credentials.", "UNAUTHENTICATED"))
-        elif fault in {"429", "500", "503"}:
-            self._send(
-                refusal(int(fault), "Too Many Requests: Request was rejected because the request rate exceeded.")
-            )
+        elif fault in {"500", "503"}:
+            self._send(refusal(int(fault), "An internal error has occurred."))
+        elif fault in REFUSALS:
+            self._send(recorded(fault))
         elif fault == "429 with Retry-After":
             self._send(Answer(429, b"slow down", "text/plain", after=2))
         elif fault == "reset":
@@ -164,12 +184,13 @@ class Handler(BaseHTTPRequestHandler):
         if account is None:
             return refusal(401, f"Request had invalid authentication credentials: {header}", "UNAUTHENTICATED")
         if account is Account.UNREGISTERED:
-            message = f"Project {parts[2]} is not registered to use Earth Engine. Visit the console to register it."
-            return refusal(403, message, "PERMISSION_DENIED")
+            return recorded("unregistered")
+        if account is Account.UNVERIFIED:
+            return recorded("unverified")
         if parts[3:] == ["algorithms"]:
             return Answer(200, _document("algorithms.json"))
         if account is Account.SPENT:
-            limit = "limit 'Earth Engine compute time (EECU-time) per month in seconds'"
+            limit = "limit 'Earth Engine compute time (EECU-time) per day in seconds'"
             return refusal(429, f"Quota exceeded for quota metric 'EECU-time' and {limit}.", "RESOURCE_EXHAUSTED")
         return self._computed(parts, json.loads(body), account)
 
@@ -203,8 +224,7 @@ class Handler(BaseHTTPRequestHandler):
         planes = image.on(grid)
         table = np.zeros((grid.height, grid.width), dtype=[(name, "<u2") for name in planes.names])
         if table.nbytes > MOST_BYTES:
-            message = f"Total request size ({table.nbytes} bytes) must be less than or equal to {MOST_BYTES} bytes."
-            return refusal(400, message)
+            return recorded("too many bytes")
         for name, values in zip(planes.names, planes.values, strict=True):
             table[name] = values.astype(np.uint16)
         buffer = io.BytesIO()
@@ -262,6 +282,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(whole)))
         if answer.after is not None:
             self.send_header("Retry-After", str(answer.after))
+        if self.mind.slowed:
+            self.send_header("X-Earth-Engine-Quota-Status", "parallelism_restricted=true")
         self.end_headers()
         if fault in {"stall", "truncated body"}:
             self.wfile.write(half)

@@ -14,3 +14,4 @@ class Account(StrEnum):
     SPENT = "spent"
     NO_NICFI = "no-nicfi"
     UNREGISTERED = "unregistered"
+    UNVERIFIED = "unverified"

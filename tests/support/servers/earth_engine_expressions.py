@@ -136,27 +136,36 @@ def _reduced(given: Arguments) -> Image:
 def _update_mask(given: Arguments) -> Image:
     image, mask = given["image"], given["mask"]
 
-    def render(grid: images.Grid, mode: images.Mode) -> Planes:
-        planes, shown = image.on(grid, mode), mask.on(grid, mode)
+    def render(grid: images.Grid, _: images.Mode) -> Planes:
+        planes, shown = image.on(grid), mask.on(grid)
         return Planes(planes.names, planes.values, np.asarray(planes.mask & shown.mask & (shown.values != 0)))
 
-    return Image(render, image.properties, image.footprint)
+    return Image(render, image.properties, image.footprint, projections=image.projections)
 
 
 def _unmask(given: Arguments) -> Image:
     if given.get("sameFootprint", True):
         raise ComputationError("the stand-in unmasks beyond footprints only")
-    value = given["value"]
+    image, value = given["input"], given["value"]
 
-    def render(grid: images.Grid, mode: images.Mode) -> Planes:
-        planes, other = given["input"].on(grid, mode), value.on(grid, mode)
+    def render(grid: images.Grid, _: images.Mode) -> Planes:
+        planes, other = image.on(grid), value.on(grid)
         return Planes(planes.names, np.where(planes.mask, planes.values, other.values), np.ones_like(planes.mask))
 
-    return Image(render)
+    return Image(render, image.properties, image.footprint, projections=image.projections)
 
 
 def _to_uint16(planes: Planes) -> Planes:
     return Planes(planes.names, np.clip(np.trunc(planes.values), 0, 65535), planes.mask)
+
+
+def _to_float(planes: Planes) -> Planes:
+    return Planes(planes.names, planes.values.astype(np.float32).astype(np.float64), planes.mask)
+
+
+def _divided(one: Numbers, other: Numbers) -> Numbers:
+    """0 where it is divided by 0."""
+    return np.divide(one, other, out=np.zeros(np.broadcast_shapes(one.shape, other.shape)), where=other != 0)
 
 
 def _round(planes: Planes) -> Planes:
@@ -217,9 +226,28 @@ def _binary(operation: Callable[[Numbers, Numbers], npt.NDArray[Any]]) -> Callab
     return lambda given: images.binary(_image(given["image1"]), _image(given["image2"]), operation)
 
 
-def _bilinear(given: Arguments) -> Image:
+def _resampled(given: Arguments) -> Image:
     image, mode = given["image"], given.get("mode", "bilinear")
-    return Image(lambda grid, _: image.on(grid, mode), image.properties, image.footprint)
+    if not image.placed:
+        raise ComputationError("the stand-in resamples images as they are, or reprojected ones")
+    return Image(lambda grid, _: image.on(grid, mode), image.properties, image.footprint, projections=image.projections)
+
+
+def _projection(given: Arguments) -> images.Projection:
+    projections = given["image"].projections
+    if len(projections) != 1:
+        raise ComputationError("Image.projection: The bands of the specified image contains different projections.")
+    (one,) = projections
+    assert isinstance(one, images.Projection)
+    return one
+
+
+def _reprojected(given: Arguments) -> Image:
+    if set(given) != {"image", "crs"} or not isinstance(given["crs"], images.Projection):
+        raise ComputationError("the stand-in reprojects to projections of images only")
+    image = given["image"]
+    assert isinstance(image, Image)
+    return image.reprojected(given["crs"])
 
 
 FUNCTIONS: dict[str, Callable[[Arguments], Any]] = {
@@ -236,18 +264,28 @@ FUNCTIONS: dict[str, Callable[[Arguments], Any]] = {
     "Filter.intersects": _matches,
     "Filter.listContains": _contains,
     "Filter.not": lambda given: lambda image: not given["filter"](image),
+    "GeometryConstructors.Point": lambda given: shape({"type": "Point", "coordinates": given["coordinates"]}),
     "GeometryConstructors.Polygon": lambda given: shape({"type": "Polygon", "coordinates": given["coordinates"]}),
     "Image.addBands": lambda given: images.joined([given["dstImg"], given["srcImg"]]),
     "Image.and": _binary(lambda a, b: (a != 0) & (b != 0)),
     "Image.constant": lambda given: images.constant(given["value"]),
+    "Image.divide": _binary(_divided),
+    "Image.eq": _binary(np.equal),
     "Image.gt": _binary(np.greater),
     "Image.gte": _binary(np.greater_equal),
+    "Image.lte": _binary(np.less_equal),
     "Image.mask": lambda given: given["image"].changed(_mask),
     "Image.max": _binary(np.maximum),
+    "Image.multiply": _binary(np.multiply),
+    "Image.or": _binary(lambda a, b: (a != 0) | (b != 0)),
+    "Image.projection": _projection,
     "Image.reduce": _reduced,
-    "Image.resample": _bilinear,
+    "Image.reproject": _reprojected,
+    "Image.resample": _resampled,
     "Image.round": lambda given: given["value"].changed(_round),
     "Image.select": lambda given: images.select(given["input"], given["bandSelectors"], given.get("newNames")),
+    "Image.subtract": _binary(np.subtract),
+    "Image.toFloat": lambda given: given["value"].changed(_to_float),
     "Image.toUint16": lambda given: given["value"].changed(_to_uint16),
     "Image.unmask": _unmask,
     "Image.updateMask": _update_mask,

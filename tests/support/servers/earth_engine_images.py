@@ -1,13 +1,19 @@
 """Images of the Earth Engine stand-in: pixels of local files on any grid, computed when they are asked for.
 
 As in Earth Engine, a source image is brought onto the grid that is asked for before anything else happens: by nearest
-neighbour, or bilinearly between four pixels where its `resample` was called. A band that lies in several files is one
-picture before it is resampled.
+neighbour, or bilinearly between four pixels where its `resample` was called. On a grid of pixels at least twice as
+large a band shows the means of its own (pyramids). A computed image has the projection of the first image it comes
+from, and `reproject` computes it on the pixels of a projection first. A band that lies in several files is one picture
+before it is resampled.
+
+What the service does beside masked pixels when it interpolates is documented nowhere. `NEIGHBOURS` says what this
+stand-in does: mask the result too, or share the weight of the masked pixels among the others.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +27,14 @@ Mode = Literal["nearest", "bilinear"]
 
 _MARGIN = 4
 """Source pixels read around the grid."""
+
+NEIGHBOURS: list[Literal["mask", "share"]] = ["mask"]
+"""The last entry holds."""
+
+_NEXT_TO_NOTHING = 1e-6
+
+_COARSER = 1.9
+"""Source pixels along the side of a pixel that is asked for, from which pyramids answer."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +66,37 @@ class Planes:
 Render = Callable[[Grid, Mode], Planes]
 
 
+@dataclass(frozen=True)
+class Projection:
+    """Where the pixels of a band lie."""
+
+    transform: Affine
+    crs: str
+
+    def around(self, grid: Grid) -> Grid:
+        """Its pixels under a grid, with a margin."""
+        from rasterio.warp import transform_bounds
+
+        left, bottom, right, top = transform_bounds(grid.crs, self.crs, *grid.bounds, densify_pts=21)
+        inverse = ~self.transform
+        corners = [inverse @ point for point in ((left, top), (right, top), (left, bottom), (right, bottom))]
+        west, north = (math.floor(min(c[axis] for c in corners)) - _MARGIN for axis in (0, 1))
+        east, south = (math.ceil(max(c[axis] for c in corners)) + _MARGIN for axis in (0, 1))
+        return Grid(east - west, south - north, self.transform @ Affine.translation(west, north), self.crs)
+
+
 @dataclass(eq=False)
 class Image:
-    """An image that is not computed yet; `parts` are the bands of one that is kept in files."""
+    """An image that is not computed yet; `parts` are the bands of one that is kept in files. `projections` are those of
+    its bands, in no order; one that is `placed` (kept in files, or reprojected) can be resampled.
+    """
 
     render: Render
     properties: Mapping[str, Any] = field(default_factory=dict)
     footprint: BaseGeometry = field(default_factory=shapely.Polygon)
     parts: Mapping[str, "Image"] = field(default_factory=dict)
+    projections: frozenset[Projection] = frozenset()
+    placed: bool = False
     _known: dict[tuple[Grid, Mode], Planes] = field(default_factory=dict)
 
     def on(self, grid: Grid, mode: Mode = "nearest") -> Planes:
@@ -70,7 +107,20 @@ class Image:
 
     def changed(self, how: Callable[[Planes], Planes]) -> "Image":
         """An image whose pixels come from this one's."""
-        return Image(lambda g, m: how(self.on(g, m)), self.properties, self.footprint)
+        return Image(lambda g, _: how(self.on(g)), self.properties, self.footprint, projections=self.projections)
+
+    def reprojected(self, projection: Projection) -> "Image":
+        """An image computed on the pixels of a projection before it is brought anywhere else."""
+
+        def render(grid: Grid, mode: Mode) -> Planes:
+            own = projection.around(grid)
+            planes = self.on(own)
+            # Numbers between pixels are of single precision, as those of images are.
+            values = np.where(planes.mask, planes.values, np.nan).astype(np.float32)
+            moved = np.stack([_moved(band, own.transform, own.crs, grid, mode) for band in values])
+            return Planes(planes.names, np.nan_to_num(moved), np.isfinite(moved))
+
+        return Image(render, self.properties, self.footprint, projections=frozenset([projection]), placed=True)
 
 
 @dataclass(frozen=True)
@@ -84,7 +134,15 @@ class SourceBand:
 def source_image(bands: Mapping[str, SourceBand], properties: Mapping[str, Any], footprint: BaseGeometry) -> Image:
     """An image kept in files."""
     whole = joined([_band_image(name, band) for name, band in bands.items()])
-    return Image(whole.render, properties, footprint, whole.parts)
+    return Image(whole.render, properties, footprint, whole.parts, whole.projections, placed=True)
+
+
+@cache
+def _projection(file: str) -> Projection:
+    import rasterio
+
+    with rasterio.open(file) as first:
+        return Projection(first.transform, str(first.crs))
 
 
 def _band_image(name: str, band: SourceBand) -> Image:
@@ -92,7 +150,7 @@ def _band_image(name: str, band: SourceBand) -> Image:
         values = _read(band, grid, mode)[np.newaxis].astype(np.float64)
         return Planes((name,), np.nan_to_num(values), np.isfinite(values))
 
-    image = Image(render)
+    image = Image(render, projections=frozenset([_projection(band.files[0])]), placed=True)
     image.parts = {name: image}
     return image
 
@@ -109,19 +167,19 @@ def select(image: Image, wanted: Sequence[str], names: Sequence[str] | None = No
         places = [planes.names.index(name) for name in wanted]
         return Planes(tuple(names or wanted), planes.values[places], planes.mask[places])
 
-    return Image(render, image.properties, image.footprint)
+    return Image(render, image.properties, image.footprint, projections=kept.projections, placed=image.placed)
 
 
 def binary(one: Image, other: Image, operation: Callable[[Numbers, Numbers], npt.NDArray[Any]]) -> Image:
     """Band by band, a single band against all; a pixel is there where it is in both."""
 
-    def render(grid: Grid, mode: Mode) -> Planes:
-        left, right = one.on(grid, mode), other.on(grid, mode)
+    def render(grid: Grid, _: Mode) -> Planes:
+        left, right = one.on(grid), other.on(grid)
         values = operation(left.values, right.values).astype(np.float64)
         names = left.names if len(left.names) == len(values) else right.names
         return Planes(names, values, np.broadcast_to(left.mask & right.mask, values.shape))
 
-    return Image(render, one.properties, one.footprint)
+    return Image(render, one.properties, one.footprint, projections=one.projections)
 
 
 def constant(value: float) -> Image:
@@ -145,7 +203,11 @@ def joined(images: Sequence[Image]) -> Image:
         return Planes(tuple(bands), np.stack([v for v, _ in bands.values()]), np.stack([m for _, m in bands.values()]))
 
     parts = {name: part for image in images for name, part in image.parts.items()}
-    return Image(render, images[0].properties, images[0].footprint, parts if all(i.parts for i in images) else {})
+    kept = parts if all(i.parts for i in images) else {}
+    projections = frozenset[Projection]().union(*(i.projections for i in images))
+    return Image(
+        render, images[0].properties, images[0].footprint, kept, projections, placed=all(i.placed for i in images)
+    )
 
 
 def masked_band(name: str) -> Image:
@@ -173,36 +235,50 @@ def stacked(images: Sequence[Image], how: Callable[[Numbers, npt.NDArray[np.bool
 
 def _read(band: SourceBand, grid: Grid, mode: Mode) -> npt.NDArray[np.float32]:
     """A band on a grid, NaN where it is not there."""
-    import rasterio
-    from rasterio.enums import Resampling
-    from rasterio.warp import reproject, transform_bounds
+    from rasterio.warp import transform_bounds
 
-    target = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
-    with rasterio.open(band.files[0]) as first:
-        crs, pixel = first.crs, abs(first.transform.a)
+    own = _projection(band.files[0])
+    crs, pixel = own.crs, abs(own.transform.a)
     left, bottom, right, top = transform_bounds(grid.crs, crs, *grid.bounds, densify_pts=21)
-    found = _merged(
-        band, (left - _MARGIN * pixel, bottom - _MARGIN * pixel, right + _MARGIN * pixel, top + _MARGIN * pixel)
-    )
+    margin = _MARGIN * max(pixel, (right - left) / grid.width)
+    found = _merged(band, (left - margin, bottom - margin, right + margin, top + margin))
     if found is None:
+        return np.full((grid.height, grid.width), np.nan, dtype=np.float32)
+    coarser = (right - left) / grid.width / pixel >= _COARSER
+    return _moved(*found, crs, grid, "average" if coarser else mode)
+
+
+def _moved(
+    values: npt.NDArray[Any], transform: Affine, crs: str, grid: Grid, mode: Mode | Literal["average"]
+) -> npt.NDArray[Any]:
+    """(row, column) values brought onto a grid, NaN where there are none."""
+    from rasterio.enums import Resampling
+    from rasterio.warp import reproject
+
+    def move(some: npt.NDArray[Any], missing: float) -> npt.NDArray[Any]:
+        target = np.full((grid.height, grid.width), missing, dtype=some.dtype)
+        reproject(
+            some,
+            target,
+            src_transform=transform,
+            src_crs=crs,
+            dst_transform=grid.transform,
+            dst_crs=grid.crs,
+            src_nodata=missing,
+            dst_nodata=missing,
+            resampling=Resampling[mode],
+            tolerance=0.01,
+            num_threads=1,
+            XSCALE="1",
+            YSCALE="1",
+        )
         return target
-    values, transform = found
-    reproject(
-        values,
-        target,
-        src_transform=transform,
-        src_crs=crs,
-        dst_transform=grid.transform,
-        dst_crs=grid.crs,
-        src_nodata=np.nan,
-        dst_nodata=np.nan,
-        resampling=Resampling[mode],
-        tolerance=0.01,
-        num_threads=1,
-        XSCALE="1",
-        YSCALE="1",
-    )
-    return target
+
+    moved = move(values, np.nan)
+    if mode == "bilinear" and NEIGHBOURS[-1] == "mask":
+        lacking = move(np.isnan(values).astype(np.float32), -1.0)
+        moved[(lacking > _NEXT_TO_NOTHING) | (lacking < 0)] = np.nan
+    return moved
 
 
 def _merged(

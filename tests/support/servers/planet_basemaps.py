@@ -1,12 +1,14 @@
 """A stand-in for Planet's basemaps service on loopback, run as a process of its own.
 
-It has the routes that a client of quads needs, with keys, paging, signed download addresses that expire, ranges, entity
-tags, and failures on demand. Run it as `python -m servers.planet_basemaps` with `tests/support` on the path.
+It has the routes that a client of quads and tiles needs, with keys, paging, signed download addresses that expire,
+ranges, entity tags, and failures on demand; quads and links to scenes have the form of the answers in
+`recorded/planet`. Run it as `python -m servers.planet_basemaps` with `tests/support` on the path.
 
 `--root` holds `mosaics.json` (a list of records: id, name, first_acquired, last_acquired, bbox, quad_pixels, and
-optionally series, interval, datatype, coordinate_system, quad_download), the quads as `<mosaic id>/<x-y>.tif`, and
-optionally `scenes.json` ({mosaic id: {quad: [scene properties with an id]}}). Prints its port. POST /_set
-changes how requests fail. The API key decides what kind of account is asking; see `Account`.
+optionally series, interval, datatype, coordinate_system, quad_download, and `locked`, the quads that may not be
+downloaded), the quads as `<mosaic id>/<x-y>.tif`, their masks as `<x-y>_udm2.tif`, and optionally `scenes.json`
+({mosaic id: {quad: [scene properties with an id, and an item_type where that is not PSScene]}}). Prints its port. POST
+/_set changes how requests fail. The API key decides what kind of account is asking; see `Account`.
 """
 
 import argparse
@@ -27,6 +29,14 @@ from rasterio.warp import transform_bounds
 
 from servers.planet_faults import Account, Fault
 from servers.planet_service import Options, Service, route_of
+from servers.planet_tiles import in_full_depth, tile_of
+
+RECORDED = Path(__file__).parents[1] / "recorded" / "planet"
+QUAD = json.loads((RECORDED / "quad.json").read_text())
+SCENE_LINK = json.loads((RECORDED / "contributions.json").read_text())["items"][0]["link"]
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(200)
+"""What tiles are for a service that streams 8 bits only."""
 
 RESOLUTION = 40_075_016.685578488 / (2048 * 4096)
 """Pixel size of a NICFI quad in EPSG:3857, metres."""
@@ -51,9 +61,12 @@ class Handler(BaseHTTPRequestHandler):
             service = self.service
             self._json({"counts": service.counts, "failed": service.failed, "bytes": service.bytes_sent})
             return
-        route = route_of(url.path)
+        route = "mask" if "asset" in query else route_of(url.path)
         self._fault = self.service.fault(route, url.path)
         if self._failed_at_once():
+            return
+        if parts[:1] == ["elsewhere"]:
+            self._bytes(b"", 302, {"Location": self.path.removeprefix("/elsewhere")})
             return
         if route == "download":
             self._download(parts, query, url.path)
@@ -124,22 +137,35 @@ class Handler(BaseHTTPRequestHandler):
             self._series(route, parts, mosaics, query, account)
         elif route == "search":
             self._search(account)
+        elif route == "tile":
+            self._tile(mosaics, parts, query)
+        elif parts[0] == "link":
+            self._full(parts[4], parts[6], query, account, linked=True)
         elif mosaic is None:
             self._json({"message": "Mosaic Not Found"}, 404)
-        elif route == "mosaic":
+        else:
+            self._of_mosaic(route, mosaic, parts, query, account)
+
+    def _of_mosaic(
+        self, route: str, mosaic: dict[str, Any], parts: list[str], query: dict[str, str], account: Account
+    ) -> None:
+        service = self.service
+        if route == "mosaic":
             self._json(self._mosaic(mosaic, account))
         elif route == "quads":
             self._quads(mosaic, query, account)
         elif not service.quad_file(mosaic["id"], parts[5]).exists():
             self._json({"message": "Quad Not Found"}, 404)
         elif route == "quad":
-            self._json(self._quad(mosaic["id"], parts[5], account))
+            self._json(self._quad(mosaic, parts[5], account))
         elif route == "items":
             scenes = service.scenes.get(mosaic["id"], {}).get(parts[5], [])
-            links = [{"link": f"{self._here}/data/v1/item-types/PSScene/items/{s['id']}"} for s in scenes]
+            links = [{"link": self._scene_link(scene)} for scene in scenes]
             self._json({"items": links, "_links": {"_self": f"{self._here}{self.path}"}})
+        elif parts[5] in mosaic.get("locked", ()):
+            self._json({"message": "Access denied - insufficient privileges."}, 403)
         else:
-            self._full(mosaic["id"], parts[5], account)
+            self._full(mosaic["id"], parts[5], query, account)
 
     def _series(
         self, route: str, parts: list[str], mosaics: list[dict[str, Any]], query: dict[str, str], account: Account
@@ -152,17 +178,49 @@ class Handler(BaseHTTPRequestHandler):
         members = [m for m in mosaics if "series" in m and _series_id(m["series"]) == parts[3]]
         self._page("mosaics", [self._mosaic(m, account) for m in members], query)
 
-    def _full(self, mosaic: str, quad: str, account: Account) -> None:
+    def _scene_link(self, scene: dict[str, Any]) -> str:
+        """As it was recorded, for another scene."""
+        start, _, asset = SCENE_LINK.partition("#")
+        address = urlsplit(start).path.split("/")
+        address[-3], address[-1] = scene.get("item_type", "PSScene"), scene["id"]
+        return f"{self._here}{'/'.join(address)}#{asset}"
+
+    def _tile(self, mosaics: list[dict[str, Any]], parts: list[str], query: dict[str, str]) -> None:
+        mosaic = next((m for m in mosaics if m["name"] == parts[1]), None)
+        zoom, x, y = int(parts[3]), int(parts[4]), int(parts[5].removesuffix(".tif"))
+        found = None if mosaic is None else tile_of(self.service.options.root, mosaic, zoom, x, y)
+        if found is None:
+            self._json({"message": "Tile Not Found"}, 404)
+            return
+        data = found if self.service.options.tiles and in_full_depth(query) else PICTURE
+        self.service.bytes_sent += len(data)
+        self._bytes(data, 200, {"Content-Type": "image/tiff"})
+
+    def _full(self, mosaic: str, quad: str, query: dict[str, str], account: Account, *, linked: bool = False) -> None:
+        options = self.service.options
         if account is Account.SPENT:
             self._json({"message": "You have exceeded your download quota."}, 429)
             return
         if account is Account.FORBIDDEN:
             self._json({"message": f"Key {account} may not download."}, 403)
             return
-        path = f"/download/{mosaic}/{quad}.tif"
-        expires = round((time.time() + self.service.options.signature_s) * 1000)
-        query = urlencode({"expires": expires, "signature": self.service.sign(path, expires)})
-        self._bytes(b"", 302, {"Location": f"{self._here}{path}?{query}"})
+        asset = f"_{query['asset'].removeprefix('ortho_')}" if options.assets and "asset" in query else ""
+        if not self.service.quad_file(mosaic, f"{quad}{asset}").exists():
+            self._json({"message": "Asset Not Found"}, 404)
+            return
+        if options.hops and not linked:
+            further = urlencode({"api_key": account} | ({"asset": query["asset"]} if asset else {}))
+            address = f"{self._here}/link/basemaps/v1/mosaics/{mosaic}/quads/{quad}/full?{further}"
+            self._bytes(b"", 302, {"Location": address})
+            return
+        if options.direct:
+            self._send_file([mosaic, f"{quad}{asset}.tif"])
+            return
+        path = f"/download/{mosaic}/{quad}{asset}.tif"
+        expires = round((time.time() + options.signature_s) * 1000)
+        signed = urlencode({"expires": expires, "signature": self.service.sign(path, expires)})
+        lead = f"/elsewhere{path}" if options.hops else path
+        self._bytes(b"", 302, {"Location": f"{self._here}{lead}?{signed}"})
 
     def _download(self, parts: list[str], query: dict[str, str], path: str) -> None:
         """The file itself: no key here, as real storage refuses a request that brings one besides the signature."""
@@ -173,7 +231,10 @@ class Handler(BaseHTTPRequestHandler):
         if query.get("signature") != self.service.sign(path, expires) or expires < time.time() * 1000:
             self._bytes(b"<Error><Code>ExpiredToken</Code></Error>", 403)
             return
-        data = (self.service.options.root / parts[1] / parts[2]).read_bytes()
+        self._send_file(parts[1:])
+
+    def _send_file(self, parts: list[str]) -> None:
+        data = self.service.options.root.joinpath(*parts).read_bytes()
         md5 = hashlib.md5(data)
         tag = f'"{md5.hexdigest() if self.service.options.tags == "md5" else hashlib.sha256(data).hexdigest()[:32]}"'
         if self._fault is Fault.CORRUPT_BLOCK:
@@ -224,31 +285,38 @@ class Handler(BaseHTTPRequestHandler):
         west, south, east, north = (float(v) for v in query["bbox"].split(","))
         found = []
         for path in sorted((self.service.options.root / mosaic["id"]).glob("*.tif")):
-            quad = self._quad(mosaic["id"], path.stem, account)
+            if path.stem.endswith("_udm2"):
+                continue
+            quad = self._quad(mosaic, path.stem, account)
             left, bottom, right, top = quad["bbox"]
             if left < east and right > west and bottom < north and top > south:
                 found.append({"id": quad["id"]} if query.get("minimal") == "true" else quad)
         self._page("items", found, query)
 
-    def _quad(self, mosaic: str, quad: str, account: Account) -> dict[str, Any]:
-        base = f"{self._here}/basemaps/v1/mosaics/{mosaic}/quads/{quad}"
-        with rasterio.open(self.service.quad_file(mosaic, quad)) as source:
+    def _quad(self, mosaic: dict[str, Any], quad: str, account: Account) -> dict[str, Any]:
+        """As it was recorded, for another quad."""
+        base = f"{self._here}/basemaps/v1/mosaics/{mosaic['id']}/quads/{quad}"
+        with rasterio.open(self.service.quad_file(mosaic["id"], quad)) as source:
             bounds = transform_bounds(source.crs, "EPSG:4326", *source.bounds)
-        links = {
-            "_self": f"{base}?api_key={account}",
-            "download": f"{base}/full?api_key={account}",
-            "items": f"{base}/items?api_key={account}",
-        }
-        return {"id": quad, "bbox": list(bounds), "percent_covered": 100, "_links": links}
+        ends = {name: urlsplit(link).path.partition(f"/quads/{QUAD['id']}")[2] for name, link in QUAD["_links"].items()}
+        links = {name: f"{base}{end}?api_key={account}" for name, end in ends.items()}
+        if quad in mosaic.get("locked", ()):
+            del links["download"]
+        return {**QUAD, "id": quad, "bbox": list(bounds), "_links": links}
 
     def _search(self, account: Account) -> None:
         if account is Account.NO_SCENES:
             self._json({"message": "Your plan does not include the Data API."}, 403)
             return
+        if set(self._question["item_types"]) != {"PSScene"}:
+            self._json({"field": {"ItemTypes": [{"message": "unknown item type"}]}}, 400)
+            return
         wanted = set(self._question["filter"]["config"])
         every = {s["id"]: s for quads in self.service.scenes.values() for scenes in quads.values() for s in scenes}
         found = [every[scene] for scene in sorted(wanted & set(every))]
-        features = [{"id": s["id"], "properties": {k: v for k, v in s.items() if k != "id"}} for s in found]
+        features = [
+            {"id": s["id"], "properties": {k: v for k, v in s.items() if k not in ("id", "item_type")}} for s in found
+        ]
         self._json({"type": "FeatureCollection", "features": features, "_links": {}})
 
     def _page(self, key: str, items: list[dict[str, Any]], query: dict[str, str]) -> None:
@@ -314,6 +382,8 @@ def main() -> None:
     parser.add_argument("--page-size", type=int, default=50)
     parser.add_argument("--signature-s", type=float, default=60.0)
     parser.add_argument("--stall-s", type=float, default=2.0)
+    for name, value in (("--hops", 0), ("--direct", 0), ("--assets", 1), ("--tiles", 1)):
+        parser.add_argument(name, type=int, default=value)
     parser.add_argument("--tags", choices=("md5", "other", "google"), default="md5")
     given = parser.parse_args()
     options = Options(**{**vars(given), "only": tuple(given.only)})

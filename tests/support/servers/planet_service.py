@@ -30,14 +30,20 @@ ROUTES = {
     "quads": r"/basemaps/v1/mosaics/[^/]+/quads",
     "quad": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+",
     "items": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+/items",
-    "full": r"/basemaps/v1/mosaics/[^/]+/quads/[^/]+/full",
+    "full": r"(/link)?/basemaps/v1/mosaics/[^/]+/quads/[^/]+/full",
+    "tile": r"/planet-tiles/[^/]+/gmap/\d+/\d+/\d+\.tif",
 }
 """Name of every route, by which requests are counted."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the server was started with; `faults` is the share of requests that fail, `tags` what an ETag is."""
+    """What the server was started with; `faults` is the share of requests that fail, `tags` what an ETag is.
+
+    `hops` are the further addresses of the service, each of which counts, and of storage through which a download
+    leads. With `direct` the service sends files itself, without `assets` it minds no question for another file, and
+    without `tiles` it streams pictures only.
+    """
 
     root: Path
     faults: float
@@ -47,6 +53,10 @@ class Options:
     signature_s: float
     stall_s: float
     tags: str
+    hops: int
+    direct: int
+    assets: int
+    tiles: int
 
 
 class Service:

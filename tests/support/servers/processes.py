@@ -76,6 +76,38 @@ def unreliable(root: Path) -> Iterator[Unreliable]:
         yield Unreliable(f"http://127.0.0.1:{port}")
 
 
+@dataclass(frozen=True)
+class StacSearch:
+    """A running `stac_search.py` over the catalogues of a folder."""
+
+    url: str
+    folder: Path
+
+    def put(self, name: str, items: Sequence[Any], *, counts: bool = True) -> str:
+        """Fill a catalogue, in place of what it held, and give its address."""
+        (self.folder / f"{name}.json").write_text(json.dumps({"counts": counts, "items": list(items)}))
+        return f"{self.url}/{name}"
+
+    def log(self) -> list[dict[str, Any]]:
+        """The searches since the start, or since they were forgotten."""
+        with urllib.request.urlopen(f"{self.url}/-/log") as answer:
+            entries: list[dict[str, Any]] = json.load(answer)
+            return entries
+
+    def forget(self) -> None:
+        """Begin the log anew."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/-/forget", data=b"", method="POST")).close()
+
+
+@contextmanager
+def stac_search(folder: Path) -> Iterator[StacSearch]:
+    """Search services over `folder`, empty at first."""
+    port = free_port()
+    script = Path(__file__).with_name("stac_search.py")
+    with running([sys.executable, str(script), str(folder), str(port)], port):
+        yield StacSearch(f"http://127.0.0.1:{port}", folder)
+
+
 @contextmanager
 def stac_api(files: Sequence[Path]) -> Iterator[str]:
     """`rustac serve` over collections and items; yields its address."""

@@ -7,7 +7,8 @@ Run as a process of its own: `python unreliable.py ROOT PORT`. What it serves an
 - GET /tokens/<account>/<container>: a token for /private, in the manner of Planetary Computer.
 - anything under /<name>/: the server that was named so (`upstream`).
 - POST /-/set: {"share", "kinds", "seed", "only", "upstream", "revoke", "delay"}, each optional.
-- GET /-/log: one entry a request: path, range, the fault that was put on it, and the seconds since 1970 at its arrival.
+- GET /-/log: one entry a request: path, range, the user agent, the fault that was put on it, and the seconds since 1970
+  at its arrival.
 - GET /-/sent: bytes of the bodies that it has answered with since it was told how.
 """
 
@@ -84,7 +85,7 @@ class Mind:
             if said.get("forget", True):
                 self.log.clear()
 
-    def fault_for(self, path: str, span: str) -> str:
+    def fault_for(self, path: str, span: str, agent: str) -> str:
         """The fault of the next request ('' for none), written into the log."""
         with self.lock:
             self.asked += 1
@@ -93,7 +94,8 @@ class Mind:
             kind = chance.choice(self.kinds) if at_fault else ""
             if kind == EXPIRED and not path.startswith("/private/"):
                 kind = ""
-            self.log.append({"path": path, "range": span, "fault": kind, "at": f"{time.time():.3f}"})
+            entry = {"path": path, "range": span, "agent": agent, "fault": kind, "at": f"{time.time():.3f}"}
+            self.log.append(entry)
             return kind
 
 
@@ -136,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         elif parts.path == "/-/log":
             self._send(Answer(200, {}, json.dumps(self.mind.log).encode()))
         else:
-            fault = self.mind.fault_for(parts.path, self.headers.get("Range", ""))
+            fault = self.mind.fault_for(parts.path, self.headers.get("Range", ""), self.headers.get("User-Agent", ""))
             time.sleep(self.mind.delay)
             if fault in {"401", "403", "429", "500", "503"}:
                 self._send(Answer(int(fault), {}, f"not now: {self.path}".encode()))

@@ -94,8 +94,9 @@ def test_a_folder_of_several_products_says_what_it_holds_and_what_to_do_next(min
     assert "left out photo_20190716.tif: " in answer.err
     assert "index it with --product" in answer.err
     assert "Added archive old-downloads: 2 images, 1 file left out." in answer.out
+    assert 'sentinel-2-l2a = ["archive", "stac"]' in answer.out
     bands = '[imagery.bands]\nsentinel-2-l2a = ["blue", "green", "red", "nir"]\n'
-    assert f"has to say:\n{bands}`minemap archive index 'Old Downloads' --use` writes it there." in answer.out
+    assert f"{bands}`minemap archive index 'Old Downloads' --use` writes it there." in answer.out
     assert "reads these images" not in answer.out
     assert not (minemap.lake / "inputs" / "minemap.toml").exists()
 

@@ -27,7 +27,7 @@ def test_init_writes_the_defaults_and_says_what_comes_next(minemap: Terminal) ->
     assert answer.code == 0
     text = (minemap.folder / FILE).read_text()
     assert settings_of(text) == settings_of()
-    for step in ("1. Say what to map", "2. Register known mines and country borders", "3. Add your images"):
+    for step in ("1. Say what to map", "2. Register known mines and country borders", "3. `minemap doctor"):
         assert step in answer.out
     for name in ("maus_2022", "tang_werner_2023", "country_boundaries"):
         assert f"`minemap reference fetch {name}`" in answer.out

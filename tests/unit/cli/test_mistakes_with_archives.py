@@ -86,7 +86,7 @@ REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("goood",), "there is no folder"),
     (("good/imgs_1/2019-07-15.tif",), "2019-07-15.tif is a file; give the folder that holds"),
     (("empty",), "empty holds no file that matches **/*.tif, nor anything else; give the folder"),
-    (("safe",), "holds no file that matches **/*.tif, only 2 of .jp2; images have to be GeoTIFF, which gdal_translate"),
+    (("safe",), "holds no image that can be used: T30NVM_20190715T102031_B02.jp2 is not a JPEG 2000 file"),
     (("long",), "holds no file that matches **/*.tif, but 1 of *.tiff; give --pattern '**/*.tiff'"),
     (("good", "--pattern", "*.png"), "holds no file that matches *.png, but 2 of *.tif; give --pattern '**/*.tif'"),
     (("good", "--pattern", "/etc/*"), "--pattern: '/etc/*' is no pattern for files below"),

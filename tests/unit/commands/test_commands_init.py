@@ -75,6 +75,14 @@ def test_open_catalogues_serve_every_year_without_an_account(minemap: Terminal) 
     assert "archive index" not in answer.out
 
 
+def test_a_project_that_names_no_source_begins_with_open_catalogues(minemap: Terminal) -> None:
+    done(minemap("init", "--region", minemap.draw("area.geojson", AREA)))
+    imagery = written(minemap)["imagery"]
+    assert imagery["products"] == [{"product": "sentinel-2-l2a"}], "said, so that no other default ever changes it"
+    assert imagery["sources"] == {"sentinel-2-l2a": ["stac"]}
+    assert imagery["reference_products"] == ["sentinel-2-l2a"]
+
+
 def test_basemaps_end_and_open_images_go_on(minemap: Terminal) -> None:
     answer = done(minemap("init", "--source", "planet", "--region", minemap.draw("area.geojson", AREA)))
     assert mapped_by(minemap, range(2023, 2027)) == ["planet-nicfi"] * 2 + ["sentinel-2-l2a"] * 2

@@ -27,6 +27,10 @@ from minemap_assets.lake.manifests import Outcome
 
 SETTINGS = {
     "default": ("", True),
+    "a swap of products": (
+        '[imagery]\nproducts = [{ product = "planet-nicfi", until = 2024 }, { product = "sentinel-2-l2a" }]',
+        True,
+    ),
     "parity, and nothing of the running year": ('preset = "parity"', False),
     "a late beginning": ("first_year = 2021", True),
     "an end": ("first_year = 2018\nlast_year = 2021", False),
@@ -83,7 +87,7 @@ def test_every_partition_reads_what_dagster_resolves(tmp_path: Path, settings: s
 
 
 def test_the_samples_reach_every_kind_of_mapping(tmp_path: Path) -> None:
-    found = assembled(tmp_path)
+    found = assembled(tmp_path, SETTINGS["a swap of products"][0])
     edges = by_the_lake(found)
     assert edges["chips/chips", "alder|2020", "sites/sites"] == {"alder"}
     assert edges["chips/training_chips", "planet-nicfi|birch", "sites/ground_truth"] == {"birch"}

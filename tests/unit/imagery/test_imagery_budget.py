@@ -8,7 +8,7 @@ from dagster_project.registry import Registry
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.budget import check_budget, excesses
 from minemap_assets.imagery.config import BudgetConfig, ImageryConfig
-from minemap_assets.imagery.costs import Cost
+from minemap_assets.imagery.costs import Cost, Otherwise
 from minemap_assets.project.settings import parse_settings
 
 costs = st.builds(
@@ -25,6 +25,14 @@ def test_adding_up_does_not_depend_on_the_order(one: Cost, two: Cost, three: Cos
     assert one + two == two + one
     assert (one + two) + three == one + (two + three)
     assert one + Cost() == one
+
+
+def test_another_way_is_added_up_only_with_its_like() -> None:
+    tiles, quads = (Otherwise(f'reads = "{way}"', Cost(requests=2, other_bytes=10**7)) for way in ("tiles", "quads"))
+    by_quads = Cost(requests=1, otherwise=tiles)
+    both = by_quads + by_quads + Cost(requests=5)
+    assert str(both.otherwise) == 'with reads = "tiles" 0.02 GB, 4 requests and 0 downloads'
+    assert (by_quads + Cost(otherwise=quads)).otherwise is None
 
 
 def test_a_budget_names_every_figure_that_passes_it_and_what_to_do() -> None:

@@ -24,7 +24,7 @@ world = "tiny"
 [sources.planet_basemaps]
 series = ["Mine"]
 [sources.stac]
-gap_days = 7
+max_cloud_cover = 60.0
 [sources.earth_engine]
 clear_score = 0.5
 """

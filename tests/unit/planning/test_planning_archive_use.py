@@ -26,7 +26,13 @@ NICFI, L2A, L1C = "planet-nicfi", "sentinel-2-l2a", "sentinel-2-l1c"
 RGB, RGBN = ("blue", "green", "red"), ("blue", "green", "red", "nir")
 SIX = (*RGBN, "swir16", "swir22")
 HERE, THERE = shapely.box(0, 0, 1, 1), shapely.box(5, 5, 6, 6)
-DEFAULT_RULE = [{"product": NICFI, "until": 2024}, {"product": L2A, "from": 2025}]
+RULE = [{"product": NICFI, "until": 2024}, {"product": L2A, "from": 2025}]
+SWAP = f"""\
+[imagery]
+products = [{{ product = "{NICFI}", until = 2024 }}, {{ product = "{L2A}", from = 2025 }}]
+"""
+SWAPPED = f'{SWAP}[imagery.sources]\n{L2A} = ["archive"]\n'
+"""The settings of a project that goes on with Sentinel-2 where its basemaps end."""
 
 
 def image(product: str, when: int | str, bands: Sequence[str] = SIX, where: BaseGeometry = HERE) -> Image:
@@ -70,16 +76,17 @@ FULL = [image(NICFI, 2019, RGBN), image(L2A, "2019-07-15"), image(L2A, "2025-07-
 @pytest.mark.parametrize(
     ("text", "images", "years", "values"),
     [
-        ("", FULL, (2019, 2025), {}),
+        (SWAPPED, FULL, (2019, 2025), {}),
+        ("", [image(L2A, 2019)], (2019,), {f"imagery.sources.{L2A}": ["archive", "stac"]}),
         (
-            "",
+            SWAPPED,
             [image(L1C, 2016, RGB), image(L1C, 2017, RGB), image(L1C, 2020, RGB)],
             (2016, 2017, 2020),
             {
                 "imagery.products": [
                     {"product": L1C, "from": 2016, "until": 2017},
                     {"product": L1C, "from": 2020, "until": 2020},
-                    *DEFAULT_RULE,
+                    *RULE,
                 ],
                 f"imagery.bands.{L1C}": list(RGB),
                 "chips.bands": list(RGB),
@@ -102,19 +109,19 @@ FULL = [image(NICFI, 2019, RGBN), image(L2A, "2019-07-15"), image(L2A, "2025-07-
             {"imagery.products": [{"product": L1C, "from": 2018, "until": 2020}, {"product": NICFI}]},
         ),
         (
-            f'[training]\nproducts = ["{NICFI}"]\n',
+            f'{SWAPPED}[training]\nproducts = ["{NICFI}"]\n',
             [image(L2A, 2019), image(NICFI, 2024, RGBN), image(NICFI, 2019, RGBN), image(L2A, 2025)],
             (2019, 2024, 2025),
             {"training.products": [NICFI, L2A]},
         ),
         (
-            "",
+            SWAPPED,
             [image(NICFI, 2019, RGBN), image(L2A, 2019, RGB)],
             (2019,),
             {f"imagery.bands.{L2A}": list(RGB), "chips.bands": list(RGB)},
         ),
         (
-            "",
+            SWAPPED,
             [image(NICFI, 2015, RGBN), image(L2A, 2019), image(NICFI, 2019, RGBN)],
             (2015, 2019),
             {"first_year": 2015},
@@ -130,12 +137,12 @@ def test_what_is_lacking(
 
 
 def test_a_source_that_is_asked_before_the_archives_is_named(tmp_path: Path) -> None:
-    project = project_of(tmp_path, f'[imagery.sources]\n{NICFI} = ["planet-basemaps", "archive"]\n')
+    project = project_of(tmp_path, f'{SWAPPED}{NICFI} = ["planet-basemaps", "archive"]\n')
     assert use_of(project, *FULL).before == ("planet-basemaps",)
 
 
 def test_a_year_has_one_product_and_the_others_images_are_named(tmp_path: Path) -> None:
-    use = use_of(project_of(tmp_path), *FULL)
+    use = use_of(project_of(tmp_path, SWAPPED), *FULL)
     assert use.notes == (
         f"the images of {L2A} of 2019 are for comparison only: a year has one product, and {NICFI} has images of it "
         "too",
@@ -143,7 +150,7 @@ def test_a_year_has_one_product_and_the_others_images_are_named(tmp_path: Path) 
 
 
 def test_only_the_regions_that_images_touch_are_mapped_and_trained_on(tmp_path: Path) -> None:
-    project = project_of(tmp_path, "", Region("here", "Here", HERE), Region("there", "There", THERE))
+    project = project_of(tmp_path, SWAPPED, Region("here", "Here", HERE), Region("there", "There", THERE))
     use = use_of(project, image(NICFI, 2019, RGBN))
     assert use.regions == ("here",)
     assert use.values == {"imagery.reference_products": [NICFI], "training.regions": ["here"]}
@@ -154,21 +161,23 @@ def test_only_the_regions_that_images_touch_are_mapped_and_trained_on(tmp_path: 
 
 def test_a_region_has_its_own_season_reference_year_and_rule(tmp_path: Path) -> None:
     winter = Region("here", "Here", HERE, season=(12, 3), reference_year=2021)
-    use = use_of(project_of(tmp_path / "a", "", winter), image(NICFI, "2022-03-09", RGBN), image(NICFI, "2019-07-01"))
+    use = use_of(
+        project_of(tmp_path / "a", SWAPPED, winter), image(NICFI, "2022-03-09", RGBN), image(NICFI, "2019-07-01")
+    )
     assert use.years == (2021,)
     assert "imagery.reference_year" not in use.values
     assert "1 of 2 images are of no season (months 12-3), such as planet-nicfi-2019-07-01" in use.notes[0]
     assert "--season 7-7" in use.notes[0]
     own = Region("here", "Here", HERE, products=({"product": L2A, "from": 2019, "until": 2019},))
-    use = use_of(project_of(tmp_path / "b", "", own), image(NICFI, 2019, RGBN), image(L2A, 2019))
+    use = use_of(project_of(tmp_path / "b", SWAPPED, own), image(NICFI, 2019, RGBN), image(L2A, 2019))
     assert "region here has a rule of its own, by which 2019 is not made from planet-nicfi" in use.notes[0]
     assert (use.years, use.values) == ((2019,), {})
-    use = use_of(project_of(tmp_path / "c", "", own), image(NICFI, 2019, RGBN))
+    use = use_of(project_of(tmp_path / "c", SWAPPED, own), image(NICFI, 2019, RGBN))
     assert (use.years, use.values) == ((), {})
 
 
 def test_what_no_model_can_learn_is_said(tmp_path: Path) -> None:
-    text = f'[imagery]\nreference_products = ["{NICFI}"]\n'
+    text = SWAPPED.replace("[imagery.sources]", f'reference_products = ["{NICFI}"]\n[imagery.sources]')
     use = use_of(project_of(tmp_path, text), image(L2A, 2025), others=[image(NICFI, 2019, RGBN)])
     assert use.values == {}
     assert use.notes == (

@@ -141,7 +141,7 @@ NAMES: dict[str, st.SearchStrategy[Any]] = {
     "imagery.sources.planet-nicfi": st.lists(st.sampled_from(["archive", "stac"]), max_size=2),
     "imagery.products": st.just(PERIODS),
     "sites.known_bad": st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), max_size=9),
-    "sources.stac.gap_days": st.integers(1, 100),
+    "sources.stac.attempts": st.integers(1, 100),
     "sources.planet_basemaps.terms": st.text(st.characters(codec="utf-8"), max_size=40),
 }
 TEXTS = st.sampled_from([None, "", WRITTEN, WRITTEN.replace("\n", "\r\n"), settings_template(SECTIONS)])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minemap_assets.imagery.products import UNIT_VECTOR
 from minemap_assets.segmentation.baseline import best_rule, features
 from minemap_assets.segmentation.training_set import LabelledChip
 
@@ -54,3 +55,12 @@ def test_ignored_pixels_do_not_count() -> None:
 @pytest.mark.parametrize(("count", "expected"), [(3, 6), (4, 10)])
 def test_every_band_and_pair_is_tried(count: int, expected: int) -> None:
     assert len(features(tuple("abcd"[:count]))) == expected
+
+
+def test_numbers_that_are_no_light_are_told_apart_around_zero_and_not_compared_as_ratios() -> None:
+    truth = labels()
+    axes = np.stack([RNG.uniform(-0.2, 0.2, truth.shape), np.where(truth == 1, 0.05, -0.05)])
+    assert len(features(tuple("abc"), UNIT_VECTOR)) == 3
+    rule = best_rule([LabelledChip(UNIT_VECTOR.stored(axes), truth)], ("A00", "A01"), UNIT_VECTOR)
+    assert (rule.feature.name, rule.above) == ("A01", True)
+    assert -0.06 <= rule.value <= 0.06

@@ -11,6 +11,7 @@ from dagster_project.commands.model_exchange import Given
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake.lake import Lake
 from minemap_assets.project.project import Project
+from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.segmentation.artefact import ModelCard, open_model, write_card
 from minemap_assets.segmentation.assets import PROMOTED_MODEL, SEGMENTATION_MODEL
 from minemap_assets.segmentation.card_text import CARD_TEXT, Standing, card_text
@@ -28,7 +29,7 @@ from minemap_assets.segmentation.promotion import (
     verdict_on,
 )
 from minemap_assets.segmentation.verdict import Grade, Verdict
-from models import BANDS, PRODUCTS, product_card, write_model
+from models import BANDS, product_card, write_model
 from projects import make, project_at
 
 FOUR = Normalisation(mean=(1000.0,) * 4, spread=(500.0,) * 4)
@@ -158,14 +159,15 @@ def test_other_bands_and_products_are_refused(project: Project, tmp_path: Path) 
     write_model(tmp_path / "landsat", products={"landsat": product_card()})
     assert "unknown product 'landsat'" in refused(project, tmp_path / "landsat")
     write_model(tmp_path / "top", products={"sentinel-2-l1c": product_card()})
-    assert "knows sentinel-2-l1c, and this project is mapped from planet-nicfi, sentinel-2-l2a" in refused(
-        project, tmp_path / "top"
-    )
+    assert "knows sentinel-2-l1c, and this project is mapped from sentinel-2-l2a" in refused(project, tmp_path / "top")
 
 
 def test_a_product_that_a_model_lacks_is_told(project: Project, tmp_path: Path) -> None:
-    write_model(tmp_path / "one", products={PRODUCTS[1]: product_card()})
-    assert import_model(project, tmp_path / "one", "Ada").notes == (
+    periods = '{ product = "planet-nicfi", until = 2024 }, { product = "sentinel-2-l2a", from = 2025 }'
+    project.lake.store.write_bytes(SETTINGS_PATH, f"[imagery]\nproducts = [{periods}]\n".encode())
+    write_model(tmp_path / "one", products={"sentinel-2-l2a": product_card()})
+    both = project_at(Path(project.lake.store.root), project.lake.state)
+    assert import_model(both, tmp_path / "one", "Ada").notes == (
         "it does not know planet-nicfi: years that are mapped from it fail",
     )
 

@@ -6,6 +6,7 @@ from support.difficulty import best_threshold, features, scene, threshold_table
 
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.simulation.built_in_worlds import load_world
+from minemap_assets.simulation.kind import SIMULATED
 
 
 def test_best_threshold_finds_a_perfect_split_to_either_side() -> None:
@@ -39,8 +40,8 @@ def test_features_hold_the_common_indices() -> None:
 
 def test_thresholds_fail_on_the_tiny_world() -> None:
     world = load_world("tiny")
-    table = threshold_table(world, PRODUCTS, 2019)
-    assert set(table["product"]) == set(PRODUCTS)
+    table = threshold_table(world, SIMULATED.products, 2019)
+    assert set(table["product"]) == set(SIMULATED.products)
     assert 0.2 < table["iou"].iloc[0] < 0.6
 
 

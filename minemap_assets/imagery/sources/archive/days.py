@@ -16,9 +16,12 @@ FIRST_DAYS: Mapping[str, date] = MappingProxyType(
         "planet-nicfi": date(2015, 12, 1),
         "sentinel-2-l2a": date(2015, 6, 23),
         "sentinel-2-l1c": date(2015, 6, 23),
+        "satellite-embedding": date(2017, 1, 1),
     }
 )
-"""The first basemap of the NICFI programme begins in December 2015; Sentinel-2A was launched on 23 June 2015."""
+"""The first basemap of the NICFI programme begins in December 2015; Sentinel-2A was launched on 23 June 2015,
+and the first annual embedding is of 2017.
+"""
 
 LONGEST_AHEAD = timedelta(days=366)
 """A mosaic may be named after a season that is not over."""

@@ -1,42 +1,35 @@
 """Indexing an archive: from files to one GeoJSON that says what each image is, and why a file was refused."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import shapely
 
 from minemap_assets.errors import BadInputError, MinemapError
-from minemap_assets.imagery.files.addresses import check_href, is_remote
+from minemap_assets.geo.raster_files import JPEG2000_SUFFIX
 from minemap_assets.imagery.files.band_names import NOT_USED, is_radiance_name
 from minemap_assets.imagery.files.cloud_rules import USUAL_RULES, CloudFiles, CloudRule, parse_rule
 from minemap_assets.imagery.files.images import MOST_DIGITS, Asset, Image, write_features
 from minemap_assets.imagery.files.inspection import FileFacts, Numbers, inspect
+from minemap_assets.imagery.files.safe_metadata import OFFSET_SINCE
 from minemap_assets.imagery.files.scene_names import Days, band_of_file, baseline_of
 from minemap_assets.imagery.products import Product
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.sources.archive.consistency import odd_ones, unlike_the_others, with_clouds
 from minemap_assets.imagery.sources.archive.days import GivenDays
 from minemap_assets.imagery.sources.archive.label_pairs import check_pairs
+from minemap_assets.imagery.sources.archive.listing import (
+    PATTERN,
+    Refusal,
+    list_files,
+    nameable,
+    orphan,
+    split_files,
+)
+from minemap_assets.imagery.sources.archive.safe_images import SafeRules, index_products
 from minemap_assets.lake.manifests import digest
 from minemap_assets.messages import suggestion
-
-PATTERN = "**/*.tif"
-OFFSET_SINCE = "04.00"
-"""Sentinel-2 processing baseline from which raw numbers carry an offset of -1000 (Products Specification Document)."""
-
-_MOST_LOOKED_AT = 10_000
-_MOST_KINDS = 3
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A file that is not in the index, and one sentence why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +73,27 @@ class ArchiveRules:
         return (*(parse_rule(text) for text in self.clouds), *USUAL_RULES)
 
     @property
+    def safe(self) -> SafeRules:
+        """What they say of Sentinel-2 products, which speak for themselves otherwise."""
+        return SafeRules(clouds=self.cloud_rules, terms=self.terms, redistributable=self.redistributable)
+
+    def notes_on(self, products: int) -> tuple[str, ...]:
+        """A sentence where something is said that does not hold for Sentinel-2 products, of which there are so many."""
+        said = {
+            "--bands": self.bands,
+            "--date": self.date,
+            "--year": self.year,
+            "--date-of": self.date_overrides,
+            "--scale": self.scale,
+            "--offset": self.offset,
+            "--nodata": self.nodata,
+        }
+        names = [option for option, value in said.items() if value is not None and value != {}]
+        if not names or not products:
+            return ()
+        return (f"{' and '.join(names)} did not change the {products} images of products, whose metadata says it",)
+
+    @property
     def days(self) -> GivenDays:
         """What they say of the days."""
         return GivenDays(self.date, self.year, self.date_overrides or {})
@@ -97,6 +111,9 @@ def index_archive(
 ) -> IndexReport:
     """Index the files of an archive.
 
+    Sentinel-2 products, in `.SAFE` folders or ZIP archives of them, speak for themselves: their days, bands, offsets
+    and cloud masks are those of their metadata.
+
     `files` (relative paths) takes the place of `pattern` and is needed for a URL prefix, which cannot be listed. Cloud
     masks beside the images are found by their names; an image is refused where its mask cannot be used, or where it has
     none and most others have. With `masks`, a folder of label rasters, images that do not match their mask pixel by
@@ -105,29 +122,21 @@ def index_archive(
     """
     kind, rules = known_product(product), rules or ArchiveRules()
     check_rules(rules, kind)
-    every = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
-    listed, refused = nameable(root, every)
+    listing = split_files(root, files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    listed, refused = nameable(root, listing.loose)
+    products = index_products(root, listing, kind, rules.safe)
+    refused += products.refused
     clouds = CloudFiles(listed, rules.cloud_rules)
     paths = [path for path in listed if path not in clouds.rules]
     refused += [Refusal(path, orphan(path)) for path in clouds.without_image(paths)]
-    good: dict[str, FileFacts] = {}
     if masks is not None:
         if not Path(masks).is_dir():
             raise BadInputError(f"--masks: {masks} is no folder; give the folder that holds the label rasters")
         pairs = check_pairs(root, paths, Path(masks))
         refused += [Refusal(path, reason) for path, reason in pairs.items()]
         paths = [path for path in paths if path not in pairs]
-    numbers = Numbers(rules.scale, rules.offset or 0.0, rules.nodata)
-    for path in paths:
-        try:
-            good[path] = inspect(root, path, kind, rules.bands, numbers)
-        except MinemapError as error:
-            refused.append(Refusal(path, str(error)))
-    for path, reason in odd_ones(good.values()).items():
-        refused.append(Refusal(path, reason))
-        del good[path]
+    groups = _groups(_usable(root, paths, kind, rules, refused))
     images: dict[str, Image] = {}
-    groups = _groups(good)
     for image_id, members in groups.items():
         try:
             days = rules.days.of(members[0].path, kind, PurePosixPath(root).name)
@@ -139,7 +148,26 @@ def index_archive(
         del images[image_id]
     used = [member for image_id in images for member in groups[image_id]]
     ordered = tuple(sorted(refused, key=lambda r: r.path))
-    return IndexReport(write_features(images.values()), len(images), ordered, tuple(_notes(used, rules)))
+    every = [*images.values(), *(image for image in products.images if image.id not in images)]
+    notes = (*_notes(used, rules), *rules.notes_on(len(products.images)))
+    return IndexReport(write_features(every), len(every), ordered, notes)
+
+
+def _usable(
+    root: str, paths: Sequence[str], kind: Product, rules: ArchiveRules, refused: list[Refusal]
+) -> dict[str, FileFacts]:
+    """What is in each file that can be used; the others are refused with their reasons."""
+    good: dict[str, FileFacts] = {}
+    numbers = Numbers(rules.scale, rules.offset or 0.0, rules.nodata)
+    for path in paths:
+        try:
+            good[path] = inspect(root, path, kind, rules.bands, numbers)
+        except MinemapError as error:
+            refused.append(Refusal(path, str(error)))
+    for path, reason in odd_ones(good.values()).items():
+        refused.append(Refusal(path, reason))
+        del good[path]
+    return good
 
 
 def check_rules(rules: ArchiveRules, kind: Product) -> None:
@@ -184,66 +212,6 @@ def _notes(files: Sequence[FileFacts], rules: ArchiveRules) -> Iterator[str]:
         )
 
 
-def nameable(root: str, paths: Sequence[str]) -> tuple[list[str], list[Refusal]]:
-    """The paths that an index can name, and the others, each with the reason."""
-    good: list[str] = []
-    refused: list[Refusal] = []
-    for path in paths:
-        try:
-            check_href(root, path)
-        except BadInputError as error:
-            refused.append(Refusal(path, f"{error}; rename it"))
-        else:
-            good.append(path)
-    return good, refused
-
-
-def orphan(path: str) -> str:
-    """Why a cloud mask without an image is refused."""
-    return f"{path} is a cloud mask by its name, but no image is named as it is; index the folder that holds both"
-
-
-def list_files(root: str, pattern: str, name: str, clouds: Sequence[CloudRule] = USUAL_RULES) -> list[str]:
-    """Relative paths of the files that match a pattern and of their cloud masks, sorted.
-
-    Raises `BadInputError` where there are none.
-    """
-    if is_remote(root):
-        raise BadInputError(f"{root} cannot be listed; give the archive's files by name or index a local copy of it")
-    folder = folder_at(root, name)
-    try:
-        paths = sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
-    except (ValueError, NotImplementedError, IndexError) as error:
-        raise BadInputError(f"--pattern: {pattern!r} is no pattern for files below {root}; write '**/*.tif'") from error
-    if not paths:
-        raise BadInputError(f"{root} holds no file that matches {pattern}{_instead(folder)}")
-    every = [p.relative_to(folder).as_posix() for p in folder.glob("**/*.tif*") if p.is_file()]
-    masks = CloudFiles(every, clouds)
-    return sorted({*paths, *masks.of_files(path for path in paths if path not in masks.rules)})
-
-
-def folder_at(root: str, name: str) -> Path:
-    """The folder of an archive on this machine. Raises `BadInputError` where there is none."""
-    folder = Path(root)
-    if folder.is_dir():
-        return folder
-    what = f"{root} is a file" if folder.exists() else f"there is no folder {root}"
-    raise BadInputError(f"{what}; give the folder that holds the files of the archive {name}")
-
-
-def _instead(folder: Path) -> str:
-    """What a folder holds in the place of images, and what to do about it."""
-    files = islice((p for p in folder.rglob("*") if p.is_file()), _MOST_LOOKED_AT)
-    kinds = Counter(p.suffix or p.name for p in files)
-    if not kinds:
-        return ", nor anything else; give the folder that holds the images"
-    tiffs = [kind for kind in kinds if kind.lower() in (".tif", ".tiff")]
-    if tiffs:
-        return f", but {kinds[tiffs[0]]:,} of *{tiffs[0]}; give --pattern '**/*{tiffs[0]}'"
-    held = ", ".join(f"{count:,} of {kind}" for kind, count in kinds.most_common(_MOST_KINDS))
-    return f", only {held}; images have to be GeoTIFF, which gdal_translate makes of most others"
-
-
 def _groups(files: Mapping[str, FileFacts]) -> dict[str, list[FileFacts]]:
     """Files of one scene together: those of one folder whose names differ in the band only."""
     groups: dict[str, list[FileFacts]] = {}
@@ -283,6 +251,11 @@ def _image(image_id: str, members: Sequence[FileFacts], kind: Product, rules: Ar
 def _with_offset(asset: Asset, baseline: str, rules: ArchiveRules) -> Asset:
     """The asset with the offset that holds for its processing baseline; a doubtful one is asked for."""
     if not baseline:
+        if asset.href.lower().endswith(JPEG2000_SUFFIX) and rules.offset is None and rules.scale is None:
+            raise BadInputError(
+                f"{asset.href} is a band without its product's metadata, whose numbers may or may not be shifted by "
+                "1000; say so with an offset of -0.1 or 0, or index the whole .SAFE product"
+            )
         return asset
     if baseline < OFFSET_SINCE:
         return asset.model_copy(update={"offset": 0.0})

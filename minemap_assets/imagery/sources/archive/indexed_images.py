@@ -7,7 +7,7 @@ from minemap_assets.imagery.files.images import ArchiveIndex, Image
 from minemap_assets.lake.manifests import digest
 
 NAME = "archive"
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Raised when the same files would give other pixels."""
 
 _COMBINED = "median"

@@ -51,7 +51,7 @@ def _check(project: Project, product: str) -> AccessAnswer:
     archives = read_archives(project)
     if not archives:
         raise BadInputError("no archive yet; `minemap archive index FOLDER` adds one")
-    gone = [a.name for a in archives if _ADDRESS not in a.root and not Path(a.root).is_dir()]
+    gone = [a.name for a in archives if _ADDRESS not in a.root and not Path(a.root).exists()]
     if gone:
         raise BadInputError(
             f"the folder of {', '.join(gone)} is gone; mount it, or forget the archive with `minemap archive remove`"

@@ -16,16 +16,16 @@ from minemap_assets.imagery.files.reading import opened
 from minemap_assets.imagery.files.scene_names import common_band
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.products import product as known_product
-from minemap_assets.imagery.sources.archive.index import (
-    ArchiveRules,
+from minemap_assets.imagery.sources.archive.index import ArchiveRules, check_rules, index_archive
+from minemap_assets.imagery.sources.archive.listing import (
     Refusal,
-    check_rules,
     folder_at,
-    index_archive,
     list_files,
     nameable,
     orphan,
+    split_files,
 )
+from minemap_assets.imagery.sources.archive.safe_images import index_products
 
 QUADS = "planet-nicfi"
 
@@ -64,20 +64,22 @@ def index_folder(
         check_rules(rules, known_product(product))
     if files is not None and not is_remote(root):
         folder_at(root, name)
-    every = sorted(files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
-    rules.days.check_files(root, every)
-    paths, refused = nameable(root, every)
+    listing = split_files(root, files) if files is not None else list_files(root, pattern, name, rules.cloud_rules)
+    rules.days.check_files(root, listing.every)
+    paths, refused = nameable(root, listing.loose)
     clouds = CloudFiles(paths, rules.cloud_rules)
-    notes = [f"--clouds: no file is named as {text!r} says" for text in clouds.without_file(rules.cloud_rules)]
     one = partial(index_archive, root, name=name, masks=masks)
     if product is not None:
-        whole = one(product=product, rules=rules, files=every)
+        whole = one(product=product, rules=rules, files=listing.every)
         images = read_index(name, root, whole.features).images
-        return FolderReport(whole.features, images, whole.refused, (*notes, *whole.notes))
+        return FolderReport(whole.features, images, whole.refused, (*_unused(clouds, rules, images), *whole.notes))
     bands = [path for path in paths if path not in clouds.rules]
     refused += [Refusal(path, orphan(path)) for path in clouds.without_image(bands)]
-    found: list[Image] = []
-    groups, unreadable = _groups(root, bands)
+    products = index_products(root, listing, None, rules.safe)
+    refused += products.refused
+    found: list[Image] = list(products.images)
+    notes = [*_unused(clouds, rules, found), *rules.notes_on(len(found))]
+    groups, unreadable = _groups(root, bands, alone=not found)
     refused += unreadable
     for kind, members in groups.items():
         if kind is None:
@@ -123,10 +125,17 @@ def product_by_content(path: str) -> str | None:
     return "sentinel-2-l1c" if "cirrus" in bands else None
 
 
-def _groups(root: str, paths: Sequence[str]) -> tuple[dict[str | None, list[str]], list[Refusal]]:
+def _unused(clouds: CloudFiles, rules: ArchiveRules, images: Sequence[Image]) -> tuple[str, ...]:
+    """A sentence for each of a person's rules of cloud masks that is of no file, not even in a product."""
+    used = {mask.rule for image in images for mask in image.clouds}
+    left = (text for text in clouds.without_file(rules.cloud_rules) if text not in used)
+    return tuple(f"--clouds: no file is named as {text!r} says" for text in left)
+
+
+def _groups(root: str, paths: Sequence[str], *, alone: bool) -> tuple[dict[str | None, list[str]], list[Refusal]]:
     """Files by product; and those that cannot be opened, with the reason.
 
-    Raises `BadInputError` where no file that can be opened has a product.
+    Raises `BadInputError` where no file that can be opened has a product, and the files are `alone` in the archive.
     """
     own = PurePosixPath(root).name
     groups: dict[str | None, list[str]] = {}
@@ -138,7 +147,7 @@ def _groups(root: str, paths: Sequence[str]) -> tuple[dict[str | None, list[str]
             unreadable.append(Refusal(path, str(error)))
             continue
         groups.setdefault(product, []).append(path)
-    if groups and all(product is None for product in groups):
+    if alone and groups and all(product is None for product in groups):
         raise BadInputError(
             f"the files in {root} do not say which product they are; say so with --product and one of "
             f"{', '.join(PRODUCTS)}"

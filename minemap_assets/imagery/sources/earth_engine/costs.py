@@ -8,8 +8,8 @@ from minemap_assets.imagery.basemaps.nicfi import PRODUCT as NICFI
 from minemap_assets.imagery.basemaps.nicfi import expected_mosaics, is_covered
 from minemap_assets.imagery.costs import Cost, FetchRequest, basis_of, pixels, raw_bytes, sentinel2_scenes
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.earth_engine.config import NAME, EarthEngineConfig
-from minemap_assets.imagery.sources.earth_engine.source import EarthEngineSource
+from minemap_assets.imagery.sources.earth_engine.config import EMBEDDING, NAME, EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.source import FIRST_EMBEDDING, EarthEngineSource
 from minemap_assets.imagery.sources.earth_engine.tiles import parts
 
 _EECU_SECONDS = 0.5
@@ -32,7 +32,11 @@ class EarthEngineCosts:
     name: str = NAME
 
     def serves(self, grid: GeoBox, season: Season) -> bool:
-        """True worldwide for Sentinel-2; where and when there are basemaps for those."""
+        """True worldwide for Sentinel-2, and for embeddings from their first year on; where and when there are basemaps
+        for those.
+        """
+        if self.product == EMBEDDING:
+            return season.year >= FIRST_EMBEDDING
         return self.product != NICFI or is_covered(grid, season)
 
     def cost(self, request: FetchRequest) -> Cost:
@@ -54,6 +58,8 @@ class EarthEngineCosts:
         if self.source is not None:
             asked = request.grids[:: max(1, len(request.grids) // _GRIDS_ASKED)][:_GRIDS_ASKED]
             return sum(self.source.images(grid, request.season) for grid in asked) / len(asked)
+        if self.product == EMBEDDING:
+            return 1
         if self.product == NICFI:
             return len(expected_mosaics(request.season))
         return sentinel2_scenes(request.season)

@@ -14,9 +14,17 @@ from minemap_assets.imagery.files.scene_names import days_of_file
 from minemap_assets.imagery.products import SENTINEL2_BANDS
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.imagery.sources.earth_engine.config import SENTINEL2_TERMS, EarthEngineConfig
+from minemap_assets.imagery.sources.earth_engine.config import (
+    EMBEDDING,
+    EMBEDDING_TERMS,
+    SENTINEL2_TERMS,
+    EarthEngineConfig,
+)
 
 _NICFI_BANDS = {"blue": "B", "green": "G", "red": "R", "nir": "N"}
+_PLACES = ((-51.0, -6.33), (23.0, -1.5), (113.5, -0.5))
+"""Longitude and latitude of forest in the Americas, Africa and Asia that every collection shows."""
+
 _LONGEST_MOSAIC = timedelta(days=190)
 """Basemaps of half a year begin at most this long before a season that they belong to."""
 
@@ -27,7 +35,7 @@ _DAY_MS = 86_400_000
 @dataclass(frozen=True)
 class Collection:
     """A collection as one product sees it. `bands` maps common names to the service's; `cloud_score` is empty where
-    pixels have no cloud score.
+    pixels have no cloud score, `version` the property that says how an image was processed (empty where none does).
     """
 
     asset: str
@@ -36,24 +44,41 @@ class Collection:
     cloud_score: str
     terms: str
     redistributable: bool
+    version: str = ""
 
     @property
     def is_basemap(self) -> bool:
-        """True for mosaics of a month or half-year, False for scenes."""
+        """True for mosaics of a month or half-year."""
         return self.product == NICFI
 
+    @property
+    def is_annual(self) -> bool:
+        """True for images of a calendar year, which are taken as they are."""
+        return self.product == EMBEDDING
+
     def span(self, season: Season) -> tuple[date, date]:
-        """Days on which images that may belong to a season begin; the last is not included."""
+        """Days on which images that may belong to a season begin; the last is not included.
+
+        Raises `BadInputError` for annual images where the season is no calendar year.
+        """
+        if self.is_annual and (season.start, season.end) != (date(season.year, 1, 1), date(season.year + 1, 1, 1)):
+            raise BadInputError(
+                f"{self.product} has one image a calendar year and none of the days from {season.start} to "
+                f"{season.end - timedelta(days=1)}; set the season's months to 1 and 12"
+            )
         return (season.start - _LONGEST_MOSAIC if self.is_basemap else season.start), season.end
 
 
 @dataclass(frozen=True, order=True)
 class Listed:
-    """An image that the service lists: the days from `start` up to but not including `end`."""
+    """An image that the service lists: the days from `start` up to but not including `end`; `zone` is the UTM zone of
+    its pixels, such as 22S, where the service says so.
+    """
 
     start: date
     end: date
     index: str
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +86,7 @@ class Listing:
     """Images of a place and season; `unscored` are scenes without a cloud score, which cannot be used."""
 
     images: tuple[Listed, ...]
-    baselines: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
 
     @property
@@ -70,6 +95,10 @@ class Listing:
         return tuple(
             tuple(i.index for i in group) for _, group in groupby(sorted(self.images), key=lambda i: (i.start, i.end))
         )
+
+    def around(self, zone: str) -> tuple[str, ...]:
+        """All images by name, those of a UTM zone first: its pixels lie on the lattice of grids in that zone."""
+        return tuple(image.index for image in sorted(self.images, key=lambda i: (i.zone != zone, i.index)))
 
 
 def collection_for(product: str, config: EarthEngineConfig, longitude: float) -> Collection:
@@ -82,9 +111,22 @@ def collection_for(product: str, config: EarthEngineConfig, longitude: float) ->
                 "[sources.earth_engine]"
             )
         return Collection(assets[0], product, _NICFI_BANDS, "", config.nicfi_terms, False)
+    if product == EMBEDDING:
+        axes = {band: band for band in known_product(product).bands}
+        return Collection(config.satellite_embedding, product, axes, "", EMBEDDING_TERMS, True, version="MODEL_VERSION")
     assets_of = {"sentinel-2-l1c": config.sentinel2_l1c, "sentinel-2-l2a": config.sentinel2_l2a}
     bands = {common: f"B{name[1:].lstrip('0')}" for name, common in SENTINEL2_BANDS.items()}  # B2 for B02
-    return Collection(assets_of[product], product, bands, config.cloud_score, SENTINEL2_TERMS, True)
+    return Collection(
+        assets_of[product], product, bands, config.cloud_score, SENTINEL2_TERMS, True, version="PROCESSING_BASELINE"
+    )
+
+
+def place_of(asset: str, config: EarthEngineConfig) -> tuple[float, float]:
+    """Longitude and latitude of a place that a collection shows, to ask about its images there."""
+    ranges = [(one.west, one.east) for one in config.nicfi if one.asset == asset] or [(-180.0, 180.5)]
+    west, east = ranges[0]
+    inside = (place for place in _PLACES if west <= place[0] < east)
+    return next(inside, ((west + east) / 2.0, 0.0))
 
 
 def parse_listing(answer: Mapping[str, Any], collection: Collection, season: Season) -> Listing:
@@ -97,6 +139,12 @@ def parse_listing(answer: Mapping[str, Any], collection: Collection, season: Sea
             "name another collection under [sources.earth_engine]"
         )
     begun = [_day(ms) for ms in starts]
+    versions = tuple(sorted({str(v) for v in answer.get("version") or ()}))
+    if collection.is_annual:
+        zones = [str(zone) for zone in answer.get("zone") or ()]
+        known = zones if len(zones) == len(names) else [""] * len(names)
+        years = (Listed(d, date(d.year + 1, 1, 1), n, z) for d, n, z in zip(begun, names, known, strict=True))
+        return Listing(tuple(sorted(years)), versions)
     if collection.is_basemap:
         ends = list(answer.get("end") or ())
         found = [
@@ -108,7 +156,7 @@ def parse_listing(answer: Mapping[str, Any], collection: Collection, season: Sea
     scenes = sorted(Listed(d, d + timedelta(days=1), n) for n, d in zip(names, begun, strict=True))
     return Listing(
         tuple(s for s in scenes if s.index in scored),
-        tuple(sorted({str(b) for b in answer.get("baseline") or ()})),
+        versions,
         tuple(s.index for s in scenes if s.index not in scored),
     )
 

@@ -12,7 +12,14 @@ from minemap_assets.imagery.source_kind import (
     SourceKind,
     Terms,
 )
-from minemap_assets.imagery.sources.earth_engine.config import NAME, SENTINEL2_TERMS, EarthEngineConfig, revision_of
+from minemap_assets.imagery.sources.earth_engine.config import (
+    EMBEDDING,
+    EMBEDDING_TERMS,
+    NAME,
+    SENTINEL2_TERMS,
+    EarthEngineConfig,
+    revision_of,
+)
 from minemap_assets.project.project import Project
 
 
@@ -51,18 +58,18 @@ def _check(project: Project, product: str) -> AccessAnswer:
 def _terms(project: Project, product: str) -> tuple[Terms, ...]:
     if product == NICFI:
         return (Terms(project.section(EarthEngineConfig).nicfi_terms, False),)
-    return (Terms(SENTINEL2_TERMS, True),)
+    return (Terms(EMBEDDING_TERMS if product == EMBEDDING else SENTINEL2_TERMS, True),)
 
 
 EARTH_ENGINE = SourceKind(
     name=NAME,
-    products=("sentinel-2-l2a", "sentinel-2-l1c", NICFI),
+    products=("sentinel-2-l2a", "sentinel-2-l1c", NICFI, EMBEDDING),
     section="earth_engine",
     config=EarthEngineConfig,
     open=_open,
     revision=lambda project, _: revision_of(project.section(EarthEngineConfig)),
     facts=SourceFacts(
-        "2015 until now (basemaps: December 2015 to 2025)",
+        "2015 until now (basemaps: December 2015 to 2025; annual embeddings: from 2017)",
         "land worldwide (basemaps: tropics)",
         "48 MB an answer, 40 requests at a time, 150 EECU-hours a month without a billing account (non-commercial)",
     ),

@@ -21,17 +21,25 @@ RENEW = (
     "is registered for Earth Engine"
 )
 
-_SPENT = re.compile(r"EECU|non-?commercial|per (?:day|month)|(?:daily|monthly|compute) (?:quota|limit)", re.IGNORECASE)
+REGISTER = "https://code.earthengine.google.com/register"
+"""Where a project is registered, and where its noncommercial use is verified."""
+
+_SPENT = re.compile(r"EECU|per (?:day|month)|(?:daily|monthly|compute) (?:quota|limit)", re.IGNORECASE)
+_UNVERIFIED = re.compile(r"non-?commercial|verif(?:y|ied|ication)\b|eligib", re.IGNORECASE)
+_UNREGISTERED = re.compile(r"not registered|not signed up|register (?:your|the|this) project", re.IGNORECASE)
+_API_OFF = re.compile(r"has not been used in project|it is disabled|SERVICE_DISABLED", re.IGNORECASE)
 _NO_ASSET = re.compile(
     r"asset '(?P<a>[^']+)' not found|does not have access|earthengine\.assets\.\w+' denied on resource '(?P<b>[^']+)'",
     re.IGNORECASE,
 )
 _TOO_MUCH = re.compile(
-    r"memory (?:limit|capacity) exceeded|computation timed out|total request size|too many (?:concurrent )?bytes|"
+    r"memory limit exceeded|computation timed out|total request size|too many (?:concurrent )?bytes|"
     r"output of image computation is too large",
     re.IGNORECASE,
 )
-_TOO_FAST = re.compile(r"rate ?limit ?exceeded", re.IGNORECASE)
+_PASSING = re.compile(
+    r"too many concurrent aggregations|capacity exceeded|concurrency limit|rate ?limit ?exceeded", re.IGNORECASE
+)
 _SECRETS = re.compile(r"ya29\.[\w.-]+|1//[\w-]+|[Bb]earer\s+\S+|eyJ[\w.-]+|-----BEGIN.*", re.DOTALL)
 _LONGEST = 200
 
@@ -56,9 +64,11 @@ def is_spent(status: int, message: str) -> bool:
     return status in (402, 403, 429) and bool(_SPENT.search(message))
 
 
-def is_too_fast(status: int, content: bytes) -> bool:
-    """True where a refusal means only that requests come too fast; Google's interfaces say so with 403 as well."""
-    return status == 403 and bool(_TOO_FAST.search(content[:10_000].decode("utf-8", "replace")))
+def is_passing(status: int, content: bytes) -> bool:
+    """True where a refusal, whatever its status, means only that much is asked at this moment: the same request is
+    answered later. Both the message and the reason may say so.
+    """
+    return status >= 400 and bool(_PASSING.search(content[:10_000].decode("utf-8", "replace")))
 
 
 def spent_error() -> QuotaError:
@@ -90,7 +100,7 @@ def missing_project() -> AuthenticationError:
 def not_entitled(asset: str) -> NotEntitledError:
     """The account works, but may not read a collection (or there is none of that name)."""
     how = (
-        "ask for access to the NICFI programme's collection, or get its images through planet-basemaps or an archive"
+        "access to the NICFI programme's collection is no longer given; name an archive or another product for it"
         if "nicfi" in asset
         else "check its name under [sources.earth_engine]"
     )
@@ -103,15 +113,14 @@ def error_for(status: int, message: str, what: str) -> MinemapError:
     error: MinemapError
     if is_spent(status, message):
         error = spent_error()
+    elif is_passing(status, message.encode()):
+        error = RetryableError("Earth Engine is asked for too much at this moment; run again later")
     elif status == 401:
         error = refused_credentials()
     elif status in (400, 403, 404) and asset:
         error = not_entitled(asset["a"] or asset["b"] or what)
     elif status == 403:
-        error = AuthenticationError(
-            "Earth Engine refuses this project or account (HTTP 403); register the project for Earth Engine and give "
-            "the account the role Service Usage Consumer in it, or name another project under [sources.earth_engine]"
-        )
+        error = AuthenticationError(_refused_project(message))
     elif status == 400 and _TOO_MUCH.search(message):
         error = TooMuchError(f"Earth Engine cannot compute {what} in one piece ({_safe(message)})")
     elif status == 429 or status >= 500:
@@ -122,6 +131,31 @@ def error_for(status: int, message: str, what: str) -> MinemapError:
             "check the collections and bands under [sources.earth_engine]"
         )
     return error
+
+
+def _refused_project(message: str) -> str:
+    """Why a project or account may not use Earth Engine at all, and the page where that is changed."""
+    if _API_OFF.search(message):
+        return (
+            "the Earth Engine API is not enabled in this cloud project; enable it at "
+            "https://console.cloud.google.com/apis/library/earthengine.googleapis.com, or name another project under "
+            "[sources.earth_engine]"
+        )
+    if _UNREGISTERED.search(message):
+        return (
+            f"this cloud project is not registered for Earth Engine; register it at {REGISTER}, or name another "
+            "project under [sources.earth_engine]"
+        )
+    if _UNVERIFIED.search(message):
+        return (
+            "this cloud project's noncommercial use of Earth Engine is not verified; answer the questions about it at "
+            f"{REGISTER}, or name another project under [sources.earth_engine]"
+        )
+    return (
+        "Earth Engine refuses this project or account (HTTP 403); give the account the roles Service Usage Consumer "
+        f"and Earth Engine Resource Viewer in the project, check its registration at {REGISTER}, or name another "
+        "project under [sources.earth_engine]"
+    )
 
 
 def translate(error: Exception, what: str) -> MinemapError:

@@ -19,7 +19,10 @@ from minemap_assets.net.policy import ClientPolicy, Clock, StopSignal
 
 T = TypeVar("T")
 
-_CONNECTING = ("url", "token_url", "project", "credentials", "deadline", "rate", "concurrency", "attempts", "backoff")
+_CONNECTING = (
+    *("url", "token_url", "project", "credentials", "workload_tag"),
+    *("deadline", "rate", "concurrency", "attempts", "backoff"),
+)
 
 
 class _Client:
@@ -126,4 +129,5 @@ class Session:
         ee.data.setMaxRetries(0)
         # The client would fetch the list of deprecated assets from another server, without a deadline.
         ee.deprecation.deprecated_assets = {"": ee.deprecation.DeprecatedAsset("", None, None, None)}
+        ee.data.setDefaultWorkloadTag(config.workload_tag)
         ee.Initialize(account.credentials, url=config.url, project=account.project, http_transport=_CLIENT.exchange)

@@ -1,13 +1,14 @@
-"""The source `earth-engine`: composites that Google Earth Engine computes, of all three products.
+"""The source `earth-engine`: composites that Google Earth Engine computes, of all products.
 
 Each grid takes two requests: one lists the images, the other brings the pixels on the grid itself. Sentinel-2 is
 read from the harmonised collections, in which no offset is left, and pixels count where Cloud Score+ calls them clear.
 Of basemaps the median over the season's mosaics is taken, as an archive does; interpolation is between four pixels,
 where archives average over slightly more once a basemap pixel is smaller than 4.5 m (beyond 18 degrees of latitude).
+Annual embeddings are not computed but fetched, as the nearest pixel has them.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,8 +19,9 @@ import shapely
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from minemap_assets.errors import NotCoveredError, NotEntitledError, PermanentError
+from minemap_assets.errors import NotCoveredError, NotEntitledError, PermanentError, RetryableError
 from minemap_assets.geo.grid import footprint_wgs84
+from minemap_assets.imagery.basemaps.nicfi import PRODUCT as NICFI
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, Season, SeasonRule
 from minemap_assets.imagery.source import (
@@ -33,13 +35,14 @@ from minemap_assets.imagery.source import (
     latest_until,
 )
 from minemap_assets.imagery.sources.earth_engine import expressions
-from minemap_assets.imagery.sources.earth_engine.config import NAME, EarthEngineConfig, revision_of
+from minemap_assets.imagery.sources.earth_engine.config import EMBEDDING, NAME, EarthEngineConfig, revision_of
 from minemap_assets.imagery.sources.earth_engine.images import (
     Collection,
     Listed,
     Listing,
     collection_for,
     parse_listing,
+    place_of,
     wanted_bands,
 )
 from minemap_assets.imagery.sources.earth_engine.service_errors import TooMuchError
@@ -49,8 +52,9 @@ from minemap_assets.net.connection import Counters
 from minemap_assets.net.policy import Clock
 
 FIRST_YEAR = 2015
+FIRST_EMBEDDING = 2017
 RECENT = timedelta(days=45)
-"""The newest image is looked for in these last days."""
+"""The newest image is looked for in these last days; a basemap or an annual image in more of them."""
 
 _FEWEST_PIXELS = 4096
 """A computation that is too large for so few pixels is too large for any."""
@@ -88,7 +92,9 @@ class EarthEngineSource(ImagerySource):
         super().__init__(NAME, product, revision_of(config))
         self._config = config
         self._clock = clock or Clock()
-        self._session = Session(config, clock)
+        self._annual = product == EMBEDDING
+        url = config.endpoint(computes=not self._annual)
+        self._session = Session(config.model_copy(update={"url": url}), clock)
         self._lock = threading.Lock()
         self._refused: dict[str, str] = {}
 
@@ -102,7 +108,7 @@ class EarthEngineSource(ImagerySource):
 
         Raises `NotCoveredError` where no image of the season shows the place clearly, `NotEntitledError` where the
         account may not read the collection, and `AuthenticationError`, `QuotaError` or `RetryableError` where the
-        site has to wait.
+        site has to wait; `BadInputError` where a product of calendar years is asked for another season.
         """
         outline = footprint_wgs84(grid)
         collection = self._collection(outline)
@@ -146,7 +152,7 @@ class EarthEngineSource(ImagerySource):
             return Availability(0, 0.0)
         if collection.is_basemap:
             return Availability(len(listed.images), 1.0)
-        found = self._ask(collection.asset, lambda ee: expressions.outlines(ee, where, self._config).getInfo())
+        found = self._fact(collection.asset, lambda ee: expressions.outlines(ee, where, self._config).getInfo())
         covered = shapely.union_all([_polygon(one) for one in found]).intersection(area)
         share = float(covered.area / area.area) if area.area > 0 else 0.0
         return Availability(len(listed.images), min(1.0, share))
@@ -156,15 +162,18 @@ class EarthEngineSource(ImagerySource):
         return self.latest_by_season(CALENDAR_YEAR)
 
     def latest_by_season(self, rule: SeasonRule) -> Latest:
-        """Like `latest`, for the years of a season rule."""
+        """Like `latest`, for the years of a season rule. It asks about one place, for all that a collection shows."""
         asset = self._assets()[0]
         today = self._clock.now().date()
-        span = RECENT * 12 if self.product == "planet-nicfi" else RECENT
-        after = today + timedelta(days=1)
-        found = self._ask(asset, lambda ee: expressions.newest(ee, asset, after - span, after).getInfo())
+        span = RECENT * (24 if self._annual else 12 if self.product == NICFI else 1)
+        question = self._newest(asset, today + timedelta(days=1) - span, today + timedelta(days=1))
+        found = self._fact(asset, question)
         if found is None:
             return Latest()
-        return latest_until(datetime.fromtimestamp(float(found) / 1000.0, UTC), rule, FIRST_YEAR)
+        moment = datetime.fromtimestamp(float(found) / 1000.0, UTC)
+        if self._annual:
+            return Latest(dict.fromkeys(range(FIRST_EMBEDDING, moment.year + 1), "complete"), moment, remote=True)
+        return latest_until(moment, rule, FIRST_YEAR)
 
     def access(self) -> tuple[Access, ...]:
         """Ask for one image of each collection of the product, and report which the account may read.
@@ -176,17 +185,20 @@ class EarthEngineSource(ImagerySource):
     def _probe(self, asset: str) -> Access:
         first = date(FIRST_YEAR, 1, 1)
         try:
-            self._session.ask(
-                asset, lambda ee: expressions.newest(ee, asset, first, first + timedelta(days=366)).getInfo()
-            )
+            self._session.ask(asset, self._newest(asset, first, first + timedelta(days=366)))
         except NotEntitledError as error:
             return Access(asset, False, str(error))
         return Access(asset, True)
 
+    def _newest(self, asset: str, first: date, end: date) -> Callable[[Any], Any]:
+        place = place_of(asset, self._config)
+        return lambda ee: expressions.newest(ee, asset, place, first, end).getInfo()
+
     def _assets(self) -> tuple[str, ...]:
         config = self._config
         return {
-            "planet-nicfi": tuple(dict.fromkeys(one.asset for one in config.nicfi)),
+            EMBEDDING: (config.satellite_embedding,),
+            NICFI: tuple(dict.fromkeys(one.asset for one in config.nicfi)),
             "sentinel-2-l1c": (config.sentinel2_l1c, config.cloud_score),
             "sentinel-2-l2a": (config.sentinel2_l2a, config.cloud_score),
         }[self.product]
@@ -194,7 +206,7 @@ class EarthEngineSource(ImagerySource):
     def _collection(self, outline: BaseGeometry) -> Collection:
         return collection_for(self.product, self._config, float(outline.centroid.x))
 
-    def _ask(self, asset: str, question: Any) -> Any:
+    def _ask(self, asset: str, question: Callable[[Any], Any]) -> Any:
         """Ask about a collection; one that the account may not read is not asked for again."""
         with self._lock:
             refused = self._refused.get(asset)
@@ -207,9 +219,16 @@ class EarthEngineSource(ImagerySource):
                 self._refused[asset] = str(error)
             raise
 
+    def _fact(self, asset: str, question: Callable[[Any], Any]) -> Any:
+        """Like `_ask`, for a question that cannot be asked in smaller pieces."""
+        try:
+            return self._ask(asset, question)
+        except TooMuchError as error:
+            raise RetryableError(f"{error}; run again later") from None
+
     def _list(self, where: expressions.Where, season: Season) -> Listing:
         asset = where.collection.asset
-        answer = self._ask(asset, lambda ee: expressions.listing(ee, where, self._config).getInfo())
+        answer = self._fact(asset, lambda ee: expressions.listing(ee, where, self._config).getInfo())
         return parse_listing(answer, where.collection, season)
 
     def _parts(self, grid: GeoBox, bands: int) -> list[GeoBox]:
@@ -220,7 +239,11 @@ class EarthEngineSource(ImagerySource):
         """Pixels of a part of the grid, in ever smaller pieces where the service says it is too much."""
 
         def compute(ee: Any) -> Any:
-            image = expressions.composite(ee, where, self._config, listed.pictures, names)
+            if self._annual:
+                order = listed.around(utm_zone(grid))
+                image = expressions.vectors(ee, where, self._config, order, names)
+            else:
+                image = expressions.composite(ee, where, self._config, listed.pictures, names)
             return ee.data.computePixels(expressions.request(image, grid))
 
         try:
@@ -249,7 +272,7 @@ class EarthEngineSource(ImagerySource):
     def _provenance(self, collection: Collection, listed: Listing, bytes_read: int) -> EarthEngineProvenance:
         images: tuple[Listed, ...] = listed.images
         # Which scenes are clear somewhere in the grid the service keeps to itself; mosaics are clear by themselves.
-        mosaics = images if collection.is_basemap else ()
+        mosaics = () if collection.cloud_score else images
         days = tuple(sorted({days_text(image.start, image.end - timedelta(days=1)) for image in mosaics}))
         cloud_mask = f"Cloud Score+ {self._config.cloud_score_band}, shows {self._config.clear_score:g} and more"
         return EarthEngineProvenance(
@@ -260,7 +283,7 @@ class EarthEngineSource(ImagerySource):
             last_date=(max(image.end for image in images) - timedelta(days=1)).isoformat(),
             terms=collection.terms,
             redistributable=collection.redistributable,
-            processing_baseline=", ".join(listed.baselines),
+            processing_baseline=", ".join(listed.versions),
             offset=0.0,
             bytes_read=bytes_read,
             acquisition_days=days,
@@ -287,6 +310,13 @@ def _assemble(grid: GeoBox, blocks: Sequence[_Block]) -> npt.NDArray[np.uint16]:
         height, width = block.grid.shape
         whole[:, top : top + height, left : left + width] = block.pixels
     return whole
+
+
+def utm_zone(grid: GeoBox) -> str:
+    """The UTM zone of a grid, such as 22S; empty for another CRS."""
+    code = grid.crs.to_epsg() if grid.crs is not None else None
+    north = {326: "N", 327: "S"}.get((code or 0) // 100, "")
+    return f"{(code or 0) % 100}{north}" if north else ""
 
 
 def _polygon(ring: Any) -> BaseGeometry:

@@ -2,10 +2,12 @@
 
 The client takes any object with the method `request` of httplib2. Given this one, and told not to repeat anything
 itself, it has every request repeated by the `Connection`, and only there: time-outs, broken connections, answers that
-are cut off or garbled, 429 and 5xx. Other answers go back to the client, which adds and renews access tokens.
+are cut off or garbled, 429, 5xx, and refusals that say, with whatever status, that too much is asked at this moment.
+Other answers go back to the client, which adds and renews access tokens.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,16 +19,26 @@ import numpy as np
 
 from minemap_assets.errors import QuotaError, RetryableError
 from minemap_assets.imagery.sources.earth_engine.service_errors import (
+    is_passing,
     is_spent,
-    is_too_fast,
     server_message,
     spent_error,
 )
+from minemap_assets.net.client import user_agent
 from minemap_assets.net.connection import Connection, FailedAttemptError
 from minemap_assets.net.policy import ClientPolicy, Clock, error_for_status
 
-_OWN_HEADERS = frozenset({"content-length", "host", "accept-encoding", "connection"})
+_OWN_HEADERS = frozenset({"content-length", "host", "accept-encoding", "connection", "user-agent"})
 """Headers that the connection sets itself."""
+
+_QUOTA_STATUS = "x-earth-engine-quota-status"
+_RESTRICTED = "parallelism_restricted=true"
+"""What the header above says of a project that has used its month's noncommercial allowance (released client)."""
+
+_KEPT_BACK = frozenset({"content-encoding", "status", _QUOTA_STATUS})
+"""Headers of an answer that the client does not get."""
+
+_LOG = logging.getLogger(__name__)
 
 NPY = b"\x93NUMPY"
 
@@ -44,11 +56,13 @@ class Exchange(Connection):
     def __init__(self, policy: ClientPolicy, clock: Clock | None = None) -> None:
         """An answer is silent while it is computed, so that only the deadline bounds the wait for its next byte."""
         http = httpx.Client(
+            headers={"User-Agent": user_agent()},
             timeout=httpx.Timeout(policy.deadline, connect=min(policy.timeout, policy.deadline)),
             limits=httpx.Limits(max_connections=policy.concurrency),
             follow_redirects=True,
         )
         super().__init__("Earth Engine", policy, http, clock=clock)
+        self._told = False
 
     def request(
         self,
@@ -81,14 +95,24 @@ class Exchange(Connection):
             content = b"".join(self.chunks(answer))
         if is_spent(answer.status_code, server_message(content)):
             raise spent_error()
-        status = 429 if is_too_fast(answer.status_code, content) else answer.status_code
+        self._tell(answer.headers.get(_QUOTA_STATUS, ""))
+        status = 429 if is_passing(answer.status_code, content) else answer.status_code
         error = error_for_status(status, where)
         if isinstance(error, RetryableError):
             raise FailedAttemptError(error, self.asked_wait(answer))
         if error is None and not _is_whole(uri, content):
             raise FailedAttemptError(RetryableError(f"{where} sent an answer that is cut off or garbled"))
-        kept = {name: value for name, value in answer.headers.items() if name not in ("content-encoding", "status")}
+        kept = {name: value for name, value in answer.headers.items() if name not in _KEPT_BACK}
         return _Answer(answer.status_code, kept, content)
+
+    def _tell(self, status: str) -> None:
+        """Say once that the project is slowed down; the client would say so at every answer."""
+        if _RESTRICTED in status and not self._told:
+            self._told = True
+            _LOG.warning(
+                "the project has used its noncommercial Earth Engine allowance of this month and is slowed down until "
+                "the next one; see https://developers.google.com/earth-engine/guides/noncommercial_tiers"
+            )
 
 
 def _is_whole(uri: str, content: bytes) -> bool:

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from minemap_assets.errors import NotEntitledError
 from minemap_assets.imagery.basemaps.nicfi import PRODUCT
+from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.costs import CostModel
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.imagery.source_kind import (
@@ -14,14 +14,19 @@ from minemap_assets.imagery.source_kind import (
     SourceKind,
     Terms,
 )
-from minemap_assets.imagery.sources.planet.config import NAME, PlanetConfig, quads_folder, revision_of
+from minemap_assets.imagery.sources.planet.config import NAME, PlanetConfig, revision_of
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.project.project import Project
 
 
 def _open(project: Project, product: str) -> ImagerySource:
     from minemap_assets.imagery.sources.planet.source import PlanetSource
 
-    return PlanetSource(product, project.section(PlanetConfig), quads_folder(project.lake.state))
+    return PlanetSource(product, project.section(PlanetConfig), _kept(project))
+
+
+def _kept(project: Project) -> KeptFiles:
+    return KeptFiles(project.lake.state / "cache", project.section(ImageryConfig).cache_gb * 1e9)
 
 
 def _cost_model(project: Project, _: str, source: ImagerySource | None) -> CostModel:
@@ -29,7 +34,7 @@ def _cost_model(project: Project, _: str, source: ImagerySource | None) -> CostM
     from minemap_assets.imagery.sources.planet.source import PlanetSource
 
     assert source is None or isinstance(source, PlanetSource)
-    return PlanetCosts(project.section(PlanetConfig), quads_folder(project.lake.state), source)
+    return PlanetCosts(project.section(PlanetConfig), _kept(project), source)
 
 
 def _credentials(_: Project) -> str:
@@ -41,12 +46,10 @@ def _credentials(_: Project) -> str:
 def _check(project: Project, _: str) -> AccessAnswer:
     from minemap_assets.imagery.sources.planet.client import PlanetClient
 
-    mosaics = PlanetClient(project.section(PlanetConfig), SINGLE_ATTEMPT).mosaics()
-    if not mosaics:
-        raise NotEntitledError(
-            "the credentials work, but the account sees none of the mosaics that are meant; ask for access, or name "
-            "the series you have under [sources.planet_basemaps]"
-        )
+    config = project.section(PlanetConfig)
+    listing = PlanetClient(config, SINGLE_ATTEMPT).mosaics()
+    listing.check_any(f"whose name contains {config.names}" if config.names else "of any name")
+    mosaics = listing.mosaics
     closed = "" if any(m.downloadable for m in mosaics) else ", but the account may download none of them"
     last = max(m.end for m in mosaics) - timedelta(days=1)
     return AccessAnswer(f"{len(mosaics)} mosaics seen{closed}", f"{min(m.start for m in mosaics)} to {last}")
@@ -54,7 +57,7 @@ def _check(project: Project, _: str) -> AccessAnswer:
 
 def _terms(project: Project, _: str) -> tuple[Terms, ...]:
     config = project.section(PlanetConfig)
-    return (Terms(config.terms, config.redistributable),)
+    return (Terms(config.licence, config.redistributable),)
 
 
 PLANET_BASEMAPS = SourceKind(
@@ -65,9 +68,9 @@ PLANET_BASEMAPS = SourceKind(
     open=_open,
     revision=lambda project, _: revision_of(project.section(PlanetConfig)),
     facts=SourceFacts(
-        "December 2015 to April 2025 (NICFI; access ended in January 2025, a paid successor has other series)",
-        "tropics, 30 degrees north to south",
-        "quads count as downloads of the plan; 10 requests/s",
+        "December 2015 to April 2025 (NICFI, which takes no new users since January 2025); a subscription's own series",
+        "tropics, 30 degrees north to south (NICFI); a subscription's own area",
+        "quads count as downloads of the plan, tiles do not but must be part of it; 10 requests/s",
     ),
     access=AccessCheck(_credentials, _check, _terms),
     cost_model=_cost_model,

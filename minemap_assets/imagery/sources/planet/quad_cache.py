@@ -2,40 +2,55 @@
 
 `<mosaic id>/<x-y>.json` records the quad's current file `<x-y>.<tag>.tif`, where the tag stands for the service's
 entity tag (ETag): another version of a quad is another file. A record counts as long as the mosaic states the same
-dates and the file has the recorded size and, looked at once a run, checksum; else the quad is fetched again. A file
-lock lets one process at a time fetch a quad.
+dates and the file has the recorded size and, looked at once a run, checksum; else the quad is fetched again. What is
+made of its pixels by other rules than today's is made again. A file lock lets one process at a time fetch a quad. Its
+usable data mask is kept in the same way as `<x-y>_udm2`; that a quad has none is noted in `<x-y>_no_udm2.json`, and
+that the service knows of none for a mosaic in `no_udm2.json`.
 
-Above a limit the files that were used longest ago go, never one that is being read; their records stay, because they
-say how clear a quad is, and so which one is worth fetching.
+Files go as `KeptFiles` says, never one that is being read; their records stay, because they say how clear a quad is,
+and so which one is worth fetching.
 """
 
+import logging
 import math
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from minemap_assets.caching.loading_cache import LoadingCache
-from minemap_assets.errors import RetryableError
+from minemap_assets.errors import NotEntitledError, NotFoundError, PermanentError, RetryableError, StorageError
 from minemap_assets.imagery.basemaps.clarity import RULE_VERSION, Clarity
 from minemap_assets.imagery.basemaps.mosaics import Mosaic
-from minemap_assets.imagery.basemaps.quad_files import check_quad
+from minemap_assets.imagery.basemaps.quad_files import check_mask, check_quad
 from minemap_assets.imagery.basemaps.quads import QuadId
 from minemap_assets.imagery.sources.planet.client import PlanetClient
-from minemap_assets.lake.locks import LockedError, hold
+from minemap_assets.lake.kept_files import KeptFiles
+from minemap_assets.lake.locks import hold
 from minemap_assets.lake.manifests import digest, file_sha256
+from minemap_assets.net.downloads import Downloaded
 from minemap_assets.project.settings import StrictModel
+
+FOLDER = "planet"
+"""Where quads lie below the folder of kept files."""
+
+_MASK = "_udm2"
+_NO_MASK = "no_udm2.json"
 
 _TRIES = 5
 """How often a quad is fetched for one read before it is given up that it stays."""
 
+Verify = Callable[[Path], None]
+
+_LOG = logging.getLogger(__name__)
+
 
 class QuadRecord(StrictModel):
-    """What is known of a kept quad."""
+    """What is known of a kept file; `clear` and `pixels` are 0 for a mask."""
 
     etag: str
     file: str
@@ -48,159 +63,193 @@ class QuadRecord(StrictModel):
     rule: str = RULE_VERSION
 
 
-class QuadCache:
-    """Kept quads below a folder. Safe to use from several threads and processes."""
-
-    def __init__(
-        self, folder: Path, client: PlanetClient, bands: tuple[str, ...] | None = None, limit: float = math.inf
-    ) -> None:
-        """`limit` is in bytes, over all quads below the folder."""
-        self._folder = folder
-        self._client = client
-        self._bands = bands
-        self._limit = limit
-        self._kept: LoadingCache[tuple[str, QuadId], QuadFile] = LoadingCache()
-
-    def known(self, mosaic: Mosaic, quad: QuadId) -> bool:
-        """Whether a quad is or was kept, so that the service need not be asked whether there is one."""
-        return self._record(mosaic, quad) is not None
-
-    def clarity(self, mosaic: Mosaic, quad: QuadId) -> Clarity:
-        """How clear a quad is; fetched where that was never found out. Raises as `get` does."""
-        record = self._record(mosaic, quad)
-        return self.get(mosaic, quad).clarity if record is None else Clarity(record.clear, record.pixels)
-
-    @contextmanager
-    def reading(self, mosaic: Mosaic, quad: QuadId) -> Iterator[Path]:
-        """The quad's file, fetched where it is not kept, which stays until the block ends. Raises as `get` does, and
-        `RetryableError` where others evict it again and again before it can be read.
-        """
-        for _ in range(_TRIES):
-            path = self.get(mosaic, quad).path
-            with hold(path.with_name(f"{quad}.lock"), math.inf, shared=True):
-                if path.is_file():
-                    _mark_used(path.with_name(f"{quad}.json"))
-                    yield path
-                    return
-            self._kept.forget((mosaic.id, quad))
-        raise RetryableError(
-            f"quad {quad} of {mosaic.name} does not stay on disk long enough to be read; raise cache_gb under "
-            "[sources.planet_basemaps]"
-        )
-
-    def get(self, mosaic: Mosaic, quad: QuadId) -> "QuadFile":
-        """The quad's file, fetched where it is not kept. Raises as `PlanetClient.download` does."""
-        return self._kept.get((mosaic.id, quad), lambda: self._get(mosaic, quad))
-
-    def _get(self, mosaic: Mosaic, quad: QuadId) -> "QuadFile":
-        folder = self._folder / mosaic.id
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = folder / f"{quad}.lock"
-        # Whoever reads one quad may wait for another: a lock that shuts out readers is only taken where one is missing.
-        with hold(lock, math.inf, shared=True):
-            record = self._whole(mosaic, quad)
-        if record is None:
-            with hold(lock, math.inf, keep=True):
-                record = self._whole(mosaic, quad) or self._fetch(folder, mosaic, quad)
-            self._evict(folder / record.file)
-        return QuadFile(folder / record.file, Clarity(record.clear, record.pixels))
-
-    def _fetch(self, folder: Path, mosaic: Mosaic, quad: QuadId) -> QuadRecord:
-        seen: dict[str, Clarity] = {}
-
-        def verify(path: Path) -> None:
-            seen["clarity"] = check_quad(path, mosaic, quad, self._bands)
-
-        arrived = folder / f"{quad}.new.tif"
-        done = self._client.download(mosaic, quad, arrived, verify)
-        sha256 = file_sha256(arrived)
-        file = folder / f"{quad}.{digest([done.etag or sha256])[:16]}.tif"
-        record = QuadRecord(
-            etag=done.etag,
-            file=file.name,
-            bytes=done.size,
-            sha256=sha256,
-            mosaic_revision=mosaic.revision,
-            bands=self._bands,
-            clear=seen["clarity"].clear,
-            pixels=seen["clarity"].total,
-        )
-        arrived.replace(file)
-        _write(folder / f"{quad}.json", record.model_dump_json(indent=1))
-        for old in folder.glob(f"{quad}.*.tif"):
-            if old != file:
-                old.unlink(missing_ok=True)
-        return record
-
-    def _record(self, mosaic: Mosaic, quad: QuadId) -> QuadRecord | None:
-        """What is known of the current version of a quad, whose file may be gone."""
-        try:
-            record = QuadRecord.model_validate_json((self._folder / mosaic.id / f"{quad}.json").read_bytes())
-        except (FileNotFoundError, ValidationError):
-            return None
-        current = (mosaic.revision, self._bands, RULE_VERSION)
-        return record if (record.mosaic_revision, record.bands, record.rule) == current else None
-
-    def _whole(self, mosaic: Mosaic, quad: QuadId) -> QuadRecord | None:
-        """The record of a quad whose file is there as it arrived."""
-        record = self._record(mosaic, quad)
-        if record is None:
-            return None
-        file = self._folder / mosaic.id / record.file
-        whole = file.is_file() and file.stat().st_size == record.bytes and file_sha256(file) == record.sha256
-        return record if whole else None
-
-    def _evict(self, newest: Path) -> None:
-        """Remove files that were used longest ago until the rest is within the limit; `newest` always stays."""
-        with hold(self._folder / "eviction.lock", math.inf, keep=True):
-            files = [file for path in self._folder.glob("*/*.tif") if (file := _aged(path)) is not None]
-            size = sum(file.bytes for file in files)
-            for file in sorted(file for file in files if file.path != newest):
-                if size <= self._limit:
-                    return
-                lock = file.path.with_name(f"{file.path.name.partition('.')[0]}.lock")
-                with suppress(LockedError), hold(lock, keep=True):  # one that is being read stays
-                    file.path.unlink(missing_ok=True)
-                    size -= file.bytes
-
-
 @dataclass(frozen=True)
 class QuadFile:
-    """A kept quad: its file and its clarity."""
+    """A kept file and, of a quad, its clarity."""
 
     path: Path
     clarity: Clarity
 
 
-@dataclass(frozen=True, order=True)
-class _Aged:
-    """A file by the time of its last use."""
+@dataclass(frozen=True)
+class _Wanted:
+    """A file of a quad: the name of its record, and how it is fetched."""
 
-    used: float
-    path: Path
-    bytes: int
+    mosaic: Mosaic
+    quad: QuadId
+    mask: bool = False
+
+    @property
+    def stem(self) -> str:
+        return f"{self.quad}{_MASK if self.mask else ''}"
+
+    @property
+    def what(self) -> str:
+        return f"{'the mask of ' if self.mask else ''}quad {self.quad} of {self.mosaic.name}"
+
+
+class QuadCache:
+    """Kept quads and masks. Safe to use from several threads and processes."""
+
+    def __init__(self, kept: KeptFiles, client: PlanetClient, bands: tuple[str, ...] | None = None) -> None:
+        self._kept_files = kept
+        self._folder = kept.root / FOLDER
+        self._client = client
+        self._bands = bands
+        self._kept: LoadingCache[_Wanted, QuadFile] = LoadingCache()
+
+    def known(self, mosaic: Mosaic, quad: QuadId) -> bool:
+        """Whether a quad is or was kept, so that the service need not be asked whether there is one."""
+        return self._record(_Wanted(mosaic, quad)) is not None
+
+    def clarity(self, mosaic: Mosaic, quad: QuadId) -> Clarity:
+        """How clear a quad is; fetched where that was never found out. Raises as `PlanetClient.download` does."""
+        wanted = _Wanted(mosaic, quad)
+        record = self._record(wanted)
+        return self._file(wanted).clarity if record is None else Clarity(record.clear, record.pixels)
+
+    @contextmanager
+    def reading(self, mosaic: Mosaic, quad: QuadId) -> Iterator[Path]:
+        """The quad's file, fetched where it is not kept, which stays until the block ends.
+
+        Raises as `PlanetClient.download` does, and `RetryableError` where others evict it again and again before it can
+        be read.
+        """
+        with self._reading(_Wanted(mosaic, quad)) as path:
+            yield path
+
+    @contextmanager
+    def reading_mask(self, mosaic: Mosaic, quad: QuadId) -> Iterator[Path | None]:
+        """As `reading`, the quad's usable data mask; None where the mosaic has none."""
+        with ExitStack() as stack:
+            yield self._mask(_Wanted(mosaic, quad, mask=True), stack)
+
+    def _mask(self, wanted: _Wanted, stack: ExitStack) -> Path | None:
+        folder = self._folder / wanted.mosaic.id
+        of_quad, of_mosaic = folder / f"{wanted.quad}_{_NO_MASK}", folder / _NO_MASK
+        if of_quad.is_file() or of_mosaic.is_file():
+            return None
+        try:
+            return stack.enter_context(self._reading(wanted))
+        except NotEntitledError:
+            _LOG.warning("the Planet account may not download %s, so its clouds are not hidden", wanted.what)
+        except NotFoundError:
+            _write(of_quad, "{}")
+        except PermanentError as error:
+            if isinstance(error, StorageError):
+                raise
+            _write(of_mosaic, "{}")
+        return None
+
+    @contextmanager
+    def _reading(self, wanted: _Wanted) -> Iterator[Path]:
+        for _ in range(_TRIES):
+            path = self._file(wanted).path
+            with hold(path.with_name(f"{wanted.stem}.lock"), math.inf, shared=True):
+                if path.is_file():
+                    _mark_used(path.with_name(f"{wanted.stem}.json"))
+                    yield path
+                    return
+            self._kept.forget(wanted)
+        raise RetryableError(
+            f"{wanted.what} does not stay on disk long enough to be read; raise cache_gb under [imagery]"
+        )
+
+    def _file(self, wanted: _Wanted) -> QuadFile:
+        return self._kept.get(wanted, lambda: self._get(wanted))
+
+    def _get(self, wanted: _Wanted) -> QuadFile:
+        folder = self._folder / wanted.mosaic.id
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = folder / f"{wanted.stem}.lock"
+        # Whoever reads one quad may wait for another: a lock that shuts out readers is only taken where one is missing.
+        with hold(lock, math.inf, shared=True):
+            record = self._whole(wanted)
+        if record is None:
+            with hold(lock, math.inf, keep=True):
+                record = self._whole(wanted) or self._looked_at_again(wanted) or self._fetch(folder, wanted)
+            self._kept_files.fit(spared=folder / record.file)
+        return QuadFile(folder / record.file, Clarity(record.clear, record.pixels))
+
+    def _looked_at_again(self, wanted: _Wanted) -> QuadRecord | None:
+        """The record of a file that is there, but was judged by other rules or another order of bands."""
+        old = self._any_record(wanted)
+        if old is None or old.mosaic_revision != wanted.mosaic.revision or not self._is_there(wanted, old):
+            return None
+        clarity = self._judged(self._folder / wanted.mosaic.id / old.file, wanted)
+        new = {"bands": self._bands, "clear": clarity.clear, "pixels": clarity.total, "rule": RULE_VERSION}
+        return self._recorded(wanted, old.model_copy(update=new))
+
+    def _fetch(self, folder: Path, wanted: _Wanted) -> QuadRecord:
+        seen = [Clarity(0, 0)]
+
+        def verify(path: Path) -> None:
+            seen[0] = self._judged(path, wanted)
+
+        arrived = folder / f"{wanted.stem}.new.tif"
+        done = self._download(wanted, arrived, verify)
+        sha256 = file_sha256(arrived)
+        file = folder / f"{wanted.stem}.{digest([done.etag or sha256])[:16]}.tif"
+        record = QuadRecord(
+            etag=done.etag,
+            file=file.name,
+            bytes=done.size,
+            sha256=sha256,
+            mosaic_revision=wanted.mosaic.revision,
+            bands=self._bands,
+            clear=seen[0].clear,
+            pixels=seen[0].total,
+        )
+        arrived.replace(file)
+        self._recorded(wanted, record)
+        for old in folder.glob(f"{wanted.stem}.*.tif"):
+            if old != file:
+                old.unlink(missing_ok=True)
+        return record
+
+    def _judged(self, path: Path, wanted: _Wanted) -> Clarity:
+        """Raises as `check_quad` or `check_mask` does."""
+        if wanted.mask:
+            check_mask(path, wanted.mosaic, wanted.quad)
+            return Clarity(0, 0)
+        return check_quad(path, wanted.mosaic, wanted.quad, self._bands)
+
+    def _recorded(self, wanted: _Wanted, record: QuadRecord) -> QuadRecord:
+        _write(self._folder / wanted.mosaic.id / f"{wanted.stem}.json", record.model_dump_json(indent=1))
+        return record
+
+    def _download(self, wanted: _Wanted, path: Path, verify: Verify) -> Downloaded:
+        fetch = self._client.download_mask if wanted.mask else self._client.download
+        return fetch(wanted.mosaic, wanted.quad, path, verify)
+
+    def _record(self, wanted: _Wanted) -> QuadRecord | None:
+        """What is known of the current version of a file, which may be gone."""
+        record = self._any_record(wanted)
+        current = (wanted.mosaic.revision, self._bands, RULE_VERSION)
+        matches = record is not None and (record.mosaic_revision, record.bands, record.rule) == current
+        return record if matches else None
+
+    def _any_record(self, wanted: _Wanted) -> QuadRecord | None:
+        try:
+            path = self._folder / wanted.mosaic.id / f"{wanted.stem}.json"
+            return QuadRecord.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def _whole(self, wanted: _Wanted) -> QuadRecord | None:
+        """The record of a file that is there as it arrived."""
+        record = self._record(wanted)
+        return record if record is not None and self._is_there(wanted, record) else None
+
+    def _is_there(self, wanted: _Wanted, record: QuadRecord) -> bool:
+        file = self._folder / wanted.mosaic.id / record.file
+        return file.is_file() and file.stat().st_size == record.bytes and file_sha256(file) == record.sha256
 
 
 def _mark_used(record: Path) -> None:
     """The time of a record is that of its quad's last use: the file's own is part of what is known of it."""
     with suppress(FileNotFoundError):
         os.utime(record)
-
-
-def _aged(path: Path) -> _Aged | None:
-    """A quad's file; None where another process has just given it its name or replaced it."""
-    try:
-        return _Aged(_last_use(path), path, path.stat().st_size)
-    except FileNotFoundError:
-        return None
-
-
-def _last_use(file: Path) -> float:
-    """0 for a file that no record names."""
-    try:
-        return file.with_name(f"{file.name.partition('.')[0]}.json").stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
 
 
 def _write(path: Path, text: str) -> None:

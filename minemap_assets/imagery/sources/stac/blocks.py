@@ -1,54 +1,41 @@
-"""Parts of remote Cloud Optimized GeoTIFFs kept on this machine, so that every block is fetched once.
+"""Parts of remote Cloud Optimized GeoTIFFs, each block fetched once by all who share a cache.
 
-A block gets its name in the cache only after it has been decoded, by renaming; several processes may share a cache.
-The local file has the remote file's size, its directories and the blocks that a grid needs; the rest are holes, and
-reading one of those is an error, never a silent 0.
+A block gets its name in the cache only after it has been decoded; several processes may share the cache.
 """
 
+import hashlib
 import json
-import os
-import shutil
-import tempfile
 import threading
-import time
-import zlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
-from minemap_assets.errors import RetryableError
-from minemap_assets.imagery.files.cog_layout import Block, Layout, extent, parse_layout
-from minemap_assets.imagery.files.tiff_directories import TooShortError
+from minemap_assets.caching.loading_cache import LoadingCache
+from minemap_assets.errors import MinemapError, RetryableError
+from minemap_assets.imagery.files.block_decoding import decode_block
+from minemap_assets.imagery.files.cog_layout import Block, Layout, Level, parse_layout
+from minemap_assets.imagery.files.tiff_directories import TooShortError, UnreadableError
+from minemap_assets.imagery.files.warping import Window
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.lake.manifests import digest
 from minemap_assets.net.client import ByteRange, Client
-
-if TYPE_CHECKING:
-    import rasterio.io
 
 FIRST_BYTES = 32_768
 """Fetched first of every file; more only where its directories are longer."""
 
 _MOST_HEADER_BYTES = 16_777_216
-_PADDING = 16
-"""Source pixels around a grid that a reader's resampling may touch."""
 
-_PART = ".part"
-_STALE = 86_400.0
-"""Seconds after which what a killed process left behind is removed."""
+_REMEMBERED = 1024
+"""Headers kept in memory."""
 
-_INFLATED = 2_097_152
-"""Bytes of a block of 1024 x 1024 numbers: room to begin with when a block is inflated."""
-
-_TRIM_EVERY = 0.02
-"""The cache is looked through each time this share of its allowance has been added."""
-
-
-Window = tuple[slice, slice]
-"""Rows and columns of a file."""
+_OFTEN = 6
+"""So often the same damaged bytes arrive before they are taken for what the service has."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +50,6 @@ class RemoteFile:
     def key(self) -> str:
         """Name of the file in the cache."""
         return digest([self.url, self.version])
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """A local stand-in for a remote file; `bytes_used` counts its blocks, kept or fetched."""
-
-    path: Path
-    bytes_used: int
 
 
 @dataclass(frozen=True)
@@ -94,6 +73,16 @@ class Header:
         return tuple(min(size, self.total) for size in first * (2 if self.is_doubtful else 1))
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Numbers (row, column) of a part of a file; `used` is how many bytes each piece of it takes up that was needed,
+    kept or fetched, by a name of its own.
+    """
+
+    numbers: npt.NDArray[Any]
+    used: Mapping[str, int]
+
+
 class _ChangedError(Exception):
     """The remote file is another than the one whose header is known."""
 
@@ -103,44 +92,38 @@ class _DamagedError(RetryableError):
 
 
 class BlockCache:
-    """Headers and blocks of remote files under one folder. Safe from several threads and processes."""
+    """Headers and blocks of remote files. Safe from several threads and processes."""
 
-    def __init__(self, root: Path, allowance: int) -> None:
-        """`allowance` bounds the folder's size in bytes; the blocks used longest ago go first."""
-        self._root = root
-        self._allowance = allowance
+    def __init__(self, kept: KeptFiles) -> None:
+        self._kept = kept
         self._guard = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._added = 0
+        self._headers: LoadingCache[str, Header] = LoadingCache(_REMEMBERED)
 
-    def scratch(self) -> "tempfile.TemporaryDirectory[str]":
-        """A folder for local files, removed by the caller."""
-        folder = self._root / "scratch"
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.iterdir():
-            if _is_stale(left):
-                shutil.rmtree(left, ignore_errors=True)
-        return tempfile.TemporaryDirectory(dir=folder)
+    def ground(self, remote: RemoteFile) -> GeoBox:
+        """The ground that a file shows. Raises as `read` does."""
+        return self.header(remote).layout.ground
 
-    def for_grid(self, remote: RemoteFile, grid: GeoBox, target: Path) -> LocalFile:
-        """Lay out at `target` what a reader needs to bring the file onto a grid at full resolution.
+    def nodata(self, remote: RemoteFile) -> float | None:
+        """The number that a file says means no data. Raises as `read` does."""
+        return self.header(remote).layout.nodata
 
-        Raises as `Client.request` does; a file that keeps arriving damaged is a `RetryableError`.
+    def block_rows(self, remote: RemoteFile) -> int:
+        """Rows of a file that are stored together. Raises as `read` does."""
+        return self.header(remote).layout.levels[0].tile_height
+
+    def read(self, remote: RemoteFile, window: Window | None = None) -> Part:
+        """A part of a file at full resolution, or all of its coarsest level; 0 where a block is not stored.
+
+        Raises as `Client.request` does, `UnreadableError` where the fault is the file's own, and `RetryableError` where
+        it keeps arriving damaged.
         """
-        return self._lay_out(remote, grid, target)
-
-    def overview(self, remote: RemoteFile, target: Path) -> LocalFile:
-        """Lay out at `target` the whole of the coarsest level. Raises as `for_grid` does."""
-        return self._lay_out(remote, None, target)
-
-    def _lay_out(self, remote: RemoteFile, grid: GeoBox | None, target: Path) -> LocalFile:
         with self._guard:
             lock = self._locks[remote.key]
         with lock:
             for last in (False, True):
-                header = self.header(remote)
                 try:
-                    return _Layer(self, remote, header, target).run(grid)
+                    return _Reading(self, remote, self.header(remote), window).run()
                 except _ChangedError:
                     self._forget(remote)
                 except RetryableError as error:
@@ -151,61 +134,11 @@ class BlockCache:
                         raise
         raise RetryableError(f"{remote.url} keeps changing while it is read")
 
-    def folder(self, remote: RemoteFile) -> Path:
-        """Where a remote file's parts are kept."""
-        return self._root / remote.key[:2] / remote.key
-
-    def path(self, remote: RemoteFile, header: Header, block: Block) -> Path:
-        """Where a block is kept, or would be."""
-        version = digest([header.etag, header.total])[:8]
-        return self.folder(remote) / version / f"{block.offset}-{block.size}"
-
-    def keep(self, path: Path, data: bytes) -> None:
-        """Put bytes at a path of the cache, at once or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=_PART)
-        with os.fdopen(handle, "wb") as part:
-            part.write(data)
-        Path(name).replace(path)
-        with self._guard:
-            self._added += len(data)
-            full = self._added > self._allowance * _TRIM_EVERY
-            if full:
-                self._added = 0
-        if full:
-            self.trim()
-
-    def trim(self) -> None:
-        """Remove the blocks used longest ago until the rest is within the allowance."""
-        found = []
-        for path in self._root.glob("??/*/**/*"):
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue
-            if path.is_file() and (path.suffix != _PART or _is_stale(path)):
-                found.append((status.st_mtime_ns, str(path), status.st_size))
-        excess = sum(size for *_, size in found) - self._allowance
-        for _, name, size in sorted(found):
-            if excess <= 0:
-                break
-            Path(name).unlink(missing_ok=True)
-            excess -= size
-
-    def _forget(self, remote: RemoteFile) -> None:
-        (self.folder(remote) / "header").unlink(missing_ok=True)
-
-    def kept_header(self, remote: RemoteFile) -> Header | None:
-        """A file's header where it is kept."""
-        try:
-            stated, _, data = (self.folder(remote) / "header").read_bytes().partition(b"\n")
-            facts: Any = json.loads(stated)
-            return Header(data, facts["total"], facts["etag"], parse_layout(data))
-        except (OSError, ValueError, KeyError, TooShortError, RetryableError):
-            return None
-
     def header(self, remote: RemoteFile) -> Header:
-        """A file's header, fetched where it is not kept. Raises as `for_grid` does."""
+        """A file's header, fetched where it is not kept. Raises as `read` does."""
+        return self._headers.get(remote.key, lambda: self._header(remote))
+
+    def _header(self, remote: RemoteFile) -> Header:
         kept = self.kept_header(remote)
         if kept is not None:
             return kept
@@ -213,175 +146,160 @@ class BlockCache:
         if header.is_doubtful and _fetch_header(remote) != header:
             raise RetryableError(f"{remote.url} arrived damaged: its directories were read twice and differ")
         facts = {"url": remote.url, "total": header.total, "etag": header.etag}
-        self.keep(self.folder(remote) / "header", json.dumps(facts, sort_keys=True).encode() + b"\n" + header.data)
+        self._kept.keep(
+            self._folder(remote) / "header", json.dumps(facts, sort_keys=True).encode() + b"\n" + header.data
+        )
         return header
 
-    def ground(self, remote: RemoteFile, header: Header) -> GeoBox:
-        """The ground that a file shows. Raises `RetryableError` where its header is damaged."""
-        with self.scratch() as folder:
-            return _ground(remote, header, Path(folder) / "header.tif")
+    def kept_header(self, remote: RemoteFile) -> Header | None:
+        """A file's header where it is kept."""
+        stated, _, data = (self._kept.take(self._folder(remote) / "header") or b"").partition(b"\n")
+        try:
+            facts: Any = json.loads(stated)
+            return Header(data, facts["total"], facts["etag"], parse_layout(data))
+        except (ValueError, KeyError, TooShortError, MinemapError):
+            return None
+
+    def has(self, remote: RemoteFile, header: Header, block: Block) -> bool:
+        """Whether a block is kept."""
+        return self._path(remote, header, block).is_file()
+
+    def take(self, remote: RemoteFile, header: Header, block: Block) -> bytes | None:
+        """The bytes of a block where they are kept."""
+        data = self._kept.take(self._path(remote, header, block))
+        return data if data is not None and len(data) == block.size else None
+
+    def keep(self, remote: RemoteFile, header: Header, block: Block, data: memoryview) -> None:
+        """Keep the bytes of a block."""
+        self._kept.keep(self._path(remote, header, block), data)
+
+    def _folder(self, remote: RemoteFile) -> Path:
+        return self._kept.root / "stac" / remote.key[:2] / remote.key
+
+    def _path(self, remote: RemoteFile, header: Header, block: Block) -> Path:
+        version = digest([header.etag, header.total])[:8]
+        return self._folder(remote) / version / f"{block.offset}-{block.size}"
+
+    def _forget(self, remote: RemoteFile) -> None:
+        self._headers.forget(remote.key)
+        (self._folder(remote) / "header").unlink(missing_ok=True)
+
+
+def _judge(error: RetryableError, data: Any, arrived: Counter[str]) -> None:
+    """Raises `UnreadableError` where the same damaged bytes have arrived so often that the file itself is damaged."""
+    found = hashlib.sha256(data).hexdigest()
+    arrived[found] += 1
+    if arrived[found] >= _OFTEN:
+        raise UnreadableError(f"{error}, {_OFTEN} times alike: the file itself is damaged") from error
 
 
 def _fetch_header(remote: RemoteFile) -> Header:
     length = FIRST_BYTES
-    while True:
-        span = remote.client.get_range(remote.url, 0, length, check=_check_header)
+    arrived: Counter[str] = Counter()
+    found: list[Layout] = []
+
+    def check(span: ByteRange) -> None:
         try:
-            layout = parse_layout(span.data)
-        except TooShortError as error:
-            length = error.needed
-            continue
-        return Header(span.data[: layout.header_end], span.total, span.etag, layout)
+            layout = _checked_layout(span)
+        except RetryableError as error:
+            _judge(RetryableError(f"{remote.url} arrived damaged: {error}"), span.data, arrived)
+            raise
+        except UnreadableError as error:
+            raise UnreadableError(f"{remote.url} cannot be read: {error}") from error
+        if isinstance(layout, int):
+            needed.append(layout)
+        else:
+            found.append(layout)
+
+    needed: list[int] = []
+    while not found:
+        span = remote.client.get_range(remote.url, 0, length, check=check)
+        length = needed.pop() if needed else length
+    return Header(bytes(span.data[: found[-1].header_end]), span.total, span.etag, found[-1])
 
 
-def _check_header(span: ByteRange) -> None:
-    """Raise `RetryableError` where the file is no COG, is shorter than its directories say, or arrived damaged."""
+def _checked_layout(span: ByteRange) -> Layout | int:
+    """What a file holds, or the number of bytes that are needed to tell.
+
+    Raises `RetryableError` where the file is no COG, is shorter than its directories say, or arrived damaged.
+    """
     try:
-        layout = parse_layout(span.data)
+        layout = parse_layout(bytes(span.data))
     except TooShortError as error:
         if error.needed > min(_MOST_HEADER_BYTES, span.total):
             raise RetryableError("its directories reach beyond its end") from error
-        return
+        return error.needed
     if layout.end > span.total:
         raise RetryableError(f"it is cut off ({span.total} of at least {layout.end} bytes)")
+    return layout
 
 
-@dataclass
-class _Layer:
-    """One local file being laid out."""
+class _Reading:
+    """One part of a file being read."""
 
-    cache: BlockCache
-    remote: RemoteFile
-    header: Header
-    target: Path
+    def __init__(self, cache: BlockCache, remote: RemoteFile, header: Header, window: Window | None) -> None:
+        self._cache, self._remote, self._header = cache, remote, header
+        self._level: Level = header.layout.levels[-1 if window is None else 0]
+        self._window = window = window or Window(0, 0, self._level.width, self._level.height)
+        self._numbers = np.zeros(
+            (window.height, window.width), dtype=np.dtype(self._level.coding.dtype).newbyteorder("=")
+        )
 
-    def run(self, grid: GeoBox | None) -> LocalFile:
-        """Write the file. Raises as `BlockCache.for_grid` does, and `_ChangedError`."""
-        ground = _ground(self.remote, self.header, self.target)
-        place = 0 if grid is not None else len(self.header.layout.levels) - 1
-        level = self.header.layout.levels[place]
-        if grid is None:
-            blocks = list(level.everything())
-        else:
-            window = touched(ground, grid)
-            blocks = list(level.blocks(*window)) if window is not None else []
-        for span in level.spans([block for block in blocks if not self._take(block)]):
-            self._fetch(span, place)
-        return LocalFile(self.target, sum(block.size for block in blocks))
+    def run(self) -> Part:
+        """Raises as `BlockCache.read` does, and `_ChangedError`."""
+        blocks = list(self._level.blocks(*self._window.slices))
+        for span in self._level.spans([block for block in blocks if not self._take(block)]):
+            self._fetch(span)
+        return Part(self._numbers, {f"{self._remote.key}/{block.offset}": block.size for block in blocks})
 
     def _take(self, block: Block) -> bool:
-        """Copy a block out of the cache; False where it is not there."""
-        path = self.cache.path(self.remote, self.header, block)
-        start, stop = extent([block], self.header.total)
+        """Put a block in from the cache; False where it is not there, or not as it arrived."""
+        data = self._cache.take(self._remote, self._header, block)
+        if data is None:
+            return False
         try:
-            data = path.read_bytes()
-            os.utime(path)
-        except FileNotFoundError:
+            self._place(block, data)
+        except _DamagedError:
             return False
-        if len(data) != stop - start:
-            return False
-        self._write(start, data)
         return True
 
-    def _write(self, start: int, data: bytes) -> None:
-        with self.target.open("r+b") as handle:
-            handle.seek(start)
-            handle.write(data)
-
-    def _fetch(self, group: Sequence[Block], level: int) -> None:
+    def _fetch(self, group: Sequence[Block]) -> None:
         """Fetch blocks that lie together, decode each, and keep them."""
-        first, last = extent(group, self.header.total)
+        first, last = group[0].offset, max(block.end for block in group)
+        arrived: Counter[str] = Counter()
 
         def check(span: ByteRange) -> None:
-            if span.etag == self.header.etag and span.total == self.header.total:
-                self._write(first, span.data)
-                if self.header.layout.levels[level].deflated:
-                    self._inflate(group, span.data, first)
-                else:
-                    self._decode(group, level)
-
-        span = self.remote.client.get_range(self.remote.url, first, last - first, check=check)
-        if span.etag != self.header.etag or span.total != self.header.total:
-            raise _ChangedError
-        for block in group:
-            start, stop = extent([block], self.header.total)
-            path = self.cache.path(self.remote, self.header, block)
-            self.cache.keep(path, span.data[start - first : stop - first])
-
-    def _inflate(self, group: Sequence[Block], data: bytes, first: int) -> None:
-        """Hold deflated blocks against their checksums, which GDAL does not look at. Raises `_DamagedError`."""
-        try:
-            for block in group:
-                start = block.offset - first
-                zlib.decompress(memoryview(data)[start : start + block.size], bufsize=_INFLATED)
-        except zlib.error as error:
-            raise _DamagedError(f"{self.remote.url} arrived damaged ({error})") from error
-
-    def _decode(self, group: Sequence[Block], level: int) -> None:
-        """Read every pixel of some blocks of the local file. Raises `_DamagedError` where one does not decode."""
-        from rasterio.errors import RasterioError
-        from rasterio.windows import Window
-
-        shape = self.header.layout.levels[level]
-        try:
-            with _opened(self.target, level) as source:
+            if span.etag != self._header.etag or span.total != self._header.total:
+                return
+            data = memoryview(span.data)
+            try:
                 for block in group:
-                    left, top = block.column * shape.tile_width, block.row * shape.tile_height
-                    width, height = (
-                        min(shape.tile_width, shape.width - left),
-                        min(shape.tile_height, shape.height - top),
-                    )
-                    source.read(window=Window(left, top, width, height))
-        except RasterioError as error:
-            reason = str(error.__cause__ or error)
-            raise _DamagedError(f"{self.remote.url} arrived damaged ({reason})") from error
+                    self._place(block, data[block.offset - first : block.end - first])
+            except _DamagedError as error:
+                _judge(error, data, arrived)
+                raise
 
+        span = self._remote.client.get_range(self._remote.url, first, last - first, check=check)
+        if span.etag != self._header.etag or span.total != self._header.total:
+            raise _ChangedError
+        data = memoryview(span.data)
+        for block in group:
+            self._cache.keep(self._remote, self._header, block, data[block.offset - first : block.end - first])
 
-def touched(whole: GeoBox, grid: GeoBox) -> Window | None:
-    """Rows and columns of a file that a reader touches to bring it onto a grid; None where it lies elsewhere."""
-    from odc.geo.overlap import compute_reproject_roi
-
-    area = compute_reproject_roi(whole, grid)
-    rows, columns = area.roi_src
-    if rows.stop <= rows.start or columns.stop <= columns.start:
-        return None
-    padding = _PADDING * max(1, int(area.read_shrink))
-    height, width = whole.shape
-    return (
-        slice(max(0, rows.start - padding), min(int(height), rows.stop + padding)),
-        slice(max(0, columns.start - padding), min(int(width), columns.stop + padding)),
-    )
-
-
-def _ground(remote: RemoteFile, header: Header, target: Path) -> GeoBox:
-    """The ground that a file shows; its header is laid out at `target`. Raises `_DamagedError`."""
-    from odc.geo.converters import rio_geobox
-    from rasterio.errors import RasterioError
-
-    with target.open("wb") as handle:
-        handle.write(header.data)
-        handle.truncate(header.total)
-    try:
-        source = _opened(target)
-    except RasterioError as error:
-        raise _DamagedError(f"{remote.url} has directories that GDAL cannot read ({error})") from error
-    with source:
-        whole = None if source.crs is None or source.transform.determinant == 0 else rio_geobox(source)
-    if not isinstance(whole, GeoBox):
-        raise _DamagedError(f"{remote.url} has no georeference")
-    return whole
-
-
-def _is_stale(path: Path) -> bool:
-    try:
-        return time.time() - path.stat().st_mtime > _STALE
-    except FileNotFoundError:
-        return False
-
-
-def _opened(path: Path, level: int = 0) -> "rasterio.io.DatasetReader":
-    """A local file that is read as it lies on the disk, at one of its levels (0 is the finest)."""
-    import rasterio
-
-    options = {} if level == 0 else {"OVERVIEW_LEVEL": level - 1}
-    return rasterio.open(path, sharing=False, **options)
+    def _place(self, block: Block, data: bytes | memoryview) -> None:
+        """Decode a block and put it where it belongs. Raises `_DamagedError` where it does not decode."""
+        try:
+            numbers = decode_block(data, self._level)
+        except RetryableError as error:
+            raise _DamagedError(f"{self._remote.url} arrived damaged ({error})") from error
+        except UnreadableError as error:
+            raise UnreadableError(f"{self._remote.url} cannot be read: {error}") from error
+        level, rows, columns = self._level, *self._window.slices
+        top, left = block.row * level.tile_height, block.column * level.tile_width
+        first_row, last_row = max(rows.start, top), min(rows.stop, top + level.tile_height)
+        first_column, last_column = max(columns.start, left), min(columns.stop, left + level.tile_width)
+        if first_row < last_row and first_column < last_column:
+            there = self._numbers[first_row - rows.start : last_row - rows.start]
+            there[:, first_column - columns.start : last_column - columns.start] = numbers[
+                first_row - top : last_row - top, first_column - left : last_column - left
+            ]

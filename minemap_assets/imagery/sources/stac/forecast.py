@@ -1,8 +1,9 @@
 """What reading some grids would fetch, told before any pixel is fetched.
 
 Blocks weigh what the heads of some scenes' files say; scenes without such a head are taken to be like those of the same
-tile. The heads are kept, so that reading does not ask for them again. How clouds lie in a scene only its classes tell:
-the share of scenes that show nothing of a site, whose bands are not fetched, follows from their cloud cover.
+tile. The heads are kept, so that reading does not ask for them again. How clouds lie in a scene only its classes tell,
+so every scene is expected to show something of a site; what clouds hide wholly is not fetched in the end. Files that
+are fetched whole weigh what the items or the first byte of some of them say.
 """
 
 from collections import defaultdict
@@ -16,19 +17,21 @@ from typing import TypeVar
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.errors import NotFoundError
-from minemap_assets.imagery.files.cog_layout import Block, extent
-from minemap_assets.imagery.sources.stac.blocks import BlockCache, Header, RemoteFile, Window, touched
+from minemap_assets.imagery.files.cog_layout import Block
+from minemap_assets.imagery.files.tiff_directories import UnreadableError
+from minemap_assets.imagery.files.warping import Window, source_window
+from minemap_assets.imagery.sources.stac.blocks import BlockCache, Header, RemoteFile
+from minemap_assets.imagery.sources.stac.cloud_masks import masks_of
+from minemap_assets.imagery.sources.stac.config import StacConfig
 from minemap_assets.imagery.sources.stac.offsets import needs_pixels
-from minemap_assets.imagery.sources.stac.pixels import asset_href
+from minemap_assets.imagery.sources.stac.scene_files import SceneFiles
 from minemap_assets.imagery.sources.stac.scenes import Scene, SceneKey
-from minemap_assets.imagery.sources.stac.services import Services
+
+_WEIGHED = 3
+"""Files of a band that are asked how large they are."""
 
 MOST_HEADS = 60
 """Heads asked for in one forecast, of at most 32 KB each."""
-
-_HIDING = 4
-"""Scenes with a share c of cloud hide a site wholly in c^4 of all cases (assumed, and rather too few): clouds lie
-together, but a site is large enough to peep out of most of them."""
 
 _Group = tuple[str, str]
 """Collection and tile: files of one band lie on the same ground."""
@@ -68,19 +71,44 @@ class Forecaster:
     """Counts what some bands of scenes would need for grids. Not for several threads."""
 
     cache: BlockCache
-    services: Services
+    files: SceneFiles
+    config: StacConfig
     grids: Sequence[GeoBox]
     bands: tuple[str, ...]
-    concurrency: int
     _grounds: dict[tuple[_Group, int], GeoBox] = field(default_factory=dict)
-    _windows: dict[tuple[_Group, int, int], Window | None] = field(default_factory=dict)
     _usual: dict[tuple[_Group, str, tuple[int, ...]], Load] = field(default_factory=dict)
 
     def load(self, selected: Sequence[Sequence[Scene]]) -> Load:
         """What reading needs besides searches, from the scenes selected for each grid. Asks for heads; raises as
         `Client.request` does.
         """
-        uses = _by_scene(selected)
+        every = _by_scene(selected)
+        whole = [use.scene for use in every if use.scene.collection.files != "cog"]
+        uses = [use for use in every if use.scene.collection.files == "cog"]
+        return self._blocks_of(uses) + self._whole(whole)
+
+    def _whole(self, scenes: Sequence[Scene]) -> Load:
+        """Files that are fetched whole, each once however many grids it shows; those of a band weigh about the same."""
+        total = Load()
+        for key in sorted({key for scene in scenes for key in self._keys(scene)}):
+            holding = [scene for scene in scenes if key in scene.item.assets]
+            sizes = [self._size(scene, key) for scene in holding[:: max(1, len(holding) // _WEIGHED)][:_WEIGHED]]
+            known = [size for size in sizes if size is not None]
+            total += Load(len(holding), len(holding) * sum(known) / max(1, len(known)))
+        return total
+
+    def _size(self, scene: Scene, key: str) -> int | None:
+        """Bytes of a file, as its item states them or its storage does; None where it is not there."""
+        stated = scene.item.assets[key].extra_fields.get("file:size")
+        if isinstance(stated, int):
+            return stated
+        remote = self.files.remote(scene, key)
+        try:
+            return remote.client.get_range(remote.url, 0, 1).total
+        except NotFoundError:
+            return None
+
+    def _blocks_of(self, uses: Sequence[Use]) -> Load:
         groups: defaultdict[_Group, list[Use]] = defaultdict(list)
         for use in uses:
             groups[use.group].append(use)
@@ -113,10 +141,10 @@ class Forecaster:
         def ask(task: tuple[Scene, str]) -> Header | None:
             try:
                 return self.cache.header(self._remote(*task)) if task[1] in task[0].item.assets else None
-            except NotFoundError:  # reading leaves such a scene out, too
+            except (NotFoundError, UnreadableError):  # reading leaves such a scene out, too
                 return None
 
-        with ThreadPoolExecutor(max_workers=self.concurrency) as pool:
+        with ThreadPoolExecutor(max_workers=self.config.concurrency) as pool:
             found = dict(zip(((s.key, k) for s, k in tasks), pool.map(ask, tasks), strict=True))
         samples = []
         for scene in scenes:
@@ -127,15 +155,12 @@ class Forecaster:
         return samples
 
     def _scene(self, use: Use, samples: Sequence[Mapping[str, Header]]) -> Load:
-        """One scene: its classes for every grid, and its bands for those of which they show something."""
-        classes = use.scene.collection.assets.classes
-        grids = tuple(g for g in use.grids if self._window(use, classes, samples[0][classes], g) is not None)
-        keys = [key for key in self._keys(use.scene) if key != classes]
-        need = _sum(self._file(use.scene, key, grids, samples) for key in keys) if grids else Load()
-        if needs_pixels(use.scene) and grids:
-            need += _mean([_sum(_coarsest(sample[key]) for key in keys) for sample in samples])
-        shown = 1.0 - (use.scene.cloud_cover / 100.0) ** _HIDING
-        return self._file(use.scene, classes, use.grids, samples) + need * shown
+        """One scene: its masks for every grid, and its bands."""
+        need = _sum(self._file(use.scene, key, use.grids, samples) for key in self._keys(use.scene))
+        if needs_pixels(use.scene):
+            bands = [use.scene.collection.assets.bands[band] for band in self.bands]
+            need += _mean([_sum(_coarsest(sample[key]) for key in bands) for sample in samples])
+        return need
 
     def _file(self, scene: Scene, key: str, grids: Sequence[int], samples: Sequence[Mapping[str, Header]]) -> Load:
         """One file: by its own head where that is kept, else as the mean of others' would have it."""
@@ -146,42 +171,38 @@ class Forecaster:
         use = Use(scene, tuple(grids))
         if own is not None:
             header = own
-            return self._blocks(use, key, own, lambda block: self.cache.path(remote, header, block).exists())
+            return self._blocks(use, own, lambda block: self.cache.has(remote, header, block))
         like = (use.group, key, use.grids)
         if like not in self._usual:
             heads = [Load(len(s[key].requests), sum(s[key].requests)) for s in samples]
-            bodies = [self._blocks(use, key, s[key], lambda _: False) for s in samples]
+            bodies = [self._blocks(use, s[key], lambda _: False) for s in samples]
             self._usual[like] = _mean([head + body for head, body in zip(heads, bodies, strict=True)])
         return self._usual[like]
 
-    def _blocks(self, use: Use, key: str, header: Header, is_kept: Callable[[Block], bool]) -> Load:
+    def _blocks(self, use: Use, header: Header, is_kept: Callable[[Block], bool]) -> Load:
         """Blocks of a file that its grids need, each once."""
         level = header.layout.levels[0]
         here: set[Block] = set()
         load = Load()
         for grid in use.grids:
-            window = self._window(use, key, header, grid)
-            blocks = level.blocks(*window) if window is not None else ()
+            window = self._window(use, header, grid)
+            blocks = level.blocks(*window.slices) if window is not None else ()
             for span in level.spans([block for block in blocks if block not in here and not is_kept(block)]):
                 here.update(span)
-                load += _one(span, header)
+                load += _one(span)
         return load
 
-    def _window(self, use: Use, key: str, header: Header, grid: int) -> Window | None:
+    def _window(self, use: Use, header: Header, grid: int) -> Window | None:
         """Files of a tile that have as many pixels show the same ground."""
-        where = (use.group, header.layout.levels[0].width)
-        if where not in self._grounds:
-            self._grounds[where] = self.cache.ground(self._remote(use.scene, key), header)
-        if (*where, grid) not in self._windows:
-            self._windows[*where, grid] = touched(self._grounds[where], self.grids[grid])
-        return self._windows[*where, grid]
+        ground = self._grounds.setdefault((use.group, header.layout.levels[0].width), header.layout.ground)
+        return source_window(ground, self.grids[grid])
 
     def _keys(self, scene: Scene) -> list[str]:
-        assets = scene.collection.assets
-        return [*(assets.bands[band] for band in self.bands), assets.classes]
+        masks = [mask.key for mask in masks_of(scene.collection, self.config)]
+        return [*(scene.collection.assets.bands[band] for band in self.bands), *masks]
 
     def _remote(self, scene: Scene, key: str) -> RemoteFile:
-        return RemoteFile(self.services.files(scene.collection), asset_href(scene, key), scene.version)
+        return self.files.remote(scene, key)
 
 
 def _by_scene(selected: Iterable[Sequence[Scene]]) -> list[Use]:
@@ -198,12 +219,11 @@ def _by_scene(selected: Iterable[Sequence[Scene]]) -> list[Use]:
 def _coarsest(header: Header) -> Load:
     """The whole of a file's coarsest level."""
     level = header.layout.levels[-1]
-    return _sum(_one(span, header) for span in level.spans(level.everything()))
+    return _sum(_one(span) for span in level.spans(level.everything()))
 
 
-def _one(span: Sequence[Block], header: Header) -> Load:
-    start, stop = extent(span, header.total)
-    return Load(1, stop - start)
+def _one(span: Sequence[Block]) -> Load:
+    return Load(1, span[-1].end - span[0].offset)
 
 
 def _sum(loads: Iterable[Load]) -> Load:

@@ -1,7 +1,8 @@
 """What has to be added to a scene's digital numbers before they are reflectance x 10,000.
 
-From processing baseline 04.00 (25 January 2022) on, ESA adds 1000 to the digital numbers of Level-2A so that slightly
-negative reflectances can be stored (Sentinel-2 Products Specification Document, RADIO_ADD_OFFSET).
+From processing baseline 04.00 (25 January 2022) on, ESA adds 1000 to the digital numbers of both levels, so that
+slightly negative reflectances can be stored (Sentinel-2 Products Specification Document: RADIO_ADD_OFFSET of Level-1C,
+BOA_ADD_OFFSET of Level-2A).
 """
 
 from collections.abc import Mapping

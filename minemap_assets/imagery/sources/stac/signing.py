@@ -1,5 +1,10 @@
-"""Access tokens of Planetary Computer's storage: one a container, kept until shortly before it expires."""
+"""Access tokens of Planetary Computer's storage: one a container, kept until shortly before it expires.
 
+They are given to everybody, and with a subscription key more often. The names of its variable and of its header are
+those of the service's own client (planetary-computer 1.0).
+"""
+
+import os
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +15,15 @@ from minemap_assets.net.client import Client
 
 _MARGIN = timedelta(minutes=2)
 """A token is not used in its last minutes."""
+
+SUBSCRIPTION_VARIABLE = "PC_SDK_SUBSCRIPTION_KEY"
+_SUBSCRIPTION_HEADER = "Ocp-Apim-Subscription-Key"
+
+
+def subscription() -> dict[str, str]:
+    """The header that requests for tokens carry; none without a subscription key in the environment."""
+    key = os.environ.get(SUBSCRIPTION_VARIABLE, "").strip()
+    return {_SUBSCRIPTION_HEADER: key} if key else {}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from minemap_assets.errors import NotCoveredError, NotEntitledError, PermanentError
-from minemap_assets.imagery.basemaps.mosaics import Mosaic, choose, choose_downloadable, parse_mosaic
+from minemap_assets.imagery.basemaps.mosaics import Listing, Mosaic, choose, choose_usable, parse_mosaic
 from minemap_assets.imagery.seasons import Season, SeasonRule
 
 PREFIX = "planet_medres_normalized_analytic"
@@ -117,12 +117,40 @@ def test_other_projections_are_refused() -> None:
 
 def test_why_there_is_none() -> None:
     season: Season = JUNE_TO_NOVEMBER.season(2025)
-    with pytest.raises(NotEntitledError, match="sees no mosaic called so; ask for access"):
-        choose_downloadable([], season, "called so")
+    ended = "sees no mosaic called so; .*takes no new users since 23 January 2025, so name a series that your plan"
+    with pytest.raises(NotEntitledError, match=ended):
+        choose_usable(Listing(()), season, "called so")
     with pytest.raises(
         NotCoveredError, match=r"for 2025 \(2025-06-01 to 2025-12-01\), only from 2015-12-01 to 2021-12-31"
     ):
-        choose_downloadable(nicfi(), season, "called so")
-    locked = [parsed("2020-09", "2020-09-01", "2020-10-01", quad_download=False)]
-    with pytest.raises(NotEntitledError, match="may see but not download"):
-        choose_downloadable(locked, JUNE_TO_NOVEMBER.season(2020), "called so")
+        choose_usable(Listing(tuple(nicfi())), season, "called so")
+    locked = Listing((parsed("2020-09", "2020-09-01", "2020-10-01", quad_download=False),))
+    with pytest.raises(NotEntitledError, match=r'may see but not download .*, or set reads to "tiles"'):
+        choose_usable(locked, JUNE_TO_NOVEMBER.season(2020), "called so")
+    assert len(choose_usable(locked, JUNE_TO_NOVEMBER.season(2020), "called so", tiles=True)) == 1
+
+
+def test_pictures_are_told_from_nothing() -> None:
+    """The monthly mosaics of the whole world are visual."""
+    picture = {"name": "global_monthly_2025_05_mosaic", "datatype": "byte"}
+    listing = Listing.of([record("x", "2025-05-01", "2025-06-01") | picture])
+    assert listing == Listing((), ("global_monthly_2025_05_mosaic",))
+    said = (
+        r"such as global_monthly_2025_05_mosaic, are 8-bit pictures, which hold no reflectance and are not used; name a"
+    )
+    with pytest.raises(NotEntitledError, match=said):
+        choose_usable(listing, JUNE_TO_NOVEMBER.season(2025), "of any name")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "resolution", "zoom"),
+    [(4096, 4.777314267823516, 15), (4096, 2.388657133911758, 16), (256, 4.777314267823516, 15)],
+)
+def test_zoom_levels(pixels: int, resolution: float, zoom: int) -> None:
+    grid = {"quad_size": pixels, "resolution": resolution}
+    assert parsed("x", "2020-09-01", "2020-10-01", grid=grid).zoom == zoom
+
+
+def test_quads_of_no_zoom_level() -> None:
+    grid = {"quad_size": 1000, "resolution": 40_075_016.685578488 / 2000 / 1000}
+    assert parsed("x", "2020-09-01", "2020-10-01", grid=grid).zoom is None

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.imagery.files.addresses import address, check_href
+from minemap_assets.imagery.files.addresses import address, check_href, file_at, is_web, shown
 from minemap_assets.imagery.files.images import read_index
 from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
@@ -141,6 +141,33 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where something stands in nested lists and mappings."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [above, *(place for key, below in items for place in places(below, (*above, key)))]
+
+
+def test_a_path_behind_a_zip_archive_leads_into_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.SAFE.ZIP").write_bytes(b"PK")
+    (tmp_path / "folder.zip").mkdir()
+    (tmp_path / "folder.zip" / "c.tif").write_bytes(b"II")
+    found = address(str(tmp_path), "a/b.SAFE.ZIP/b.SAFE/c.jp2")
+    assert found == f"/vsizip/{{{tmp_path}/a/b.SAFE.ZIP}}/b.SAFE/c.jp2"
+    assert (is_web(found), file_at(found)) == (False, tmp_path / "a" / "b.SAFE.ZIP")
+    assert shown(found) == f"{tmp_path}/a/b.SAFE.ZIP/b.SAFE/c.jp2"
+    assert address(str(tmp_path), "folder.zip/c.tif") == f"{tmp_path}/folder.zip/c.tif"
+    assert address("https://h.org/a", "b.zip/c.tif") == "/vsicurl/https://h.org/a/b.zip/c.tif"
+
+
+def test_no_path_leads_out_through_a_zip_archive(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "out.zip").write_bytes(b"PK")
+    (tmp_path / "archive" / "link.zip").symlink_to(tmp_path / "out.zip")
+    (tmp_path / "archive" / "a{.zip").write_bytes(b"PK")
+    for href, reason in (
+        ("link.zip/a.jp2", "is a link that leads out of"),
+        ("link.zip/../../a.jp2", "leads upwards"),
+        ("a{.zip/b}/c.jp2", "has a brace in its name"),
+    ):
+        with pytest.raises(BadInputError, match=reason):
+            address(str(tmp_path / "archive"), href)
 
 
 absurd = st.one_of(

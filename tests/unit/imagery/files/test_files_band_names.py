@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.basemaps.quad_files import band_order
-from minemap_assets.imagery.files.band_names import bands_of
+from minemap_assets.imagery.files.band_names import bands_of, validity_band
 from minemap_assets.imagery.products import product
 
 QUAD_PIXEL = 40_075_016.685578488 / (2048 * 4096)
@@ -54,14 +54,51 @@ def found(path: Path, kind: str = "planet-nicfi", stated: Sequence[str] | None =
         ),
         ("L15-1024E-1040N", (*RGB, "undefined", "alpha"), IN_ORDER, "band 5 (alpha)"),
         ("L15-1024E-1040N", (*RGB, "alpha"), IN_ORDER, ""),
-        ("drone", (*RGB, "undefined"), {"red": 1, "green": 2, "blue": 3}, "band 4"),
-        ("drone", (*RGB, "alpha"), {"red": 1, "green": 2, "blue": 3}, "band 4 (alpha)"),
+        ("clip", (*RGB, "undefined"), IN_ORDER, ""),
+        ("clip", (*RGB, "undefined", "undefined"), IN_ORDER, "band 5"),
+        ("clip", (*RGB, "undefined", "alpha"), IN_ORDER, "band 5 (alpha)"),
+        ("clip", ("blue", "green", "red"), {"blue": 1, "green": 2, "red": 3}, ""),
     ],
 )
 def test_a_documented_order_wins_over_colours(
     tmp_path: Path, name: str, colours: tuple[str, ...], expected: dict[str, int], unused: str
 ) -> None:
     assert found(write(tmp_path / f"{name}.tif", colours)) == (expected, unused)
+
+
+@pytest.mark.parametrize("colours", [RGB, (*RGB, "alpha")])
+def test_usual_colours_alone_tell_nothing_of_a_basemap(tmp_path: Path, colours: tuple[str, ...]) -> None:
+    path = write(tmp_path / "clip.tif", colours)
+    with pytest.raises(BadInputError, match=r"does not say which of its \d bands is which; name its bands in order"):
+        found(path)
+    assert found(path, "sentinel-2-l2a")[0] == {"red": 1, "green": 2, "blue": 3}
+    stated = ("blue", "green", "red", *("nir" for _ in colours[3:]))
+    assert found(path, stated=stated)[0] == {name: index for index, name in enumerate(stated, 1)}
+
+
+@pytest.mark.parametrize(
+    ("colours", "names", "dtype", "expected"),
+    [
+        ((*RGB, "undefined", "undefined"), (), "uint16", 5),
+        (("gray", *["undefined"] * 4), (), "uint16", 5),
+        ((*RGB, "undefined", "alpha"), (), "uint16", 5),
+        ((*RGB, "alpha", "undefined"), (), "uint16", 5),
+        ((*RGB, "undefined", "undefined"), (*IN_ORDER, "swir16"), "uint16", None),
+        ((*RGB, "undefined", "undefined"), (), "float32", None),
+        ((*RGB, "undefined"), (), "uint16", None),
+        ((*RGB, *["undefined"] * 6), (), "uint16", 9),
+    ],
+)
+def test_the_band_behind_a_quads_bands_is_its_validity(
+    tmp_path: Path, colours: tuple[str, ...], names: tuple[str, ...], dtype: str, expected: int | None
+) -> None:
+    path = write_tif(tmp_path / "1.tif", np.ones((len(colours), 8, 8), dtype), QUAD, "EPSG:3857", bands=names)
+    with rasterio.open(path, "r+") as target:
+        target.colorinterp = [ColorInterp[name] for name in colours]
+    with rasterio.open(path) as source:
+        assert validity_band(source, (1, 2, 3, 4)) == expected
+        assert validity_band(source, (1,)) == expected
+        assert validity_band(source, range(1, len(colours) + 1)) is None
 
 
 def test_quads_are_told_by_their_pixels_too(tmp_path: Path) -> None:
@@ -72,7 +109,7 @@ def test_quads_are_told_by_their_pixels_too(tmp_path: Path) -> None:
     assert found(path, "sentinel-2-l2a")[0] == {"red": 1, "green": 2, "blue": 3}
 
 
-@pytest.mark.parametrize("name", [f"{SCENE}MS", "L15-1024E-1040N", "drone"])
+@pytest.mark.parametrize("name", [f"{SCENE}MS", "L15-1024E-1040N", "clip"])
 def test_names_of_bands_win_over_everything(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / f"{name}.tif", (*RGB, "undefined"), ("nir", "red", "green", "blue"))
     assert found(path) == ({"nir": 1, "red": 2, "green": 3, "blue": 4}, "")

@@ -110,6 +110,7 @@ def test_a_wrong_band_count_is_refused(good: Path) -> None:
 
 
 def test_unnamed_bands_are_refused(good: Path) -> None:
+    write_tif(good / "good.tif", PIXELS.astype(np.int16), GRID.affine)
     report = index(good, ArchiveRules(date="2021-07-01"))
     assert "does not say which of its 4 bands is which" in reason(report)
 

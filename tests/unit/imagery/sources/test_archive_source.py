@@ -155,26 +155,27 @@ def test_an_image_of_fill_numbers_alone_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_nodata_and_zero_in_all_bands_are_not_observed_but_a_dark_band_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", [None, 0.0, 65535.0])
+def test_a_zero_in_any_band_is_no_observation_whatever_the_tag_says(tmp_path: Path, tag: float | None) -> None:
     pixels = np.full((4, 104, 104), 800, dtype=np.uint16)
     pixels[:, 20, 20] = 0
-    pixels[3, 30, 30] = 0
-    write_tif(tmp_path / "a.tif", pixels, AROUND)
-    composite = read(tmp_path)
-    assert not composite.pixels[:, 0, 0].any()
-    np.testing.assert_array_equal(composite.pixels[:, 10, 10], [800, 800, 800, 1])
-    np.testing.assert_array_equal(composite.clear_count == 0, composite.pixels[0] == 0)
-    assert composite.clear_fraction == 1 - 1 / 64**2
-
-
-def test_a_dark_band_costs_no_pixel_between_pixels(tmp_path: Path) -> None:
-    pixels = np.full((4, 104, 104), 800, dtype=np.uint16)
     pixels[3, 30:33, 30:33] = 0
-    write_tif(tmp_path / "a.tif", pixels, AROUND @ Affine.translation(0.3, 0.3))
+    write_tif(tmp_path / "a.tif", pixels, AROUND, nodata=tag)
     composite = read(tmp_path)
-    assert composite.clear_fraction == 1.0
-    assert (composite.pixels[:3] == 800).all()
-    assert set(np.unique(composite.pixels[3])) == {1, 800}
+    missing = np.zeros((64, 64), dtype=bool)
+    missing[0, 0] = missing[10:13, 10:13] = True
+    np.testing.assert_array_equal(composite.pixels, np.where(missing, 0, 800)[None].repeat(4, axis=0))
+    np.testing.assert_array_equal(composite.clear_count, ~missing)
+
+
+def test_where_a_person_says_which_number_is_missing_zero_is_a_dark_pixel(tmp_path: Path) -> None:
+    pixels = np.full((4, 104, 104), 800, dtype=np.int16)
+    pixels[3, 30, 30] = 0
+    pixels[:, 40, 40] = -1
+    write_tif(tmp_path / "a.tif", pixels, AROUND)
+    composite = read(tmp_path, ArchiveRules(bands=BANDS4, date="2021-07-01", nodata=-1))
+    np.testing.assert_array_equal(composite.pixels[:, 10, 10], [800, 800, 800, 1])
+    assert not composite.pixels[:, 20, 20].any()
 
 
 @pytest.mark.parametrize("missing", [0.0, 65535.0])
@@ -238,17 +239,6 @@ def test_one_file_a_band_at_its_own_pixel_size(tmp_path: Path) -> None:
     composite = archive.read(GRID, SEASON, ("nir08", "blue"))
     np.testing.assert_allclose(composite.pixels, np.stack([on_grid(ramp) + 500, on_grid(ramp)]), atol=1.0)
     assert composite.provenance.acquisitions == ("scene/T20_20210704T1",)
-
-
-def test_a_dark_coarse_band_does_not_hide_the_scene(tmp_path: Path) -> None:
-    write_tif(tmp_path / "x_20210704_B02.tif", np.full((1, 104, 104), 700, dtype=np.uint16), AROUND)
-    cirrus = np.zeros((1, 26, 26), dtype=np.uint16)
-    write_tif(tmp_path / "x_20210704_B10.tif", cirrus, Affine(60, 0, 499_480, 0, -60, 8_900_520))
-    report = index_archive(str(tmp_path), name="s2", product="sentinel-2-l1c")
-    archive = ArchiveSource("sentinel-2-l1c", [read_index("s2", str(tmp_path), report.features)])
-    composite = archive.read(GRID, SEASON, ("blue", "cirrus"))
-    assert (composite.pixels[0] == 700).all()
-    assert (composite.pixels[1] == 1).all()
 
 
 def tile(root: Path, name: str, columns: slice, value: int) -> None:

@@ -21,28 +21,40 @@ from minemap_assets.errors import (
     RetryableError,
 )
 from minemap_assets.geo.grid import square_grid
-from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.imagery.sources.earth_engine.config import MOST_BYTES, EarthEngineConfig
+from minemap_assets.imagery.costs import FetchRequest
+from minemap_assets.imagery.seasons import CALENDAR_YEAR, SeasonRule
+from minemap_assets.imagery.sources.earth_engine.config import (
+    API_URL,
+    HIGH_VOLUME_URL,
+    MOST_BYTES,
+    EarthEngineConfig,
+)
+from minemap_assets.imagery.sources.earth_engine.costs import EarthEngineCosts
 from minemap_assets.imagery.sources.earth_engine.images import (
     Listed,
     Listing,
     collection_for,
     parse_listing,
+    place_of,
 )
 from minemap_assets.imagery.sources.earth_engine.service_errors import (
+    REGISTER,
     TooMuchError,
     error_for,
+    is_passing,
     is_spent,
-    is_too_fast,
     server_message,
 )
+from minemap_assets.imagery.sources.earth_engine.source import utm_zone
 from minemap_assets.imagery.sources.earth_engine.tiles import halves, parts
 from minemap_assets.project.settings import parse_settings
+from servers.earth_engine import PASSING, REFUSALS
 
 CONFIG = EarthEngineConfig()
 SEASON = SeasonRule().season(2019)
 NICFI = collection_for("planet-nicfi", CONFIG, 20.0)
 SCENES = collection_for("sentinel-2-l2a", CONFIG, 20.0)
+VECTORS = collection_for("satellite-embedding", CONFIG, 20.0)
 
 
 def ms(year: int, month: int, day: int, hour: int = 0) -> int:
@@ -73,15 +85,15 @@ def test_band_names_are_the_services() -> None:
 def test_scenes_of_one_day_are_one_picture_with_the_first_name_on_top() -> None:
     names = ["20190703_T22MDC", "20190601_T22MDB", "20190703_T22MDB"]
     starts = [ms(2019, 7, 3, 13), ms(2019, 6, 1, 0), ms(2019, 7, 3, 23)]
-    answer = {"index": names, "start": starts, "scored": names, "baseline": ["02.07", "05.00", "02.07"]}
+    answer = {"index": names, "start": starts, "scored": names, "version": ["02.07", "05.00", "02.07"]}
     listing = parse_listing(answer, SCENES, SEASON)
     assert listing.pictures == (("20190601_T22MDB",), ("20190703_T22MDB", "20190703_T22MDC"))
-    assert listing.baselines == ("02.07", "05.00")
+    assert listing.versions == ("02.07", "05.00")
     assert listing.unscored == ()
 
 
 def test_scenes_without_a_cloud_score_are_named() -> None:
-    answer = {"index": ["a", "b"], "start": [ms(2019, 7, 3)] * 2, "scored": ["b"], "baseline": []}
+    answer = {"index": ["a", "b"], "start": [ms(2019, 7, 3)] * 2, "scored": ["b"], "version": []}
     listing = parse_listing(answer, SCENES, SEASON)
     assert [image.index for image in listing.images] == ["b"]
     assert listing.unscored == ("a",)
@@ -125,6 +137,47 @@ def test_basemaps_that_begin_before_the_season_are_asked_for() -> None:
     assert SCENES.span(SEASON) == (date(2019, 6, 1), date(2019, 12, 1))
 
 
+def test_annual_images_belong_to_calendar_years_only() -> None:
+    assert VECTORS.span(CALENDAR_YEAR.season(2021)) == (date(2021, 1, 1), date(2022, 1, 1))
+    with pytest.raises(BadInputError, match=r"none of the days from 2019-06-01 to 2019-11-30; set the season's months"):
+        VECTORS.span(SEASON)
+
+
+def test_embeddings_are_planned_from_their_first_year_on() -> None:
+    costs, grid = EarthEngineCosts(CONFIG, VECTORS.product), square_grid(5e5, 9.3e6, 512, 32722, 10.0)
+    assert [costs.serves(grid, CALENDAR_YEAR.season(year)) for year in (2016, 2017)] == [False, True]
+    cost = costs.cost(FetchRequest(VECTORS.product, CALENDAR_YEAR.season(2021), tuple(VECTORS.bands), (grid,)))
+    assert cost.requests == 2
+
+
+def test_annual_images_of_the_grids_own_zone_lie_on_top() -> None:
+    answer = {
+        "index": ["a", "c", "b"],
+        "start": [ms(2021, 1, 1)] * 3,
+        "zone": ["21S", "22S", "22S"],
+        "version": ["1.0", "1.0", "1.0"],
+    }
+    listing = parse_listing(answer, VECTORS, CALENDAR_YEAR.season(2021))
+    assert listing.around(utm_zone(square_grid(5e5, 9.3e6, 8, 32722))) == ("b", "c", "a")
+    assert listing.around(utm_zone(square_grid(5e5, 1e6, 8, 32622))) == ("a", "b", "c")
+    assert (listing.images[0].end, listing.versions) == (date(2022, 1, 1), ("1.0",))
+
+
+def test_collections_are_asked_about_a_place_that_they_show() -> None:
+    americas, africa, asia = (place_of(one.asset, CONFIG) for one in CONFIG.nicfi)
+    assert americas[0] < -25.0 < africa[0] < 60.0 < asia[0]
+    assert place_of(CONFIG.sentinel2_l2a, CONFIG) == americas
+    only = EarthEngineConfig.model_validate({"nicfi": [{"asset": "mine", "west": 0.0, "east": 10.0}]})
+    assert place_of("mine", only) == (5.0, 0.0)
+
+
+def test_what_needs_no_computing_goes_to_the_high_volume_endpoint() -> None:
+    assert CONFIG.endpoint(computes=True) == API_URL
+    assert CONFIG.endpoint(computes=False) == HIGH_VOLUME_URL
+    private = EarthEngineConfig(url="https://ee.example.org")
+    assert private.endpoint(computes=False) == private.endpoint(computes=True) == "https://ee.example.org"
+
+
 @given(st.integers(1, 30).map(lambda n: 2 * n), st.integers(1, 60), st.integers(2, 28), st.integers(64, 10_000))
 def test_parts_cover_a_grid_once_and_fit(height: int, narrower: int, pixel_bytes: int, most: int) -> None:
     grid = square_grid(500_000.0, 9_300_000.0, height, 32722)[:, : max(1, height - narrower)]
@@ -161,14 +214,12 @@ ASSET = "projects/planet-nicfi/assets/basemaps/africa"
             AuthenticationError,
             "earthengine auth",
         ),
-        (403, "Project x is not registered to use Earth Engine.", AuthenticationError, "register the project"),
-        (403, "Caller does not have required permission to use project x.", AuthenticationError, "Service Usage"),
         (
             400,
             f"ImageCollection.load: ImageCollection asset '{ASSET}' not found (does not exist or caller does not have "
             "access).",
             NotEntitledError,
-            "ask for access to the NICFI programme",
+            "is no longer given; name an archive",
         ),
         (
             403,
@@ -176,11 +227,17 @@ ASSET = "projects/planet-nicfi/assets/basemaps/africa"
             NotEntitledError,
             "projects/x/assets/y; check its name",
         ),
-        (429, "Quota exceeded for limit 'EECU-time per month in seconds'.", QuotaError, "wait until it is renewed"),
+        (429, "Quota exceeded for limit 'EECU-time per day in seconds'.", QuotaError, "wait until it is renewed"),
+        (403, "Quota exceeded: noncommercial compute quota of this project", QuotaError, "wait until it is renewed"),
+        (
+            403,
+            "Noncommercial eligibility of project x must be verified.",
+            AuthenticationError,
+            f"about it at {REGISTER}",
+        ),
         (429, "Too Many Requests", RetryableError, "run again later"),
         (503, "", RetryableError, "run again later"),
         (400, "User memory limit exceeded.", TooMuchError, "one piece"),
-        (400, "Computation timed out.", TooMuchError, "one piece"),
         (400, "Image.select: Band pattern 'B77' did not match any bands.", PermanentError, "check the collections"),
     ],
 )
@@ -192,6 +249,36 @@ def test_every_refusal_has_its_kind_and_next_step(
     assert step in str(error)
     assert "\n" not in str(error)
     assert "ya29" not in str(error)
+
+
+RECORDED: dict[str, tuple[type[MinemapError], str]] = {
+    "unregistered": (AuthenticationError, f"is not registered for Earth Engine; register it at {REGISTER}"),
+    "not signed up": (AuthenticationError, f"register it at {REGISTER}"),
+    "unverified": (AuthenticationError, f"is not verified; answer the questions about it at {REGISTER}"),
+    "interface not enabled": (AuthenticationError, "enable it at https://console.cloud.google.com/apis/library/"),
+    "no role in the project": (AuthenticationError, "Service Usage Consumer"),
+    "timed out": (TooMuchError, "in one piece"),
+    "too many bytes": (TooMuchError, "in one piece"),
+    **dict.fromkeys(PASSING, (RetryableError, "run again later")),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_every_recorded_refusal_is_understood(name: str) -> None:
+    known = REFUSALS[name]
+    kind, step = RECORDED[name]
+    error = error_for(known["status"], known["message"], ASSET)
+    assert type(error) is kind
+    assert step in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 429, 500, 503])
+@pytest.mark.parametrize("name", ["too many aggregations", "memory capacity", "capacity", "restricted"])
+def test_what_passes_is_asked_again_whatever_the_status(status: int, name: str) -> None:
+    body = json.dumps({"error": {"code": status, "message": REFUSALS[name]["message"]}}).encode()
+    assert is_passing(status, body)
+    assert isinstance(error_for(status, REFUSALS[name]["message"], ASSET), RetryableError)
+    assert not is_passing(200, body)
 
 
 def test_no_credential_survives_in_a_message_of_the_service() -> None:
@@ -206,10 +293,12 @@ def test_no_credential_survives_in_a_message_of_the_service() -> None:
 def test_a_rate_is_not_an_allowance() -> None:
     rate = "Quota exceeded for quota metric 'Number of read requests' and limit 'Number of read requests per minute'"
     assert not is_spent(429, rate)
-    assert is_spent(429, "limit 'Earth Engine compute time (EECU-time) per month in seconds'")
+    assert is_spent(429, "limit 'Earth Engine compute time (EECU-time) per day in seconds'")
     assert not is_spent(500, "per month")
-    assert is_too_fast(403, b'{"error": {"errors": [{"reason": "userRateLimitExceeded"}]}}')
-    assert not is_too_fast(403, b'{"error": {"message": "PERMISSION_DENIED"}}')
+    assert not is_spent(403, "this project is not verified for noncommercial use")
+    assert is_passing(403, b'{"error": {"errors": [{"reason": "userRateLimitExceeded"}]}}')
+    assert not is_passing(403, b'{"error": {"message": "PERMISSION_DENIED"}}')
+    assert not is_passing(400, b'{"error": {"message": "User memory limit exceeded."}}')
 
 
 @pytest.mark.parametrize("content", [b"", b"slow down", b"{", b"[1]", b'{"error": "text"}', b'{"result": 1}'])
@@ -229,6 +318,7 @@ def test_the_message_is_found() -> None:
         {"concurrency": 41},
         {"max_request_bytes": MOST_BYTES + 1},
         {"clear_score": 1.1},
+        {"workload_tag": "Mine Map"},
         {"nicfi": []},
         {"nicfi": [{"asset": "a", "west": 10.0, "east": 0.0}]},
         {"key": "secret"},

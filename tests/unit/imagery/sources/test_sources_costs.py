@@ -12,9 +12,10 @@ from minemap_assets.imagery.sources.earth_engine.config import EarthEngineConfig
 from minemap_assets.imagery.sources.earth_engine.costs import EarthEngineCosts
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
 from minemap_assets.imagery.sources.planet.costs import PlanetCosts
-from minemap_assets.imagery.sources.planet.quad_cache import QuadRecord
+from minemap_assets.imagery.sources.planet.quad_cache import FOLDER, QuadRecord
 from minemap_assets.imagery.sources.stac.config import StacConfig
 from minemap_assets.imagery.sources.stac.costs import StacCosts
+from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.simulation.costs import SimulatedCosts
 
 SITE = square_grid(707_000.0, 175_000.0, 512, 32651, 10.0)
@@ -34,25 +35,25 @@ def request(year: int, *grids: object, product: str = "planet-nicfi") -> FetchRe
 
 def test_a_paid_series_is_not_taken_to_have_ended(tmp_path: Path) -> None:
     paid = PlanetConfig(series=("successor",))
-    assert not PlanetCosts(PlanetConfig(), tmp_path).serves(SITE, season(2026))
-    assert PlanetCosts(paid, tmp_path).serves(SITE, season(2026))
+    assert not PlanetCosts(PlanetConfig(), KeptFiles(tmp_path)).serves(SITE, season(2026))
+    assert PlanetCosts(paid, KeptFiles(tmp_path)).serves(SITE, season(2026))
 
 
 def test_basemaps_reach_the_tropics_only(tmp_path: Path) -> None:
-    planet = PlanetCosts(PlanetConfig(), tmp_path)
+    planet = PlanetCosts(PlanetConfig(), KeptFiles(tmp_path))
     assert planet.serves(SITE, season(2021))
     assert not planet.serves(NORTH, season(2021))
 
 
 def test_a_quad_counts_once_however_many_sites_it_shows(tmp_path: Path) -> None:
-    planet = PlanetCosts(PlanetConfig(), tmp_path)
+    planet = PlanetCosts(PlanetConfig(), KeptFiles(tmp_path))
     quads = len(QuadGrid(2048).touching(SITE))
     one, two = planet.cost(request(2021)), planet.cost(request(2021, SITE, SITE))
     assert one.downloads == two.downloads == 6 * quads
     assert one.bytes_read == 6 * quads * QUAD_BYTES
     assert (one + two).downloads == one.downloads
     assert (one + planet.cost(request(2022))).downloads == 12 * quads
-    assert PlanetCosts(PlanetConfig(clarity="metadata"), tmp_path).cost(request(2021)).downloads == quads
+    assert PlanetCosts(PlanetConfig(clarity="metadata"), KeptFiles(tmp_path)).cost(request(2021)).downloads == quads
 
 
 def test_a_kept_quad_is_not_downloaded_again(tmp_path: Path) -> None:
@@ -67,19 +68,33 @@ def test_a_kept_quad_is_not_downloaded_again(tmp_path: Path) -> None:
         clear=1,
         pixels=1,
     )
-    before = PlanetCosts(PlanetConfig(), tmp_path).cost(request(2021)).downloads
-    (tmp_path / "mosaic").mkdir()
-    (tmp_path / "mosaic" / f"{quad}.json").write_text(record.model_dump_json())
-    assert PlanetCosts(PlanetConfig(), tmp_path).cost(request(2021)).downloads == before, "its file was evicted"
-    (tmp_path / "mosaic" / "x.tif").write_bytes(b"x")
-    assert PlanetCosts(PlanetConfig(), tmp_path).cost(request(2021)).downloads == before - 1
+    planet = PlanetConfig(), KeptFiles(tmp_path)
+    before = PlanetCosts(*planet).cost(request(2021)).downloads
+    folder = tmp_path / FOLDER / "mosaic"
+    folder.mkdir(parents=True)
+    (folder / f"{quad}.json").write_text(record.model_dump_json())
+    assert PlanetCosts(*planet).cost(request(2021)).downloads == before, "its file was evicted"
+    (folder / "x.tif").write_bytes(b"x")
+    assert PlanetCosts(*planet).cost(request(2021)).downloads == before - 1
+
+
+def test_tiles_take_a_hundredth_of_a_single_sites_quads(tmp_path: Path) -> None:
+    quads = PlanetCosts(PlanetConfig(), KeptFiles(tmp_path))
+    tiles = PlanetCosts(PlanetConfig(reads="tiles"), KeptFiles(tmp_path))
+    one, other = quads.cost(request(2021)), tiles.cost(request(2021))
+    assert (other.downloads, other.quads) == (0, frozenset())
+    assert 0.005 * one.bytes_read < other.bytes_read < 0.05 * one.bytes_read
+    need = f"{other.bytes_read / 1e9:.2f} GB, {other.requests} requests and 0 downloads"
+    assert str(one.otherwise) == f'with reads = "tiles" {need}'
+    assert f"{one.downloads} downloads" in str(other.otherwise)
+    two = tiles.cost(request(2021, SITE, SITE))
+    assert two.requests == other.requests, "sites share tiles"
 
 
 def test_quads_take_no_more_disk_than_the_cache_may() -> None:
-    unbounded = PlanetCosts(PlanetConfig(), Path()).cost(request(2021))
-    bounded = PlanetCosts(PlanetConfig(cache_gb=0.5), Path()).cost(request(2021)) + PlanetCosts(
-        PlanetConfig(cache_gb=0.5), Path()
-    ).cost(request(2022))
+    unbounded = PlanetCosts(PlanetConfig(), KeptFiles(Path())).cost(request(2021))
+    few = PlanetCosts(PlanetConfig(), KeptFiles(Path(), 5e8))
+    bounded = few.cost(request(2021)) + few.cost(request(2022))
     assert unbounded.disk_bytes == unbounded.stored_bytes + unbounded.cache_bytes
     assert bounded.disk_bytes == bounded.stored_bytes + 500_000_000
     assert bounded.bytes_read > unbounded.bytes_read
@@ -113,7 +128,7 @@ def test_earth_engine_has_basemaps_where_and_when_there_are_any() -> None:
 
 
 def test_a_grid_is_served_by_the_first_source_that_should_have_it(tmp_path: Path) -> None:
-    planet, other = PlanetCosts(PlanetConfig(), tmp_path), SimulatedCosts()
+    planet, other = PlanetCosts(PlanetConfig(), KeptFiles(tmp_path)), SimulatedCosts()
     shares = share_out((planet, other), (SITE, NORTH), season(2021))
     assert [(model.name, grids) for model, grids in shares] == [("planet-basemaps", (SITE,)), ("simulated", (NORTH,))]
     assert share_out((planet,), (NORTH,), season(2021)) == ()

@@ -39,6 +39,14 @@ def test_it_hangs_on_seed_and_step_alone() -> None:
     assert not torch.equal(one.pixels, augment(example(), SMALL, 4, 7).pixels)
 
 
+def test_only_light_is_recoloured() -> None:
+    coloured = replace(STILL, brightness=0.3, gamma=0.3, noise=0.01)
+    found = augment(example(4), coloured, 0, 1, [True, False, True, False])
+    kept = [torch.equal(one, other) for one, other in zip(found.pixels, example(4).pixels, strict=True)]
+    assert kept == [False, True, False, True]
+    assert torch.equal(found.pixels[0], augment(example(4), coloured, 0, 1).pixels[0])
+
+
 @pytest.mark.parametrize("recipe", [replace(STILL, rotation="quarters", flips=True), replace(STILL, flips=True)])
 def test_a_square_is_laid_down_in_every_way_allowed(recipe: Recipe) -> None:
     mine = torch.zeros(1, 4, 4)

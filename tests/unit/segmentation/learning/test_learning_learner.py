@@ -21,7 +21,7 @@ RECIPE = replace(SMALL, network=SHAPE, steps=10, warmup=0, batch_size=2)
 
 def learner(recipe: Recipe = RECIPE, seed: int = 0) -> Learner:
     torch.manual_seed(seed)
-    scale = {"p": Normalisation(mean=(1000.0, 1000.0), spread=(500.0, 500.0))}
+    scale = {"planet-nicfi": Normalisation(mean=(1000.0, 1000.0), spread=(500.0, 500.0))}
     return Learner(build(recipe.network, 2), recipe, LossRule(), scale, seed, torch.float32)
 
 
@@ -32,7 +32,7 @@ def batch(seed: int = 0) -> Batch:
     row, column = rng.integers(4, 16, 2)
     mine[:, row : row + 12, column : column + 12] = 1.0
     pixels = (600 + 1000 * mine[:, None].repeat(2, axis=1)).astype(np.uint16)
-    return Batch(pixels, mine, np.ones((2, 32, 32), dtype=bool), ("p", "p"))
+    return Batch(pixels, mine, np.ones((2, 32, 32), dtype=bool), ("planet-nicfi",) * 2)
 
 
 def test_the_rate_warms_up_and_falls_to_zero() -> None:
