@@ -136,11 +136,13 @@ class Client(Connection):
             with self.streamed("GET", asked, headers=wanted) as answer:
                 total = _total(answer, start, self.where(url))
                 expected = min(length, total - start)
-                data = bytearray()
+                data = bytearray(expected)
+                have = 0
                 for chunk in self.chunks(answer):
-                    data += chunk
-            if len(data) != expected:
-                raise FailedAttemptError(RetryableError(f"{self.where(url)} sent {len(data)} bytes for {expected}"))
+                    data[have : have + len(chunk)] = chunk
+                    have += len(chunk)
+            if have != expected:
+                raise FailedAttemptError(RetryableError(f"{self.where(url)} sent {have} bytes for {expected}"))
             part = ByteRange(data, total, answer.headers.get("ETag", ""))
             if check is not None:
                 _checked(check, part)

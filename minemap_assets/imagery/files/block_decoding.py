@@ -31,7 +31,7 @@ def decode_block(data: Any, level: Level) -> npt.NDArray[np.generic]:
         if coding.compression == _NONE:
             raw = data
         elif coding.compression in _DEFLATE:
-            raw = imagecodecs.deflate_decode(data, out=size)
+            raw = imagecodecs.deflate_decode(data, out=bytearray(size))
         elif coding.compression == _ZSTD:
             raw = imagecodecs.zstd_decode(data, out=size)
         elif coding.compression == _LZW:
@@ -47,6 +47,6 @@ def decode_block(data: Any, level: Level) -> npt.NDArray[np.generic]:
         return numbers
     if coding.predictor != _DIFFERENCES or kind.kind == "f":
         raise UnreadableError(f"it is stored with a predictor that is not read (TIFF predictor {coding.predictor})")
-    native = numbers.astype(kind.newbyteorder("="), copy=False)
-    decoded: npt.NDArray[np.generic] = imagecodecs.delta_decode(native, axis=1)
+    native = numbers.astype(kind.newbyteorder("="), copy=not numbers.flags.writeable)
+    decoded: npt.NDArray[np.generic] = imagecodecs.delta_decode(native, axis=1, out=native)
     return decoded

@@ -9,6 +9,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class RemoteFile:
     url: str
     version: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Name of the file in the cache."""
         return digest([self.url, self.version])
@@ -60,6 +61,11 @@ class Header:
     total: int
     etag: str
     layout: Layout
+
+    @cached_property
+    def version(self) -> str:
+        """Changes with the file's bytes."""
+        return digest([self.etag, self.total])[:8]
 
     @property
     def is_doubtful(self) -> bool:
@@ -177,8 +183,7 @@ class BlockCache:
         return self._kept.root / "stac" / remote.key[:2] / remote.key
 
     def _path(self, remote: RemoteFile, header: Header, block: Block) -> Path:
-        version = digest([header.etag, header.total])[:8]
-        return self._folder(remote) / version / f"{block.offset}-{block.size}"
+        return Path(f"{self._folder(remote)}/{header.version}/{block.offset}-{block.size}")
 
     def _forget(self, remote: RemoteFile) -> None:
         self._headers.forget(remote.key)

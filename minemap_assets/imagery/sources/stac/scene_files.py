@@ -169,5 +169,5 @@ def _shifted(numbers: Pixels, offset: int, missing: npt.NDArray[np.bool_]) -> Pi
     elif offset > 0:
         np.minimum(numbers, np.uint16(np.iinfo(np.uint16).max - offset), out=numbers)
         np.add(numbers, np.uint16(offset), out=numbers)
-    numbers[missing] = 0
+    np.multiply(numbers, ~missing, out=numbers)
     return numbers
