@@ -73,7 +73,7 @@ class ImageryConfig(StrictModel):
     memory of one composite; that changes how long it takes, and nothing else. However many `workers` there are, a
     service is asked no faster than its own section under [sources] allows. `cache_gb` bounds what is kept on this
     machine of remote images, in 10^9 bytes: Planet's quads and tiles, and blocks of scenes; what was used longest ago
-    goes first.
+    goes first, and earlier on a disk that is all but full.
     """
 
     products: tuple[ProductPeriod, ...] = (ProductPeriod(product=DEFAULT_PRODUCT),)

@@ -1,4 +1,5 @@
-"""Files fetched from services, kept below one folder up to a number of bytes: those used longest ago go first.
+"""Files fetched from services, kept below one folder up to a number of bytes, and as long as the disk has room: those
+used longest ago go first.
 
 A file `<name>.<anything>` may have two companions beside it, which never go: `<name>.json`, whose time is that of the
 file's last use (without one the file's own time is), and `<name>.lock`, held by whoever reads the file, which stays
@@ -7,6 +8,7 @@ that long.
 
 import math
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -24,7 +26,12 @@ _STALE = 86_400.0
 """Seconds after which what a killed process left behind is removed."""
 
 _SWEEP_EVERY = 0.02
-"""The folder is looked through each time this share of the limit has been added."""
+_SWEEP_BYTES = 1_000_000_000
+"""The folder is looked through each time this share of the limit, or so many bytes, have been added."""
+
+_SPARE_BYTES = 10_000_000_000
+_SPARE_SHARE = 0.05
+"""Bytes of the disk, or share of it where that is less, that are left to everybody else."""
 
 _COMPANIONS = frozenset({NOTE, LOCK})
 
@@ -78,20 +85,24 @@ class KeptFiles:
             return
         with self._guard:
             self._added += size
-            full = self._added > self.limit * _SWEEP_EVERY
+            full = self._added > min(self.limit * _SWEEP_EVERY, _SWEEP_BYTES)
             if full:
                 self._added = 0
         if full:
             self.fit()
 
     def fit(self, spared: Path | None = None) -> None:
-        """Remove files until the rest is within the limit; `spared` and those being read stay."""
+        """Remove files until the rest is within the limit, and the disk not all but full; `spared` and those being read
+        stay.
+        """
         if self.limit == math.inf:
             return
         self.root.mkdir(parents=True, exist_ok=True)
         with hold(self.root / f"eviction{LOCK}", math.inf, keep=True):
             files = sorted(self._files())
-            excess = sum(file.size for file in files) - self.limit
+            disk = shutil.disk_usage(self.root)
+            lacking = min(_SPARE_BYTES, disk.total * _SPARE_SHARE) - disk.free
+            excess = max(sum(file.size for file in files) - self.limit, lacking)
             for file in files:
                 if excess <= 0:
                     return

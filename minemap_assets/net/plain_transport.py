@@ -75,4 +75,5 @@ def _told(error: urllib3.exceptions.HTTPError, request: httpx.Request) -> httpx.
         (urllib3.exceptions.LocationValueError, httpx.UnsupportedProtocol),
     )
     kind = next((told for known, told in kinds if isinstance(error, known)), httpx.RemoteProtocolError)
-    return kind(str(error), request=request)
+    # urllib3 names the host and itself around what the system says, which is enough
+    return kind(str(error.__cause__ or "") or str(error), request=request)

@@ -83,6 +83,7 @@ OTHER_PROGRAMS = {
     "curl": "asks a UI that is served",
     "docker": "needs a container engine",
     "source": "belongs to the shell",
+    "rustac": "asks a service",
     "ssh": "needs another machine",
     "examples/fetch.sh": ELSEWHERE,
 }

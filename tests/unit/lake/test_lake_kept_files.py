@@ -1,6 +1,7 @@
 """Files kept up to a number of bytes."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_room_is_made_while_files_are_added_by_all_who_share_it(tmp_path: Path) 
     held = [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
     assert sum(path.stat().st_size for path in held) <= 1000 + 2 * 90
     assert (tmp_path / "099").exists()
+
+
+def test_a_disk_that_is_all_but_full_makes_room_whatever_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type(shutil.disk_usage(tmp_path))
+    kept = filled(tmp_path, 10_000, "abcd")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(total=10_000, used=9_400, free=600))
+    kept.fit()
+    assert there(tmp_path) == "abcd"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(total=10_000, used=9_650, free=350))
+    kept.fit()
+    assert there(tmp_path) == "cd"
 
 
 def test_what_is_being_read_stays(tmp_path: Path) -> None:
