@@ -37,6 +37,7 @@ from affine import Affine
 from servers.earth_engine_accounts import ASSERTION, REFRESH_TOKEN, Account
 from servers.earth_engine_expressions import ComputationError, Graph
 from servers.earth_engine_images import NEIGHBOURS, Grid, Image, SourceBand, source_image
+from servers.unreliable import Dealt
 
 REFUSALS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "recorded" / "earth_engine" / "refusals.json").read_text()
@@ -70,6 +71,7 @@ class Mind:
     slowed: bool = False
     tokens: dict[str, Account] = field(default_factory=dict)
     asked: int = 0
+    dealt: Dealt = field(default_factory=Dealt)
     log: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     catalogue: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Mind:
             if self.revoked:
                 self.tokens.clear()
             self.asked = 0
+            self.dealt = Dealt()
             self.log.clear()
 
     def fault_for(self, path: str, agent: str, tag: str) -> str:
@@ -97,9 +100,8 @@ class Mind:
             self.asked += 1
             chance = random.Random(f"{self.seed}:{self.asked}")
             at_fault = self.only in path and chance.random() < self.share
-            kind = chance.choice(self.kinds) if at_fault else ""
-            if kind == EXPIRED and not path.startswith("/v1/"):
-                kind = ""
+            fitting = [kind for kind in self.kinds if kind != EXPIRED or path.startswith("/v1/")]
+            kind = self.dealt.deal(fitting, chance) if at_fault else ""
             at = f"{time.time():.3f}"
             self.log.append({"path": path, "fault": kind, "at": at, "agent": agent, "tag": tag})
             return kind

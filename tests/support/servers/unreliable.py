@@ -21,6 +21,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +52,25 @@ STALL = 3.0
 
 
 @dataclass
+class Dealt:
+    """How often each kind of failure came: each has its turn, so that a storm of some length holds all of them.
+
+    Which request draws which kind hangs on the order in which threads ask; that every kind is drawn does not.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def deal(self, kinds: Sequence[str], chance: random.Random) -> str:
+        """One of the kinds that came least often so far; none where there is none."""
+        if not kinds:
+            return ""
+        least = min(self.counts[kind] for kind in kinds)
+        kind = chance.choice([kind for kind in kinds if self.counts[kind] == least])
+        self.counts[kind] += 1
+        return kind
+
+
+@dataclass
 class Mind:
     """What the server has been told, and what it has been asked."""
 
@@ -63,6 +84,7 @@ class Mind:
     generation: int = 1
     asked: int = 0
     sent: int = 0
+    dealt: Dealt = field(default_factory=Dealt)
     log: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -82,6 +104,7 @@ class Mind:
             self.upstream |= said.get("upstream", {})
             self.generation += bool(said.get("revoke"))
             self.asked = self.sent = 0
+            self.dealt = Dealt()
             if said.get("forget", True):
                 self.log.clear()
 
@@ -91,9 +114,8 @@ class Mind:
             self.asked += 1
             chance = random.Random(f"{self.seed}:{self.asked}")
             at_fault = path.startswith(self.only) and chance.random() < self.share
-            kind = chance.choice(self.kinds) if at_fault else ""
-            if kind == EXPIRED and not path.startswith("/private/"):
-                kind = ""
+            fitting = [kind for kind in self.kinds if kind != EXPIRED or path.startswith("/private/")]
+            kind = self.dealt.deal(fitting, chance) if at_fault else ""
             entry = {"path": path, "range": span, "agent": agent, "fault": kind, "at": f"{time.time():.3f}"}
             self.log.append(entry)
             return kind
