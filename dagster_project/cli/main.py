@@ -15,6 +15,8 @@ from dotenv import load_dotenv
 
 from dagster_project.cli.advise import advise
 from dagster_project.cli.archive import archive_app
+from dagster_project.cli.area import area
+from dagster_project.cli.corrections import corrections_app
 from dagster_project.cli.demo import demo
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.explain import explain
@@ -29,6 +31,8 @@ from dagster_project.cli.prune import prune
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
 from dagster_project.cli.run import run
+from dagster_project.cli.sample import sample_app
+from dagster_project.cli.series import series_app
 from dagster_project.cli.sites import sites_app
 from dagster_project.cli.sources import sources
 from dagster_project.cli.status import status
@@ -84,13 +88,17 @@ reference_app.command()(fetch)
 app.add_typer(reference_app, name="reference", rich_help_panel=INPUTS)
 app.add_typer(archive_app, name="archive", rich_help_panel=INPUTS)
 app.add_typer(sites_app, name="sites", rich_help_panel=INPUTS)
+app.add_typer(series_app, name="series", rich_help_panel=INPUTS)
+app.add_typer(corrections_app, name="corrections", rich_help_panel=INPUTS)
 app.add_typer(imagery_app, name="imagery", rich_help_panel=INPUTS)
+app.add_typer(sample_app, name="sample", rich_help_panel=INPUTS)
 app.add_typer(inputs_app, name="inputs", rich_help_panel=INPUTS)
 app.command(rich_help_panel=LOOK)(sources)
 app.command(rich_help_panel=LOOK)(plan)
 app.command(rich_help_panel=LOOK)(status)
 app.command(rich_help_panel=LOOK)(explain)
 app.command(rich_help_panel=LOOK)(advise)
+app.command(rich_help_panel=LOOK)(area)
 app.command(rich_help_panel=LOOK)(ui)
 
 DEBUG = "MINEMAP_DEBUG"

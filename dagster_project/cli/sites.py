@@ -27,7 +27,7 @@ def promote(
     from minemap_assets.sites.promotion import promote as add_outlines
 
     session = open_session()
-    outlines = read_polygons(file, layer, crs)
+    outlines = read_polygons(file, layer, crs, both_sides=True)
     doubts = _doubts(session, file, outlines)
     added = add_outlines(session.project.lake.store, file, why, layer=layer, crs=crs)
     if not added:

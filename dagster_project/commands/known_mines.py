@@ -12,6 +12,7 @@ import shapely
 
 from dagster_project.commands.context import complain
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.antimeridian import short_way
 from minemap_assets.geo.vector import write_geoparquet
 from minemap_assets.geo.vector_files import areal_parts, read_vector
 from minemap_assets.reference.labelled_masks import polygons_from_masks
@@ -42,7 +43,7 @@ def known_mines(path: Path | None, images: Path | None) -> Iterator[KnownMines |
             yield _outlined(path, images, Path(scratch))
     else:
         frame = read_vector(path)
-        parts, _ = areal_parts(np.asarray(frame.geometry.array, dtype=object))
+        parts, _ = areal_parts(short_way(np.asarray(frame.geometry.array, dtype=object)))
         if not len(parts):
             raise BadInputError(f"--truth: {path} holds no polygon; give outlines of mines")
         yield KnownMines(name_from(path.stem, "_"), path, tuple(parts), masks=False)

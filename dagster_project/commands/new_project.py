@@ -25,6 +25,7 @@ from minemap_assets.planning.source_settings import (
     SourceSettings,
     basemaps,
     earth_engine,
+    few_enough,
     held_out_enough,
     open_sentinel2,
     own_images,
@@ -278,8 +279,8 @@ def _settings_of(
     sites = _sites_of(session, new, truth, windows)
     if sites is None:
         return found
-    seen = seen_enough(covered_shares(sites.geometry, images).tolist()) if images else None
-    return found + seen + held_out_enough(sites, cut)
+    shares = covered_shares(sites.geometry, images).tolist() if images else []
+    return found + seen_enough(shares) + few_enough(shares) + held_out_enough(sites, cut)
 
 
 def _own_images(session: Session, folders: list[_Folder]) -> list[Image]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,10 +14,11 @@ from minemap_assets.graph.column_descriptions import describe
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.statement import Asset, AssetFamily, Room
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.polygons import schemas
+from minemap_assets.polygons import history_schemas, schemas
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
-from minemap_assets.tables.database import INFO, VIEWS
+from minemap_assets.tables.database import INFO
+from minemap_assets.tables.queries import View, views
 from minemap_assets.tables.schemas import TABLES
 
 INTRODUCTION = """\
@@ -40,6 +42,8 @@ columns are those above; types are DuckDB's own. Geometry is of the type `GEOMET
 COLUMNS = ("column", "type", "unit", "meaning")
 
 UNITS: Mapping[str, str] = {
+    "cell_row": "10 km",
+    "cell_column": "10 km",
     "_km2": "km²",
     "_ha": "ha",
     "_days": "days",
@@ -67,9 +71,14 @@ WHOLE, NUMBER, GEOMETRY = "whole number", "number", "geometry"
 MEASURED = (WHOLE, NUMBER, GEOMETRY)
 """Types that have a unit."""
 
+
+def _specs(module: ModuleType) -> Iterator[TableSpec]:
+    """The tables that a module states."""
+    return (value for value in vars(module).values() if isinstance(value, TableSpec))
+
+
 SPECS: Mapping[tuple[str, str], TableSpec] = {
-    (spec.asset, spec.name): spec
-    for spec in (*TABLES.values(), *(value for value in vars(schemas).values() if isinstance(value, TableSpec)))
+    (spec.asset, spec.name): spec for spec in (*TABLES.values(), *_specs(schemas), *_specs(history_schemas))
 }
 """Tables whose form is stated in the code, by asset and file."""
 
@@ -162,5 +171,14 @@ def _type(field: pa.Field) -> str:
 
 def _database() -> Iterator[str]:
     yield DATABASE
-    yield from table(("view", "holds"), [(f"`{view.name}`", view.comment) for view in VIEWS])
+    yield from table(("view", "holds"), [(f"`{view.name}`", view.comment) for view in views()])
     yield from (f"`{INFO}` (`key`, `value`) says what the file was built from.", "")
+    for view in views():
+        if view.columns:
+            yield from _view(view)
+
+
+def _view(view: View) -> Iterator[str]:
+    yield from (f"### View {view.name}", "")
+    rows = [(f"`{name}`", unit_of(name), meaning.rstrip(".")) for name, meaning in view.columns.items()]
+    yield from table(("column", "unit", "meaning"), rows)

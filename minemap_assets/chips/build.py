@@ -17,6 +17,7 @@ from minemap_assets.chips.tiling import Tile, tiles
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.geo.vector import WGS84, write_geoparquet
+from minemap_assets.imagery.not_observed import NO_IMAGE, read_not_observed, write_not_observed
 from minemap_assets.lake.manifests import Missing, Outcome
 from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
@@ -55,12 +56,12 @@ def build_chips(
     ground_truth: gpd.GeoDataFrame | None = None,
     progress: Progress = no_progress,
 ) -> Outcome:
-    """Write `chips.zarr` and `index.parquet` of a region and year; with ground truth, labels (0, 1, 255 = not observed)
-    and a split for every chip.
+    """Write `chips.zarr`, `index.parquet` and `not_observed.parquet` of a region and year; with ground truth, labels
+    (0, 1, 255 = not observed) and a split for every chip.
 
-    Sites without an image are reported missing; chips with no observed pixel are counted and left out. The split comes
-    from all sites, with or without an image, so that no product changes it. Raises `BadInputError` where the images
-    lack a band.
+    Sites that the imagery does not observe are left out and reported missing with its reason; chips with no observed
+    pixel are counted and left out. The split comes from all sites, with or without an image, so that no product changes
+    it. Raises `BadInputError` where the images lack a band.
     """
     labels = None if ground_truth is None else LabelSource(ground_truth)
     every = list(iter_sites(sites))
@@ -69,10 +70,10 @@ def build_chips(
     tally = _Tally()
     upper = sum(len(tiles(site.grid, config.size, config.overlap)) for site in every)
     store = ChipStore.create(writer.path(CHIPS), product, config.bands, config.size, upper, labelled=labels is not None)
-    pictured = set(imagery.index["site_id"])
+    unseen = _unseen(every, imagery)
     for done, site in enumerate(every):
-        if site.site_id not in pictured:
-            tally.missing.append(Missing(item=site.site_id, reason="there is no image of this site", retry=False))
+        if site.site_id in unseen:
+            tally.missing.append(Missing(item=site.site_id, reason=unseen[site.site_id], retry=False))
         else:
             for cut in cut_site(site, imagery, config, tally):
                 _put(cut, store, labels, splits, tally)
@@ -80,7 +81,15 @@ def build_chips(
     store.finish(len(tally.rows))
     writer.add(CHIPS)
     writer.write(INDEX, lambda path: write_geoparquet(_frame(tally.rows, labelled=labels is not None), path))
+    write_not_observed(unseen, writer)
     return Outcome(_summary(tally, product, len(every)), tally.missing)
+
+
+def _unseen(sites: Sequence[Site], imagery: "ImagerySet") -> dict[str, str]:
+    """Why sites are not observed, by site: too little of some was seen, and others have no image at all."""
+    pictured, said = set(imagery.index["site_id"]), read_not_observed(imagery.partition)
+    ids = [site.site_id for site in sites]
+    return {one: said.get(one, NO_IMAGE) for one in ids if one in said or one not in pictured}
 
 
 BACKGROUND_WEIGHT = 0.02
@@ -168,7 +177,7 @@ def _summary(tally: _Tally, product: str, sites: int) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "chips": len(tally.rows),
         "sites": sites,
-        "sites_without_image": len(tally.missing),
+        "sites_not_observed": len(tally.missing),
         "empty_chips_left_out": tally.empty,
         "product": product,
     }

@@ -1,9 +1,11 @@
 """Reading chips: what the model, and any reader outside the room, sees of a chips partition."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from minemap_assets.chips.store import LABELS, PIXELS
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import read_geoparquet
+from minemap_assets.imagery.not_observed import read_not_observed
 from minemap_assets.lake.manifests import digest
 from minemap_assets.lake.partitions import Partition
 
@@ -30,12 +33,22 @@ class ChipPlace:
 
 
 class ChipSet:
-    """Chips of one region and product. Row `chip` of `index` is chip number `chip` of the arrays."""
+    """Chips of one region and product. Row `chip` of `index` is chip number `chip` of the arrays; `not_observed` says
+    by site why one has no chips.
+    """
 
-    def __init__(self, name: str, index: gpd.GeoDataFrame, folder: Path, checksums: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        index: gpd.GeoDataFrame,
+        folder: Path,
+        checksums: Mapping[str, str],
+        not_observed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         facts = json.loads((folder / "zarr.json").read_text())["attributes"]
         self.name = name
         self.index = index
+        self.not_observed = not_observed
         self.product: str = facts["product"]
         self.bands: tuple[str, ...] = tuple(facts["bands"])
         self.size: int = facts["size"]
@@ -105,4 +118,5 @@ def open_chips(partition: Partition) -> ChipSet:
         read_geoparquet(partition.file("index.parquet")),
         partition.tree("chips.zarr"),
         {stored.name: stored.sha256 for stored in partition.manifest.files},
+        read_not_observed(partition),
     )

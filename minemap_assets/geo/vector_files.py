@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,6 +18,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from pyproj.exceptions import CRSError, ProjError
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.antimeridian import within_a_turn
 from minemap_assets.geo.vector import WGS84, repair
 from minemap_assets.geo.vector_formats import FOLDER, READABLE, gdal_address
 
@@ -32,21 +34,36 @@ _LATITUDE = ("latitude", "lat", "y")
 _ROUNDING_DEGREES = 1e-6
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a file by the values of a column."""
+
+    column: str
+    values: tuple[str | int | float, ...]
+
+
 def read_vector(
-    path: Path, *, layer: str | None = None, crs: str | None = None, known_layers: Sequence[str] = ()
+    path: Path,
+    *,
+    layer: str | None = None,
+    crs: str | None = None,
+    known_layers: Sequence[str] = (),
+    only: Rows | None = None,
 ) -> gpd.GeoDataFrame:
     """All features of a file, two-dimensional, in EPSG:4326.
 
+    Longitudes beyond 180 degrees are brought back, and what reaches across is cut there into parts on both sides.
     `crs` says what the coordinates are in where the file does not, or says it wrongly. A file of several layers needs
     `layer`, unless exactly one of its layers is among `known_layers`. Text tables (.csv) need longitude and latitude
-    columns. No other file is read, and no address fetched, whatever the file says. Raises `BadInputError`.
+    columns. `only` some rows are read of a file that is too large to be read whole. No other file is read, and no
+    address fetched, whatever the file says. Raises `BadInputError`.
     """
     if not path.exists():
         raise BadInputError(f"{path} does not exist; give the path of a vector file")
     if path.is_dir() and path.suffix.lower() != FOLDER:
         raise BadInputError(f"{path} is a folder; give one vector file in it")
     try:
-        frame = _open(path, layer, known_layers)
+        frame = _open(path, layer, known_layers, only)
     except _UNREADABLE as error:
         raise BadInputError(f"{path} cannot be read as a vector file ({_one_line(error)}); {READABLE}") from error
     if not isinstance(frame, gpd.GeoDataFrame):
@@ -107,15 +124,19 @@ def areal_parts(
     return parts[areal], np.asarray(origin[areal], dtype=np.int64)
 
 
-def _open(path: Path, layer: str | None, known_layers: Sequence[str]) -> gpd.GeoDataFrame | pd.DataFrame:
+def _open(
+    path: Path, layer: str | None, known_layers: Sequence[str], only: Rows | None
+) -> gpd.GeoDataFrame | pd.DataFrame:
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
-        return gpd.read_parquet(path.absolute())
+        chosen = None if only is None else [(only.column, "in", list(only.values))]
+        return gpd.read_parquet(path.absolute(), filters=chosen)
     if suffix == ".csv":
-        return _points_of_table(path.absolute())
-    source = gdal_address(path, layer)
+        table = _points_of_table(path.absolute())
+        return table if only is None else table[table[only.column].isin(only.values)]
+    source, where = gdal_address(path, layer), None if only is None else _sql(only)
     if suffix in _ARCHIVES:
-        return pyogrio.read_dataframe(source)
+        return pyogrio.read_dataframe(source, where=where)
     layers = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
     if layer is None and len(layers) > 1:
         known = [name for name in layers if name in known_layers]
@@ -124,7 +145,14 @@ def _open(path: Path, layer: str | None, known_layers: Sequence[str]) -> gpd.Geo
         layer = known[0]
     if layer is not None and layer not in layers:
         raise BadInputError(f"{path} has no layer {layer!r}; it has {', '.join(sorted(layers)) or 'none'}")
-    return pyogrio.read_dataframe(source, layer=layer)
+    return pyogrio.read_dataframe(source, layer=layer, where=where)
+
+
+def _sql(only: Rows) -> str:
+    """The condition in the SQL of GDAL."""
+    quoted = ["'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value) for value in only.values]
+    column = only.column.replace('"', '\\"')
+    return f'"{column}" IN ({", ".join(quoted)})'
 
 
 def _points_of_table(path: Path) -> gpd.GeoDataFrame:
@@ -152,12 +180,23 @@ def _in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.Geo
     frame = frame.set_geometry(shapely.force_2d(frame.geometry.array))
     try:
         if frame.crs.is_geographic:
+            frame = _within_a_turn(frame)
             check_degrees(_bounds(frame), str(path))
         frame = frame.to_crs(WGS84)
     except (ProjError, shapely.GEOSException, MemoryError) as error:
         raise BadInputError(f"{path} cannot be brought from its CRS to EPSG:4326 ({_one_line(error)})") from error
     check_degrees(_bounds(frame), str(path))
     return frame
+
+
+def _within_a_turn(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The frame with longitudes from -180 to 180, where they are degrees at all."""
+    west, south, east, north = _bounds(frame)
+    if not np.isfinite([west, south, east, north]).all() or max(-west, east) <= 180.0 + _ROUNDING_DEGREES:
+        return frame
+    if max(-west, east) > 360.0 or max(-south, north) > 90.0 + _ROUNDING_DEGREES:
+        return frame
+    return frame.set_geometry(gpd.GeoSeries(within_a_turn(np.asarray(frame.geometry.array)), frame.index, frame.crs))
 
 
 def _bounds(frame: gpd.GeoDataFrame) -> tuple[float, float, float, float]:

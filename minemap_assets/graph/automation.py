@@ -24,12 +24,29 @@ def condition(asset: Asset, graph: Graph) -> Condition:
     terms = dg.AutomationCondition
     eager = terms.eager()
     found: Condition = eager.without(terms.in_latest_time_window()) if YEAR in asset.partitions.names else eager
-    missing = terms.any_deps_missing().ignore(_selection(asset, graph, lambda dep: dep.optional))
+    missing: Condition = terms.any_deps_missing().ignore(_selection(asset, graph, lambda dep: dep.optional))
+    for own in _needed_of_its_own_year(asset, graph):
+        missing = missing | own
     found = found.replace("any_deps_updated", _updated(asset, graph)).replace("any_deps_missing", missing)
-    optional = [upstream for dep, upstream in graph.upstream(asset) if dep.optional and dep.triggers]
+    optional = [upstream for dep, upstream in graph.widest(asset) if dep.optional and dep.triggers]
     if not optional:
         return found
     return found & terms.any_deps_match(~terms.missing()).allow(_keys(optional)).with_label("any_optional_dep_exists")
+
+
+def _needed_of_its_own_year(asset: Asset, graph: Graph) -> list[Condition]:
+    """For inputs whose own year is needed while the years around are optional: that the former does not exist.
+
+    Dagster knows one mapping between two assets, the wide one. Through an input of the same partitions, which is no
+    parent of the one that is asked about, it falls back on equal keys.
+    """
+    terms = dg.AutomationCondition
+    every = list(graph.upstream(asset))
+    around = {upstream for dep, upstream in every if dep.optional and dep.mapping.reach is not None}
+    both = [upstream for dep, upstream in every if upstream in around and not dep.optional]
+    plain = [u for dep, u in every if u not in around and not dep.optional and u.partitions == asset.partitions]
+    absent = terms.missing() & ~terms.will_be_requested()
+    return [terms.asset_matches(_key(plain[0]), terms.asset_matches(_key(one), absent)) for one in both]
 
 
 def _updated(asset: Asset, graph: Graph) -> Condition:
@@ -50,8 +67,12 @@ def _updated(asset: Asset, graph: Graph) -> Condition:
 
 
 def _selection(asset: Asset, graph: Graph, which: Any) -> dg.AssetSelection:
-    return _keys([upstream for dep, upstream in graph.upstream(asset) if which(dep)])
+    return _keys([upstream for dep, upstream in graph.widest(asset) if which(dep)])
 
 
 def _keys(assets: list[Asset]) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*(dg.AssetKey([a.room, a.name]) for a in assets))
+    return dg.AssetSelection.assets(*(_key(a) for a in assets))
+
+
+def _key(asset: Asset) -> dg.AssetKey:
+    return dg.AssetKey([asset.room, asset.name])

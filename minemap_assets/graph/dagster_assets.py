@@ -85,7 +85,7 @@ def _deps(asset: Asset, graph: Graph, project: Project) -> list[dg.AssetDep]:
             asset_key(upstream),
             partition_mapping=dep.mapping.dagster(project, upstream.partitions, asset.partitions),
         )
-        for dep, upstream in graph.upstream(asset)
+        for dep, upstream in graph.widest(asset)
     ]
 
 

@@ -65,6 +65,14 @@ class Graph:
             for member in self._members(dep.upstream):
                 yield dep, member
 
+    def widest(self, asset: Asset) -> list[tuple[Dep, Asset]]:
+        """Each upstream asset once: where the year itself is needed and the years around are used, the latter."""
+        found: dict[Asset, Dep] = {}
+        for dep, upstream in self.upstream(asset):
+            if upstream not in found or dep.mapping.reach is not None:
+                found[upstream] = dep
+        return [(dep, upstream) for upstream, dep in found.items()]
+
     def asset(self, ref: PartitionRef) -> Asset:
         """The asset of a partition. Raises `KeyError` for one that is not in the graph."""
         return self._by_name[ref.room, ref.asset]

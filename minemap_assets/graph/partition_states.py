@@ -86,7 +86,7 @@ class PartitionStates:
             return PartitionState.DAMAGED if asset.ref(keys) in self._unreadable else PartitionState.MISSING
         if not self._is_due(asset, keys, manifest):
             return PartitionState.CURRENT if self.project.lake.is_whole(manifest) else PartitionState.DAMAGED
-        return PartitionState.GAPS if manifest.missing or manifest.rejected else PartitionState.OUTDATED
+        return PartitionState.OUTDATED if manifest.complete else PartitionState.GAPS
 
     def _is_due(self, asset: Asset, keys: Keys, manifest: Manifest) -> bool:
         """True where it has to be made again, even if all its files are as they were published."""

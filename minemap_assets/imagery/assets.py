@@ -70,6 +70,7 @@ def _request(project: Project, slug: str, year: int, product: str) -> Any:
         "bands": config.bands_for(product),
         "sources": revisions(project, product),
         "min_clear_fraction": config.min_clear_fraction,
+        "max_unobserved_share": config.max_unobserved_share,
     }
 
 
@@ -91,6 +92,7 @@ def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome
             config.min_clear_fraction,
             context.writer,
             corrections=corrections(project, region, year, product),
+            max_unobserved_share=config.max_unobserved_share,
             progress=context.progress,
             workers=config.workers,
         )
@@ -131,7 +133,7 @@ COMPOSITES = Asset(
     partitions=by_region_and_year,
     deps=(Dep(SITES),),
     settings=lambda project, keys: _request(project, *_year_and_product(project, keys)),
-    code_version="2",
+    code_version="3",
     checks=COVERAGE_CHECKS,
     kinds=frozenset({"geotiff"}),
     pool=FETCHING_POOL,
@@ -148,7 +150,7 @@ REFERENCE_COMPOSITES = Asset(
     partitions=by_product_and_region,
     deps=(Dep(SITES),),
     settings=lambda project, keys: _request(project, *_reference_year_and_product(project, keys)),
-    code_version="2",
+    code_version="3",
     checks=COVERAGE_CHECKS,
     kinds=frozenset({"geotiff"}),
     pool=FETCHING_POOL,

@@ -1,15 +1,17 @@
 """The imagery partition: one composite a site, an index of where every pixel comes from, and a small picture.
 
 A site falls through to the next source where one has nothing for it (`NotFoundError` and its children). Every other
-error fails that site alone: it is listed as missing and tried again on the next run. A site that no source covers is
-missing too, but only asked for again once a source has changed.
+error fails that site alone: it is listed as missing and tried again on the next run. A site that no source covers, or
+of which less than the minimum was seen, is *not observed*: listed with its reason, and asked for again only once a
+source has changed. The image of the latter is kept for people to look at, and for another minimum.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from operator import itemgetter
+from datetime import timedelta
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from minemap_assets.geo.raster import png_bytes, read_raster, write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
 from minemap_assets.imagery.chain import PassedOver, SourceChain, Sourced
 from minemap_assets.imagery.concurrent_reads import read_sites
+from minemap_assets.imagery.not_observed import too_little_seen, write_not_observed
 from minemap_assets.imagery.preview import Preview
 from minemap_assets.imagery.products import NOT_OBSERVED
 from minemap_assets.imagery.quality import quality
@@ -42,6 +45,8 @@ INDEX_COLUMNS = (
     "source",
     "product",
     "year",
+    "season_start",
+    "season_end",
     "acquisitions",
     "filled",
     "first_date",
@@ -91,18 +96,20 @@ def build_imagery(
     writer: PartitionWriter,
     *,
     corrections: Mapping[str, int] | None = None,
+    max_unobserved_share: float = 0.0,
     progress: Progress = no_progress,
     workers: int = 1,
 ) -> Outcome:
-    """Write `<site_id>.tif` for every site, `index.parquet` and `preview.png`.
+    """Write `<site_id>.tif` for every site, `index.parquet`, `not_observed.parquet` and `preview.png`.
 
     Sources are asked in order; a composite that is less clear than `min_clear_fraction` is kept only where no later
     source does better. `workers` sites are read at a time (more than one pays off over a network), with the same
     result, and each is published as soon as it is read. Files published by an interrupted run under the same
     fingerprint are adopted, not read again.
 
-    Raises `NotFoundError` where no source has anything for any site, the class of the first other failure where all
-    sites failed, and `BadInputError` for sources of different products or bands that the product lacks.
+    Raises `NotFoundError` where no source has anything for any site (unless `max_unobserved_share` is 1: then every
+    site may be without an image), the class of the first other failure where all sites failed, and `BadInputError` for
+    sources of different products or bands that the product lacks.
     """
     kind = common_product(sources)
     kind.check_bands(bands)
@@ -110,15 +117,15 @@ def build_imagery(
     chain = SourceChain(sources, season, tuple(bands), min_clear_fraction)
     build = _Build(chain, season, writer, Preview(tuple(bands), [request.site_id for request in requests]))
     _build_sites(requests, build, workers, progress)
-    _raise_if_nothing(build, len(requests), kind.name)
+    _raise_if_nothing(build, len(requests), kind.name, all_may_lack=max_unobserved_share >= 1.0)
+    unseen = _not_observed(build, min_clear_fraction)
+    write_not_observed(unseen, writer)
     writer.write(INDEX, lambda path: write_index(build.rows, path))
     writer.write(PREVIEW, lambda path: path.write_bytes(png_bytes(build.preview.picture())))
     summary = _summary(build, len(requests), min_clear_fraction) | {"product": kind.name, "bands": list(bands)}
-    missing = [
-        Missing(item=site_id, reason=str(error), retry=not isinstance(error, NotFoundError))
-        for site_id, error in build.failures
-    ]
-    return Outcome(summary, missing)
+    missing = [Missing(item=site_id, reason=reason, retry=False) for site_id, reason in unseen.items()]
+    missing += [Missing(item=site_id, reason=str(error)) for site_id, error in build.failures if site_id not in unseen]
+    return Outcome(summary, sorted(missing, key=attrgetter("item")))
 
 
 def write_index(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -159,7 +166,7 @@ def _unread(requests: Sequence[Request], build: _Build, progress: Progress) -> I
 
 def _enter(request: Request, facts: dict[str, Any], build: _Build) -> None:
     build.passed_over.update(PassedOver(**passed) for passed in facts["passed_over"])
-    build.rows.append(_index_row(request, facts, build.writer))
+    build.rows.append(_index_row(request, facts, build))
 
 
 def _adopt(request: Request, build: _Build) -> dict[str, Any] | None:
@@ -201,20 +208,32 @@ def _publish(request: Request, sourced: Sourced, build: _Build) -> dict[str, Any
     return facts
 
 
-def _index_row(request: Request, facts: dict[str, Any], writer: PartitionWriter) -> dict[str, Any]:
-    local = writer.published(request.file)
+def _index_row(request: Request, facts: dict[str, Any], build: _Build) -> dict[str, Any]:
+    local, season = build.writer.published(request.file), build.season
     stored = {"bytes": local.stat().st_size, "sha256": file_sha256(local), "file": request.file}
-    values = {"filled": None, **facts, **stored}
+    days = {"season_start": season.start.isoformat(), "season_end": (season.end - timedelta(days=1)).isoformat()}
+    values = {"filled": None, **facts, **stored, **days}
     return {column: values[column] for column in INDEX_COLUMNS} | {"geometry": footprint_wgs84(request.grid)}
 
 
-def _raise_if_nothing(build: _Build, sites: int, product_name: str) -> None:
+def _not_observed(build: _Build, minimum: float) -> dict[str, str]:
+    """Why sites are not observed, by site: asking again gives the same answer."""
+    reasons = {site_id: str(error) for site_id, error in build.failures if isinstance(error, NotFoundError)}
+    for row in build.rows:
+        if row["clear_fraction"] < minimum:
+            reasons[row["site_id"]] = too_little_seen(row["clear_fraction"], minimum, row["cloud_mask"])
+    return reasons
+
+
+def _raise_if_nothing(build: _Build, sites: int, product_name: str, *, all_may_lack: bool) -> None:
     if build.rows or not build.failures:
         return
     season = build.season
     first = build.failures[0][1]
     others = [error for _, error in build.failures if not isinstance(error, NotFoundError)]
     if not others:
+        if all_may_lack:
+            return
         raise NotFoundError(
             f"there is no {product_name} imagery for {season.year} ({season.start} to {season.end}) at any of the "
             f"{sites} sites: {first}"

@@ -69,7 +69,9 @@ class ImageryConfig(StrictModel):
     in which they may stand in for each other, and `bands` those that are stored; a product that is not named there
     keeps its default. `reference_year` is the year that ground truth describes and training uses, through each of the
     `reference_products`: those that `products` names, where none is given. A site that was seen on less than
-    `min_clear_fraction` of its pixels fails its partition's check. `workers` sites are read at a time, each with the
+    `min_clear_fraction` of its pixels is not observed in that year, like one that no source covers; where these are
+    more than `max_unobserved_share` of a region's sites, the region and year fails its check (a single site never does,
+    unless the share is 0; with 1, a year without any image passes). `workers` sites are read at a time, each with the
     memory of one composite; that changes how long it takes, and nothing else. However many `workers` there are, a
     service is asked no faster than its own section under [sources] allows. `cache_gb` bounds what is kept on this
     machine of remote images, in 10^9 bytes: Planet's quads and tiles, and blocks of scenes; what was used longest ago
@@ -82,6 +84,7 @@ class ImageryConfig(StrictModel):
     reference_year: int = Field(2019, ge=EARLIEST_YEAR, le=LATEST_YEAR)
     reference_products: tuple[str, ...] = Field((), validate_default=True)
     min_clear_fraction: float = Field(0.5, ge=0.0, le=1.0)
+    max_unobserved_share: float = Field(0.2, ge=0.0, le=1.0)
     workers: int = Field(4, ge=1, le=64)
     cache_gb: float = Field(300.0, gt=0.0, le=1e9)
     budget: BudgetConfig = BudgetConfig()

@@ -14,6 +14,7 @@ from minemap_assets.chips.config import ChipsConfig
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.files.images import Image
+from minemap_assets.imagery.not_observed import most_unobserved
 from minemap_assets.imagery.rules import product_of, reference_year_of, season_of, training_products, training_regions
 from minemap_assets.imagery.source_kind import SourceKind, kind_named
 from minemap_assets.imagery.sources.archive.catalogue import read_archives
@@ -148,8 +149,9 @@ def archive_findings(prospect: Prospect) -> Iterator[Finding]:
 
 
 def coverage_findings(prospect: Prospect) -> Iterator[Finding]:
-    """Sites whose windows reach beyond the project's own images."""
-    limit = prospect.project.section(ImageryConfig).min_clear_fraction
+    """Sites whose windows reach beyond the project's own images: wrong where they are too many to go on without."""
+    config = prospect.project.section(ImageryConfig)
+    limit = config.min_clear_fraction
     for need in prospect.needs:
         sites = prospect.sites[need.region.slug]
         images = prospect.images(need) if prospect.own_files_only(need.product) else []
@@ -158,15 +160,19 @@ def coverage_findings(prospect: Prospect) -> Iterator[Finding]:
         shares = covered_shares(sites.geometry, images)
         outside, poor = int((shares == 0).sum()), int(((shares > 0) & (shares < limit)).sum())
         where = f"region {need.region.slug}, {need.product} in {need.year}"
+        few = outside + poor <= most_unobserved(len(sites), config.max_unobserved_share)
+        tell, advice = (doubt, _LISTED) if few else (wrong, _TOO_MANY)
         if poor:
-            yield wrong(
-                f"{where}: the images show less than {limit:.0%} of the windows of {_of(poor, len(sites))} sites",
-                "index more images, or lower min_clear_fraction under [imagery] of the settings",
-            )
+            shown = f"less than {limit:.0%} of the windows of {_of(poor, len(sites))} sites"
+            yield tell(f"{where}: the images show {shown}", advice)
         if outside:
-            yield doubt(
-                f"{where}: no image shows {_of(outside, len(sites))} sites", "they will be listed as not observed"
-            )
+            yield tell(f"{where}: no image shows {_of(outside, len(sites))} sites", advice)
+
+
+_LISTED = "they will be listed as not observed"
+_TOO_MANY = (
+    "index more images, or lower min_clear_fraction or raise max_unobserved_share under [imagery] of the settings"
+)
 
 
 def band_findings(prospect: Prospect) -> Iterator[Finding]:

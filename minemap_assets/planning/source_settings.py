@@ -17,6 +17,7 @@ from minemap_assets.geo.vector import geodesic_area_km2
 from minemap_assets.imagery.basemaps.nicfi import PRODUCT as NICFI
 from minemap_assets.imagery.config import DEFAULT_BANDS, ImageryConfig
 from minemap_assets.imagery.files.images import Image
+from minemap_assets.imagery.not_observed import most_unobserved
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.products import product as known_product
 from minemap_assets.imagery.seasons import SeasonRule
@@ -211,6 +212,23 @@ def seen_enough(shares: Sequence[float]) -> SourceSettings | None:
         (
             f"The windows of {beyond} of {len(shares)} sites reach far beyond your images: a site counts where at "
             f"least {value:.0%} of its window was seen, {usual:.0%} by default (`min_clear_fraction`).",
+        ),
+    )
+
+
+def few_enough(shares: Sequence[float]) -> SourceSettings | None:
+    """The share of sites that may go unobserved, where images leave out more than the default allows; None where they
+    do not, or show no site at all. `shares` are those of the windows that images cover, 0 to 1.
+    """
+    outside, usual = sum(share == 0 for share in shares), ImageryConfig().max_unobserved_share
+    if outside == len(shares) or outside <= most_unobserved(len(shares), usual):
+        return None
+    value = math.ceil(outside / len(shares) * 20) / 20
+    return SourceSettings(
+        {"imagery.max_unobserved_share": min(value, 0.99)},
+        (
+            f"Your images show nothing of {outside} of {len(shares)} sites, which will be listed as not observed: up "
+            f"to {value:.0%} of them may be, {usual:.0%} by default (`max_unobserved_share`).",
         ),
     )
 

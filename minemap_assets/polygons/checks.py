@@ -26,3 +26,15 @@ POLYGON_CHECKS = (
     *RAW_CHECKS,
     Check("countries_known", "Every country code is known; ground outside every country is counted.", _countries),
 )
+
+_SERIES_FILE = "polygons.parquet"
+
+
+def _series(partition: Partition) -> gpd.GeoDataFrame:
+    return gpd.read_parquet(partition.file(_SERIES_FILE), columns=["polygon_id", "area_km2", "geometry"])
+
+
+SERIES_CHECKS = (
+    Check("valid_geometries", "Every outline is a valid polygon.", lambda made, _: valid_geometries(_series(made))),
+    Check("positive_areas", "Every area is above zero.", lambda made, _: positive_areas(_series(made))),
+)

@@ -1,17 +1,14 @@
 """Pictures of polygons: raw outlines on the probabilities they follow, mining polygons on the imagery of their year."""
 
-import geopandas as gpd
-import numpy as np
-import shapely
 from odc.geo.geobox import GeoBox
 
-from minemap_assets.geo.grid import footprint
 from minemap_assets.geo.pictures import TILES, Picture, Swatch, Tile, evenly, outlined, sampled, sheet
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.drawing import UNSEEN, natural_colour
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.polygons.preview import Outlines, within
 from minemap_assets.segmentation.drawing import LEGEND
 from minemap_assets.segmentation.masks import INDEX
 from minemap_assets.segmentation.preview import coloured
@@ -26,10 +23,12 @@ def raw_picture(partition: Partition, masks: Partition) -> bytes:
     index = read_geoparquet(masks.file(INDEX))
     files = dict(zip(index["site_id"], index["file"], strict=True))
     chosen = evenly(sorted(files), TILES)
-    tiles = []
-    for site in chosen:
-        raster = read_raster(masks.file(files[site]))
-        tiles.append(_tile(coloured(sampled(raster.pixels[0])), raster.grid, site, polygons, RAW))
+    rasters = [read_raster(masks.file(files[site])) for site in chosen]
+    near = within(polygons.geometry.to_numpy(), [raster.grid for raster in rasters])
+    tiles = [
+        _tile(coloured(sampled(raster.pixels[0])), raster.grid, site, near[n], RAW)
+        for n, (site, raster) in enumerate(zip(chosen, rasters, strict=True))
+    ]
     return sheet(_title(partition, chosen, len(files)), tiles, [Swatch((RAW,), "outline"), *LEGEND])
 
 
@@ -39,7 +38,8 @@ def mining_picture(partition: Partition, imagery: Partition) -> bytes:
     images = open_imagery(imagery)
     chosen = evenly(images.site_ids, TILES)
     read = [images.read(site) for site in chosen]
-    tiles = [_tile(natural_colour(image), image.grid, image.site_id, polygons, MINE) for image in read]
+    near = within(polygons.geometry.to_numpy(), [image.grid for image in read])
+    tiles = [_tile(natural_colour(image), image.grid, image.site_id, near[n], MINE) for n, image in enumerate(read)]
     title = f"{_title(partition, chosen, len(images.site_ids))}, on {images.product}"
     return sheet(title, tiles, [Swatch((MINE,), "mining polygon"), UNSEEN])
 
@@ -48,8 +48,6 @@ def _title(partition: Partition, chosen: list[str], sites: int) -> str:
     return f"{' '.join(partition.manifest.keys)}: {len(chosen)} of {sites} sites"
 
 
-def _tile(ground: Picture, grid: GeoBox, site: str, polygons: gpd.GeoDataFrame, colour: tuple[int, int, int]) -> Tile:
+def _tile(ground: Picture, grid: GeoBox, site: str, near: Outlines, colour: tuple[int, int, int]) -> Tile:
     bounds = grid.boundingbox.bbox
-    shapes = polygons.geometry.to_crs(str(grid.crs)).to_numpy()
-    near = np.asarray(shapes[shapely.intersects(shapes, footprint(grid))], dtype=object)
     return Tile(outlined(ground, near, bounds, colour), site, bounds[2] - bounds[0])

@@ -6,7 +6,6 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import Polygon
 
 from minemap_assets.geo.vector import WGS84, areas_km2
 
@@ -19,14 +18,15 @@ def fill_holes(
     The published rule fills every hole, so that a village inside a mine counts as mine; ours keeps large holes.
     """
     filled = polygons.copy()
-    if mode == "none":
+    holed = np.flatnonzero(shapely.get_num_interior_rings(polygons) > 0)
+    if mode == "none" or not len(holed):
         return filled
-    for index in np.flatnonzero(shapely.get_num_interior_rings(polygons) > 0):
-        polygon = polygons[index]
-        if mode == "all":
-            filled[index] = Polygon(polygon.exterior)
-            continue
-        rings = [Polygon(ring) for ring in polygon.interiors]
-        large = areas_km2(gpd.GeoSeries(rings, crs=WGS84)) >= min_hole_km2
-        filled[index] = Polygon(polygon.exterior, [r.exterior for r, keep in zip(rings, large, strict=True) if keep])
+    if mode == "all":
+        filled[holed] = shapely.polygons(shapely.get_exterior_ring(polygons[holed]))
+        return filled
+    rings, owner = shapely.get_rings(polygons[holed], return_index=True)
+    keep = np.diff(owner, prepend=-1) > 0
+    holes = np.flatnonzero(~keep)
+    keep[holes] = areas_km2(gpd.GeoSeries(shapely.polygons(rings[holes]), crs=WGS84)) >= min_hole_km2
+    filled[holed] = shapely.polygons(rings[keep], indices=owner[keep])
     return filled

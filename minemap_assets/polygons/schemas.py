@@ -191,8 +191,74 @@ RAW_POLYGONS = TableSpec(
     ("raw_id",),
 )
 
+_NOT_OBSERVED = text(
+    "not_observed_reason", "Why nothing of the site was observed; null where some of it was.", _MASKS, nullable=True
+)
+
+SITE_OBSERVATION = TableSpec(
+    "site_observation",
+    "raw_polygons",
+    "What a year's masks show of each site, and the threshold that outlines follow.",
+    (
+        text("site_id", "Id of the site.", "sites", "site_id"),
+        text("region", "Slug of the region."),
+        YEAR,
+        real("observed_share", "Share of the ground the site owns that was observed, 0 to 1.", _MASKS, "file"),
+        real(
+            "window_share",
+            "Share of the site's whole window that was observed, 0 to 1.",
+            _MASKS,
+            "observed_fraction",
+        ),
+        real("threshold", "Probability from which a pixel is mine; null without a mask.", _MASKS, nullable=True),
+        text("product", "What the image looks like; null without a mask.", _MASKS, "product", nullable=True),
+        text("model_version", "Content hash of the model; null without a mask.", _MASKS, nullable=True),
+        _NOT_OBSERVED,
+    ),
+    ("site_id",),
+)
+
+UNOBSERVED_GROUND = TableSpec(
+    "unobserved_ground",
+    "raw_polygons",
+    "Ground that a site owns and that was not observed in the year.",
+    (
+        text("site_id", "Id of the site.", _MASKS, "site_id"),
+        text("region", "Slug of the region."),
+        YEAR,
+        shape("geometry", "Ground in EPSG:4326.", _MASKS, "file"),
+    ),
+    ("site_id",),
+)
+
+CLIPPED_GROUND = TableSpec(
+    "clipped_ground",
+    "raw_polygons",
+    "What is mapped on a site's own ground beyond the border of its region, and counts nowhere in it.",
+    (
+        text("site_id", "Id of the site.", _MASKS, "site_id"),
+        text("region", "Slug of the region."),
+        YEAR,
+        real("area_km2", "Equal-area (EPSG:6933) area in square kilometres."),
+        shape("geometry", "Ground in EPSG:4326.", _MASKS, "file"),
+    ),
+    ("site_id",),
+)
+
 _IMAGERY = "imagery"
 _COUNTRIES = "country_boundaries"
+
+COUNTRY_OF_POLYGON = (
+    text(
+        "country_iso3",
+        "ISO 3166-1 alpha-3 code of the country with the largest share; empty where unassigned.",
+        _COUNTRIES,
+        "iso3",
+        "geometry",
+    ),
+    text("country_name", "Name of that country.", _COUNTRIES, "name"),
+    text("continent", "Continent of that country.", _COUNTRIES, "continent"),
+)
 
 MINING_POLYGONS = TableSpec(
     "mining_polygons",
@@ -203,19 +269,12 @@ MINING_POLYGONS = TableSpec(
         texts("site_ids", "Sites whose pixels it is made of.", _RAW, "site_id"),
         text("region", "Slug of the region.", _RAW, "region"),
         whole("year", "Year of the imagery.", _RAW, "year"),
-        text(
-            "country_iso3",
-            "ISO 3166-1 alpha-3 code of the country with the largest share; empty where unassigned.",
-            _COUNTRIES,
-            "iso3",
-            "geometry",
-        ),
-        text("country_name", "Name of that country.", _COUNTRIES, "name"),
-        text("continent", "Continent of that country.", _COUNTRIES, "continent"),
+        *COUNTRY_OF_POLYGON,
         real("area_km2", "Equal-area (EPSG:6933) area in square kilometres.", _RAW, "geometry"),
         real(
             "mean_probability",
-            "Mean calibrated probability of mining over the pixels that are mine, 0 to 1.",
+            "Mean calibrated probability of mining over the pixels that are mine, 0 to 1; with the rule hmm that given "
+            "all years of the window.",
             _RAW,
             "mean_probability",
         ),
@@ -226,6 +285,10 @@ MINING_POLYGONS = TableSpec(
             "operating_point",
         ),
         text("temporal_rule", "Rule, years on each side and buffer that confirm a polygon."),
+        text(
+            "correction",
+            "redrawn where a person drew the outline anew, cut where it lost ground to a correction, else empty.",
+        ),
         _STATUS,
         text("product", "What the images look like.", _MASKS, "product"),
         texts("sources", "Where the pixels come from.", _IMAGERY, "source"),
@@ -276,6 +339,14 @@ SITE_AREA = TableSpec(
             "geometry",
             nullable=True,
         ),
+        real(
+            "uncorrected_km2",
+            "The same area before a person rejected or redrew polygons; null where nothing was observed.",
+            _RAW,
+            "geometry",
+            nullable=True,
+        ),
+        _NOT_OBSERVED,
         _STATUS,
         text(
             "product", "What the site's image looks like; null where there is none.", _MASKS, "product", nullable=True

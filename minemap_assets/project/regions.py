@@ -17,6 +17,7 @@ from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.antimeridian import short_way
 from minemap_assets.geo.vector import geodesic_area_km2
 from minemap_assets.geo.vector_files import check_degrees, read_vector
 from minemap_assets.messages import shown as _shown
@@ -82,6 +83,12 @@ def validate_geometry(geometry: BaseGeometry | None, where: str) -> Polygon | Mu
     """The geometry in two dimensions. Raises `BadInputError` unless it is a valid area in degrees that stays on one
     side of the antimeridian.
     """
+    flat = _area(geometry, where)
+    _check_antimeridian(flat, where)
+    return flat
+
+
+def _area(geometry: BaseGeometry | None, where: str) -> Polygon | MultiPolygon:
     if geometry is None or geometry.is_empty:
         raise BadInputError(f"{where} is empty; give a polygon")
     flat = shapely.force_2d(geometry)
@@ -90,7 +97,6 @@ def validate_geometry(geometry: BaseGeometry | None, where: str) -> Polygon | Mu
     check_degrees(flat.bounds, where)
     if not flat.is_valid:
         raise BadInputError(f"{where} is not a valid polygon: {_fault(flat)}; redraw it there")
-    _check_antimeridian(flat, where)
     return flat
 
 
@@ -165,12 +171,19 @@ def region_from_file(
     return check_region(Region(slug, title or slug, union, season, periods, reference_year))
 
 
-def read_polygons(path: Path, layer: str | None, crs: str | None) -> list[Polygon | MultiPolygon]:
-    """The filled features of a vector file (see `read_vector`), valid. Raises `BadInputError` naming a bad one."""
+def read_polygons(
+    path: Path, layer: str | None, crs: str | None, *, both_sides: bool = False
+) -> list[Polygon | MultiPolygon]:
+    """The filled features of a vector file (see `read_vector`), valid. Raises `BadInputError` naming a bad one.
+
+    One across the antimeridian is refused, or with `both_sides` cut there.
+    """
     frame = read_vector(path, layer=layer, crs=crs)
+    if both_sides:
+        frame = frame.set_geometry(short_way(np.asarray(frame.geometry.array, dtype=object)), crs=frame.crs)
     _check_not_world([g for g in frame.geometry if g is not None and not g.is_empty], str(path))
     return [
-        validate_geometry(geometry, f"feature {number} of {path}")
+        (_area if both_sides else validate_geometry)(geometry, f"feature {number} of {path}")
         for number, geometry in enumerate(frame.geometry, start=1)
         if geometry is not None and not geometry.is_empty
     ]

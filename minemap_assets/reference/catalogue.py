@@ -8,10 +8,10 @@ uncompressed zip archive with fixed dates (`<stem>.shp.zip`), the same bytes for
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import geopandas as gpd
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from minemap_assets.errors import BadInputError, NotFoundError
 from minemap_assets.geo.vector_files import read_vector
@@ -21,7 +21,7 @@ from minemap_assets.lake.manifests import file_sha256
 from minemap_assets.lake.store import Store
 from minemap_assets.project.settings import StrictModel
 
-Kind = Literal["polygons", "boundaries", "points"]
+Kind = Literal["polygons", "boundaries", "points", "series"]
 Role = Literal["labels", "outlines"]
 
 FOLDER = "inputs/reference"
@@ -30,7 +30,8 @@ CATALOGUE_PATH = f"{FOLDER}/catalogue.json"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "polygons": ("id", "group"),
     "boundaries": ("iso3", "name", "continent"),
-    "points": ("point_id", "year", "label"),
+    "points": ("point_id", "year", "label", "stratum", "stratum_area", "weight"),
+    "series": ("id", "year"),
 }
 """Our columns that may be mapped to the file's, for each kind."""
 
@@ -44,10 +45,39 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 """What an entry may be called."""
 
 
+class SeriesFile(StrictModel):
+    """One file of a series. `years` are those it has polygons of, each with the values of the year column that mean it;
+    none where the whole file is of that year.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    features: int
+    years: dict[int, tuple[str | int | float, ...]]
+
+
+class SeriesFacts(StrictModel):
+    """What a series of yearly polygons is: its files, and what is to be done to them (`SeriesRules`)."""
+
+    files: tuple[SeriesFile, ...]
+    rule: Literal["intersect", "none"] = "intersect"
+    window: int = Field(1, ge=1, le=5)
+    buffer_m: float = Field(0.0, ge=0.0, le=5_000.0)
+    holes: Literal["small", "all", "none"] = "all"
+    min_hole_km2: float = Field(0.01, ge=0.0, le=1e6)
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The years it has polygons of."""
+        return tuple(sorted({year for file in self.files for year in file.years}))
+
+
 class ReferenceEntry(StrictModel):
     """One registered file. `columns` maps our column names to the file's; `crs` overrides what the file says.
 
-    `role` matters for polygons only: labels count as ground truth and locate sites, outlines only locate sites.
+    `role` matters for polygons only: labels count as ground truth and locate sites, outlines only locate sites. A
+    `series` may have several files, of which `file` is the first, `bytes` the sum, and `sha256` the hash of all hashes.
     """
 
     name: str
@@ -64,6 +94,22 @@ class ReferenceEntry(StrictModel):
     layer: str | None = None
     crs: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
+    series: SeriesFacts | None = None
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The SHA-256 of every file, by its place in the lake."""
+        if self.series is None:
+            return {self.file: self.sha256}
+        return {one.file: one.sha256 for one in self.series.files}
+
+    @model_serializer(mode="wrap")
+    def _without_series(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Entries that are no series are written as they always were: what was made from them stays current."""
+        plain: dict[str, Any] = handler(self)
+        if self.series is None:
+            del plain["series"]
+        return plain
 
 
 class Catalogue(StrictModel):
@@ -101,11 +147,12 @@ def parse_catalogue(data: bytes | None, root: str) -> Catalogue:
                 f"{root}/{CATALOGUE_PATH} holds an entry named {entry.name!r}; correct it there to lower-case letters, "
                 "digits and underscores, a letter first"
             )
-        if not is_below(entry.file, FOLDER):
-            raise BadInputError(
-                f"{root}/{CATALOGUE_PATH} says that {entry.name} lies at {entry.file!r}, which is not below {FOLDER}/; "
-                "correct it there or register the file again"
-            )
+        for file in (entry.file, *entry.files):
+            if not is_below(file, FOLDER):
+                raise BadInputError(
+                    f"{root}/{CATALOGUE_PATH} says that {entry.name} lies at {file!r}, which is not below {FOLDER}/; "
+                    "correct it there or register the file again"
+                )
     names = [entry.name for entry in catalogue.entries]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -130,10 +177,11 @@ def read_entry(entry: ReferenceEntry, store: Store) -> gpd.GeoDataFrame:
 
 def entry_damage(entry: ReferenceEntry, store: Store) -> str | None:
     """One sentence where a registered file is gone, or not the one that was registered; None where it is whole."""
-    try:
-        path = store.fetch(entry.file)
-    except NotFoundError:
-        return f"{store.root}/{entry.file} is gone; register {entry.name} again"
-    if file_sha256(path) != entry.sha256:
-        return f"{path} is not the file that was registered (its checksum differs); register {entry.name} again"
+    for file, checksum in entry.files.items():
+        try:
+            path = store.fetch(file)
+        except NotFoundError:
+            return f"{store.root}/{file} is gone; register {entry.name} again"
+        if file_sha256(path) != checksum:
+            return f"{path} is not the file that was registered (its checksum differs); register {entry.name} again"
     return None

@@ -1,6 +1,9 @@
 """The codes of countries: ISO 3166-1 alpha-3, and those that the standard leaves to its users."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 ASSIGNED = frozenset(
     """
@@ -16,6 +19,68 @@ ASSIGNED = frozenset(
     """.split()  # noqa: SIM905 - 249 strings, one a line, are not read by anybody
 )
 """Of the countries and territories of the standard."""
+
+
+@dataclass(frozen=True)
+class CodeRule:
+    """A code that files use and the standard has not, and the code that the tables give its ground.
+
+    `ours` is of the standard, or in the range that it leaves to its users, or empty for ground of no country.
+    """
+
+    theirs: tuple[str, ...]
+    name: str
+    ours: str
+    reason: str
+
+
+_UNITED = "no country of its own to the United Nations and the standard, which count it to"
+_CLAIMED = "claimed by"
+
+CODE_RULES = (
+    CodeRule(("SDS",), "South Sudan", "SSD", "Natural Earth's own spelling"),
+    CodeRule(("SAH",), "Western Sahara", "ESH", "Natural Earth's own spelling"),
+    CodeRule(("PSX", "WBG"), "Palestine", "PSE", "Natural Earth's and the World Bank's own spellings"),
+    CodeRule(("ALD",), "Åland", "ALA", "Natural Earth's own spelling"),
+    CodeRule(("ROM",), "Romania", "ROU", "its code until 2002"),
+    CodeRule(("ZAR",), "Democratic Republic of the Congo", "COD", "its code until 1997, as Zaire"),
+    CodeRule(("TMP",), "Timor-Leste", "TLS", "its code until 2002"),
+    CodeRule(("ADO",), "Andorra", "AND", "the World Bank's older spelling"),
+    CodeRule(("IMY",), "Isle of Man", "IMN", "the World Bank's older spelling"),
+    CodeRule(
+        ("KOS", "KSV", "XKO", "XKK"),
+        "Kosovo",
+        "XKX",
+        "not in the standard; XKX is what the European Union and the World Bank write",
+    ),
+    CodeRule(("SOL",), "Somaliland", "XSL", f"{_UNITED} Somalia"),
+    CodeRule(("CYN",), "Northern Cyprus", "XNC", f"{_UNITED} Cyprus; XNC is what GADM writes"),
+    CodeRule(("CNM",), "Cyprus, buffer zone", "CYP", "patrolled by the United Nations, ground of Cyprus"),
+    CodeRule(("WSB", "ESB"), "Akrotiri and Dhekelia", "XAD", "British bases outside the standard; GADM writes XAD"),
+    CodeRule(("KAS",), "Siachen Glacier", "XSG", f"{_CLAIMED} India and Pakistan"),
+    CodeRule(("SPI",), "Southern Patagonian Ice Field", "XPF", f"{_CLAIMED} Argentina and Chile, never surveyed"),
+    CodeRule(("BRI",), "Brazilian Island", "XBI", f"{_CLAIMED} Brazil and Uruguay"),
+    CodeRule(("PGA",), "Spratly Islands", "XSP", f"{_CLAIMED} six states; XSP is what GADM writes"),
+    CodeRule(("SCR",), "Scarborough Reef", "XSR", f"{_CLAIMED} China, the Philippines and Taiwan"),
+    CodeRule(("BJN",), "Bajo Nuevo Bank", "XBN", f"{_CLAIMED} Colombia, Jamaica, Nicaragua and the United States"),
+    CodeRule(("SER",), "Serranilla Bank", "XSE", f"{_CLAIMED} Colombia, Honduras, Nicaragua and the United States"),
+    CodeRule(("CLP", "CPT"), "Clipperton Island", "XCL", "France's, but reserved only, as CPT; GADM writes XCL"),
+    CodeRule(("ATC",), "Ashmore and Cartier Islands", "AUS", "the standard counts them to Australia"),
+    CodeRule(("CSI",), "Coral Sea Islands", "AUS", "the standard counts them to Australia"),
+    CodeRule(("IOA",), "Indian Ocean Territories", "AUS", "Christmas and Cocos Islands, told apart by place"),
+    CodeRule(("USG",), "Guantanamo Bay", "CUB", "leased to the United States, ground of Cuba"),
+    CodeRule(("KAB",), "Baikonur", "KAZ", "leased to Russia, ground of Kazakhstan"),
+    CodeRule(("BRT",), "Bir Tawil", "", "neither Egypt nor Sudan claims it"),
+)
+"""Natural Earth's codes are those of its releases 4 and 5; the World Bank's and GADM's those of their files."""
+
+_RULE_OF: Mapping[str, CodeRule] = MappingProxyType({code: rule for rule in CODE_RULES for code in rule.theirs})
+
+
+def rule_of(code: str) -> CodeRule | None:
+    """The rule for a code that is not of the standard; None where there is none."""
+    return _RULE_OF.get(code)
+
 
 _WRITTEN = re.compile(r"[A-Z]{3}")
 _USERS = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")

@@ -13,6 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import MinemapError
+from minemap_assets.geo.antimeridian import short_way
 from minemap_assets.geo.vector_files import areal_parts
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
@@ -27,7 +28,7 @@ _FAR_KM, _NEAR_KM = 2000.0, 300.0
 """A region so far from all others that would be so near one of them with its coordinates swapped most likely is."""
 _RIGHT_ANGLE = 90.0
 _SWAP = "with latitude and longitude in each other's place; if that is meant, swap them: longitude comes first"
-_NOUNS = {"polygons": "polygon", "points": "point", "boundaries": "country"}
+_NOUNS = {"polygons": "polygon", "points": "point", "boundaries": "country", "series": "polygon"}
 
 
 def notes_on_region(project: Project, area: BaseGeometry, named: str) -> tuple[str, ...]:
@@ -192,7 +193,7 @@ def _meeting(shapes: Shapes, area: BaseGeometry) -> npt.NDArray[np.int64]:
     found = shapes[near]
     if (shapely.get_dimensions(found) < shapely.get_dimensions(area)).all():
         return near[shapely.intersects(found, area)]
-    parts, origin = areal_parts(found)
+    parts, origin = areal_parts(short_way(found))
     return near[np.unique(origin[shapely.intersects(parts, area)])]
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.antimeridian import short_way
 from minemap_assets.geo.vector import WGS84, areas_km2, write_geoparquet
 from minemap_assets.geo.vector_files import areal_parts
 from minemap_assets.lake.manifests import Outcome
@@ -35,7 +36,7 @@ def build_polygon_set(entry: ReferenceEntry, store: Store, writer: PartitionWrit
     writer.write(FILE, lambda path: write_geoparquet(frame, path))
     geometries = np.asarray(source.geometry.array, dtype=object)
     absent = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    kept = len(set(areal_parts(geometries)[1].tolist()))
+    kept = len(set(areal_parts(short_way(geometries))[1].tolist()))
     return Outcome(
         summary={
             "features": len(source),
@@ -54,10 +55,12 @@ def polygon_table(
 ) -> gpd.GeoDataFrame:
     """Valid single polygons [polygon_id, group, geometry] of a frame in EPSG:4326, sorted by polygon_id.
 
+    One that spans 180 degrees is cut there: it becomes two, of the same group.
+
     Ids come from the set's own column, with `-1`, `-2` where one row becomes several polygons; without one they are
     hashes of the outline, so that they depend neither on the order of the rows nor on other rows.
     """
-    parts, origin = areal_parts(np.asarray(source.geometry.array, dtype=object))
+    parts, origin = areal_parts(short_way(np.asarray(source.geometry.array, dtype=object)))
     if id_column is None:
         contents = [hashlib.sha256(shapely.to_wkb(shapely.normalize(part))).hexdigest() for part in parts]
         ids = _numbered([content[:_HASH_CHARACTERS] for content in contents])

@@ -33,6 +33,16 @@ def polygon_sets(project: Project) -> tuple[str, ...]:
     return names or (() if promoted else DEFAULT_POLYGON_SETS)
 
 
+def series_entries(project: Project) -> tuple[ReferenceEntry, ...]:
+    """Yearly polygons that were made elsewhere."""
+    return tuple(entry for entry in catalogue(project).entries if entry.kind == "series")
+
+
+def series_asset(name: str) -> str:
+    """The name of the asset that a series becomes."""
+    return f"series_{name}"
+
+
 def has_labels(project: Project) -> bool:
     """Whether any polygon set counts as truth; one that the graph names before it is registered does."""
     roles = {entry.name: entry.role for entry in catalogue(project).entries}

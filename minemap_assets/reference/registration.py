@@ -94,7 +94,7 @@ def register(
     the entry, into whatever the catalogue is at that moment. Raises `BadInputError`, also for what a run would not
     understand: countries without codes or names, points without labels, polygons without an area.
     """
-    _check_name(read_catalogue(store), name, kind, reserved)
+    check_name(read_catalogue(store), name, kind, reserved)
     if not licence.strip():
         raise BadInputError(f"{name} has no licence; give the one its authors chose, or 'unknown'")
     if role is not None and kind != "polygons":
@@ -103,7 +103,7 @@ def register(
     looked = _look(source, kind, layer, crs, columns or {}, reference_year)
     _check_count(source, name, looked.features, expected_features)
     with store.writing(), workspace(store.staging()) as folder:
-        local = _single_file(source, folder)
+        local = single_file(source, folder)
         checksum = file_sha256(local)
         entry = ReferenceEntry(
             name=name,
@@ -123,7 +123,7 @@ def register(
         )
         if store.size(entry.file) != entry.bytes or file_sha256(store.fetch(entry.file)) != checksum:
             store.put(local, entry.file)
-    return _registration(_enter(store, entry, reserved), entry, looked.notes)
+    return told(enter(store, entry, reserved), entry, looked.notes)
 
 
 def withdraw(store: Store, name: str) -> Catalogue:
@@ -142,13 +142,13 @@ def withdraw(store: Store, name: str) -> Catalogue:
     return parse_catalogue(change.after, store.root)
 
 
-def _enter(store: Store, entry: ReferenceEntry, reserved: Collection[str]) -> ReferenceEntry | None:
+def enter(store: Store, entry: ReferenceEntry, reserved: Collection[str]) -> ReferenceEntry | None:
     """Put an entry into the catalogue as it is now; returns the entry of that name before."""
     inputs = Inputs(store)
 
     def edit(data: bytes | None) -> bytes | None:
         catalogue = catalogue_in(inputs, data, store.root)
-        _check_name(catalogue, entry.name, entry.kind, reserved)
+        check_name(catalogue, entry.name, entry.kind, reserved)
         if catalogue.find(entry.name) == entry:
             return data
         return _bytes_of([e for e in catalogue.entries if e.name != entry.name] + [entry])
@@ -171,7 +171,7 @@ def _sweep(store: Store, inputs: Inputs, change: InputChange) -> None:
 def _files_of(data: bytes | None) -> set[str]:
     """Files that a version of the catalogue names, one of an older minemap or of a person too."""
     try:
-        return {entry.file for entry in parse_catalogue(data, "").entries}
+        return {file for entry in parse_catalogue(data, "").entries for file in entry.files}
     except BadInputError:
         return set()
 
@@ -184,7 +184,8 @@ def _check_count(source: Path, name: str, features: int, expected: int | None) -
         )
 
 
-def _check_name(catalogue: Catalogue, name: str, kind: Kind, reserved: Collection[str]) -> None:
+def check_name(catalogue: Catalogue, name: str, kind: Kind, reserved: Collection[str]) -> None:
+    """Raises `BadInputError` for a name that an entry of the kind may not have."""
     if not NAME.fullmatch(name):
         raise BadInputError(f"{name!r} cannot name a reference file; use lower-case letters, digits and underscores")
     own = OWN_ASSET.get(kind)
@@ -239,10 +240,11 @@ def _check_content(
 
 
 def _in_words(kind: Kind) -> str:
-    return {"polygons": "polygon sets", "boundaries": "country boundaries", "points": "validation points"}[kind]
+    own = {"boundaries": "country boundaries", "points": "validation points", "series": "series"}
+    return own.get(kind, "polygon sets")
 
 
-def _single_file(source: Path, folder: Path) -> Path:
+def single_file(source: Path, folder: Path) -> Path:
     """The file itself copied, or the parts of a Shapefile in one archive."""
     if source.suffix.lower() != ".shp":
         target = folder / source.name
@@ -264,7 +266,8 @@ def _bytes_of(entries: list[ReferenceEntry]) -> bytes:
     return f"{text}\n".encode()
 
 
-def _registration(known: ReferenceEntry | None, entry: ReferenceEntry, notes: tuple[str, ...]) -> Registration:
+def told(known: ReferenceEntry | None, entry: ReferenceEntry, notes: tuple[str, ...]) -> Registration:
+    """What entering did, by the entry of that name before."""
     count = f"{entry.features:,} features, {entry.bytes:,} bytes"
     if known is None:
         return Registration(entry, "added", f"{entry.name} is registered ({count})", notes)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from minemap_assets.errors import BadInputError
@@ -12,10 +13,14 @@ from minemap_assets.lake.manifests import digest, file_sha256
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.settings import StrictModel
 from minemap_assets.segmentation.calibration import Calibration
+from minemap_assets.segmentation.metrics import Histogram
 from minemap_assets.segmentation.normalisation import Normalisation
+from minemap_assets.segmentation.scale import TOP
 
-FORMAT = 2
-"""Raised when an older minemap could not use what this one writes. Format 1: one SegFormer at the chips' resolution."""
+FORMAT = 3
+"""Raised when an older minemap could not use what this one writes. Format 1: one SegFormer at the chips' resolution.
+Format 2: no counts of held-out pixels.
+"""
 
 MODEL = "model"
 CARD = "model.json"
@@ -24,11 +29,36 @@ NEEDED = ("config.json", CARD)
 """Without these a folder is no model; the others are weights, and what is told of its training."""
 
 
+Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=TOP + 1, max_length=TOP + 1)]
+"""Pixels a stored value of probability, 0 to 254."""
+
+
+class HeldOutCounts(StrictModel):
+    """Pixels of held-out ground by calibrated stored probability (0 to 254), labelled mine and labelled other: what any
+    threshold finds there follows from them.
+    """
+
+    mine: Counts
+    other: Counts
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> "HeldOutCounts":
+        """The counts of a histogram of stored probabilities."""
+        return cls(mine=tuple(map(int, histogram.mine)), other=tuple(map(int, histogram.other)))
+
+    @property
+    def histogram(self) -> Histogram:
+        """The counts, for scores."""
+        return Histogram(np.array(self.mine, dtype=np.int64), np.array(self.other, dtype=np.int64))
+
+
 class ProductCard(StrictModel):
     """What the model knows of one product: input scale, calibration, thresholds by name, scores behind them.
 
-    `chosen_on` names the predictions that calibration and thresholds come from: `folds` for those of models that had
-    not seen the ground, `validation` for held-out ground, `train` where there was no other.
+    `held_out` are the pixels that the thresholds were chosen on; a model of an older minemap, one that came without
+    them, and one that had no labelled mine there, have none. `chosen_on` names the predictions that calibration and
+    thresholds come from: `folds` for those of models that had not seen the ground, `validation` for held-out ground,
+    `train` where there was no other.
     """
 
     normalisation: Normalisation
@@ -36,6 +66,7 @@ class ProductCard(StrictModel):
     operating_points: dict[str, float]
     chosen_on: str
     metrics: dict[str, dict[str, float | None]]
+    held_out: HeldOutCounts | None = None
 
 
 class ModelCard(StrictModel):
@@ -110,23 +141,32 @@ def model_files(folder: Path) -> tuple[str, ...]:
 
 def open_model(folder: Path) -> Model:
     """Read and check a model folder. Raises `BadInputError` where it is not one, or a newer one."""
-    import json
-
     lacking = [name for name in NEEDED if not (folder / name).is_file()]
     if lacking:
         raise BadInputError(f"{folder} is not a minemap model: it has no {', '.join(lacking)}; train or promote again")
-    try:
-        raw: Mapping[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        if int(raw.get("format", 0)) > FORMAT:
-            raise BadInputError(
-                f"the model in {folder} has format {raw['format']}, this minemap reads up to {FORMAT}; update minemap"
-            )
-        card = ModelCard.model_validate(raw)
-    except (ValueError, TypeError, AttributeError, ValidationError) as error:
-        raise BadInputError(f"{folder / CARD} is not a minemap model card; train or promote the model again") from error
-    return Model(folder, card, content_version(folder))
+    return Model(folder, _parsed(folder / CARD), content_version(folder))
 
 
 def load_model(partition: Partition) -> Model:
     """The model of a `segmentation_model` or `promoted_model` partition."""
     return open_model(partition.tree(MODEL))
+
+
+def read_card(partition: Partition) -> ModelCard:
+    """The card of such a partition; its weights are not looked at. Raises `BadInputError` for a newer or damaged."""
+    return _parsed(partition.file(f"{MODEL}/{CARD}"))
+
+
+def _parsed(path: Path) -> ModelCard:
+    import json
+
+    try:
+        raw: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if int(raw.get("format", 0)) > FORMAT:
+            raise BadInputError(
+                f"the model in {path.parent} has format {raw['format']}, this minemap reads up to {FORMAT}; update "
+                "minemap"
+            )
+        return ModelCard.model_validate(raw)
+    except (ValueError, TypeError, AttributeError, ValidationError) as error:
+        raise BadInputError(f"{path} is not a minemap model card; train or promote the model again") from error

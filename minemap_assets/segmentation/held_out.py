@@ -27,12 +27,19 @@ from minemap_assets.segmentation.training_set import ChipLibrary, ChipRef
 
 @dataclass(frozen=True)
 class ProductChoice:
-    """Of one product: its calibration, thresholds by name, and the scores at each, all on ground that was held out."""
+    """Of one product: its calibration, the pixels of held-out ground by stored probability, and what follows from them:
+    thresholds by name, and the scores at each.
+    """
 
     calibration: Calibration
+    counts: Histogram
     operating_points: Mapping[str, float]
     scores: Mapping[str, Mapping[str, float]]
-    has_mine: bool
+
+    @property
+    def has_mine(self) -> bool:
+        """True where a mine was labelled on that ground."""
+        return self.counts.has_mine
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class HeldOut:
             histogram = histogram + self._blended(scorer, refs, calibration)
         points = operating_points(histogram) if histogram.has_mine else {"match_area": 0.5, "max_miou": 0.5}
         scores = {name: histogram.confusion(stored_threshold(at)).scores() for name, at in points.items()}
-        return ProductChoice(calibration, points, scores, histogram.has_mine)
+        return ProductChoice(calibration, histogram, points, scores)
 
     def _blended(self, scorer: Scorer, refs: Sequence[ChipRef], calibration: Calibration) -> Histogram:
         """Pixels of whole sites by stored probability, each piece of ground once."""

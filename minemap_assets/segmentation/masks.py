@@ -16,6 +16,7 @@ from minemap_assets.chips.reader import ChipPlace, ChipSet
 from minemap_assets.geo.grid import footprint_wgs84, to_columns
 from minemap_assets.geo.raster import read_raster, write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
+from minemap_assets.imagery.not_observed import write_not_observed
 from minemap_assets.lake.manifests import Missing, Outcome, digest
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.lake.writer import PartitionWriter
@@ -34,6 +35,7 @@ MASK_CODE = "2"
 INDEX = "index.parquet"
 PREVIEW = "preview.png"
 BAND = "probability"
+NOT_SEEN = "no pixel of this site was observed"
 
 Stored = npt.NDArray[np.uint8]
 
@@ -75,8 +77,9 @@ def build_masks(
 
     A site whose chips and model are those of an interrupted run is not computed again. The others' chips are one stream
     through the network, and a site is published as soon as its last chip came out: what is lost with the process is the
-    site that is written and the batch that is predicted meanwhile. Sites without chips are reported missing. `tell`
-    hears what a person should know. Raises `BadInputError` where the model does not know the product or the bands.
+    site that is written and the batch that is predicted meanwhile. Sites without chips are reported missing, with the
+    reason that the imagery gives, also in `not_observed.parquet`. `tell` hears what a person should know. Raises
+    `BadInputError` where the model does not know the product or the bands.
     """
     model = load_model(model_partition)
     threshold = model.threshold(chips.product, config.operating_point) if len(chips) else 0.5
@@ -94,6 +97,7 @@ def build_masks(
     pictures = [made.pictures[site_id] for site_id in seen if site_id in made.pictured]
     writer.write(INDEX, lambda path: write_geoparquet(_frame(made.rows), path))
     writer.write(PREVIEW, lambda path: path.write_bytes(probability_strip(pictures)))
+    write_not_observed({missing.item: missing.reason for missing in made.missing}, writer)
     return Outcome(_summary(made, len(every), chips.product, threshold, model), made.missing)
 
 
@@ -112,8 +116,8 @@ class _Maker:
         """What is to be predicted of a site; None where it has no chips, or has its mask from an earlier run."""
         places = self.chips.places(site.site_id)
         if not places:
-            lacking = Missing(item=site.site_id, reason="no pixel of this site was observed", retry=False)
-            self.made.missing.append(lacking)
+            reason = self.chips.not_observed.get(site.site_id, NOT_SEEN)
+            self.made.missing.append(Missing(item=site.site_id, reason=reason, retry=False))
             return None
         task = _Task(site, places, self._item(site))
         known = self.writer.reuse(_file(site), task.item)

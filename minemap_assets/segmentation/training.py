@@ -15,7 +15,15 @@ from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.writer import PartitionWriter
 from minemap_assets.project.listener import Progress, no_progress
-from minemap_assets.segmentation.artefact import LOG, MODEL, ModelCard, ProductCard, content_version, write_card
+from minemap_assets.segmentation.artefact import (
+    LOG,
+    MODEL,
+    HeldOutCounts,
+    ModelCard,
+    ProductCard,
+    content_version,
+    write_card,
+)
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.learning.folds import Member, members
 from minemap_assets.segmentation.normalisation import Normalisation, measure
@@ -146,6 +154,7 @@ def _product_card(held_out: "ProductChoice", normalisation: Normalisation, plan:
         operating_points=held_out.operating_points,
         chosen_on=plan.chosen_on if held_out.has_mine else "nothing",
         metrics={name: _rounded(scores) for name, scores in held_out.scores.items()},
+        held_out=HeldOutCounts.of(held_out.counts) if held_out.has_mine else None,
     )
 
 

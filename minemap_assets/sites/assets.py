@@ -87,9 +87,31 @@ SITES = Asset(
 )
 
 
+def _build_owned_ground(context: BuildContext) -> Outcome:
+    from minemap_assets.sites.owned_ground import build_owned_ground
+
+    return build_owned_ground(sites_of(context), context.writer)
+
+
+OWNED_GROUND = Asset(
+    room="sites",
+    name="owned_ground",
+    description="The ground that each site owns: where windows overlap, each point belongs to the nearest centre.",
+    partitions=by_region,
+    deps=(Dep(SITES),),
+    automated=True,
+    build=_build_owned_ground,
+)
+
+
 def sites_of(context: BuildContext) -> gpd.GeoDataFrame:
     """The sites that a partition is made for."""
     return read_geoparquet(context.input(SITES).file("sites.parquet"))
 
 
-ROOM = Room("sites", (GROUND_TRUTH, SITES), sections=(Section("sites", SitesConfig),))
+def owned_of(context: BuildContext) -> gpd.GeoDataFrame:
+    """The ground that each of these sites owns."""
+    return read_geoparquet(context.input(OWNED_GROUND).file("owned_ground.parquet"))
+
+
+ROOM = Room("sites", (GROUND_TRUTH, SITES, OWNED_GROUND), sections=(Section("sites", SitesConfig),))

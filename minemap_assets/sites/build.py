@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from minemap_assets.geo.antimeridian import short_way, sides
 from minemap_assets.geo.grid import to_columns
 from minemap_assets.geo.vector import WGS84, areas_km2, dissolve_touching, write_geoparquet
 from minemap_assets.lake.manifests import Outcome
@@ -129,7 +130,9 @@ def _promoted_outlines(
         return nothing
     given = np.asarray(promoted.to_crs(WGS84).geometry.array, dtype=object)
     given = shapely.force_2d(given[~(shapely.is_missing(given) | shapely.is_empty(given))])
-    given = np.array(sorted(shapely.make_valid(given), key=lambda g: shapely.to_wkb(g, hex=True)), dtype=object)
+    # one across the antimeridian is a site on either side of it: the middle of its bounds lies half the world away
+    given = sides(short_way(shapely.make_valid(given)))
+    given = np.array(sorted(given, key=lambda g: shapely.to_wkb(g, hex=True)), dtype=object)
     if not len(given):
         return nothing
     united = np.array(dissolve_touching(given), dtype=object)

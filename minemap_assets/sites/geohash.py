@@ -25,7 +25,8 @@ def encode(longitudes: Degrees, latitudes: Degrees, precision: int = PRECISION) 
         source, left = (columns, (total + 1) // 2) if bit % 2 == 0 else (rows, total // 2)
         value = source >> (left - 1 - bit // 2) & 1
         codes[:, bit // _BITS] = codes[:, bit // _BITS] * 2 + value
-    return ["".join(ALPHABET[c] for c in row) for row in codes.tolist()]
+    names: list[str] = np.array(list(ALPHABET))[codes].view(f"U{precision}").ravel().tolist()
+    return names
 
 
 def position_ids(prefix: str, longitudes: Degrees, latitudes: Degrees, sizes: Degrees) -> list[str]:

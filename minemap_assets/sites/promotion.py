@@ -25,9 +25,10 @@ DIGITS = 8
 def promote(store: Store, source: Path, note: str, *, layer: str | None = None, crs: str | None = None) -> int:
     """Add the outlines of a vector file to the promoted ones; returns how many are new.
 
-    An outline that is there already is left as it is. Raises `BadInputError` for a file without polygons.
+    An outline that is there already is left as it is; one across the antimeridian is cut there. Raises `BadInputError`
+    for a file without polygons.
     """
-    outlines = read_polygons(source, layer, crs)
+    outlines = read_polygons(source, layer, crs, both_sides=True)
     if not outlines:
         raise BadInputError(f"{source} holds no outline; draw at least one polygon around a mine")
     inputs = Inputs(store)

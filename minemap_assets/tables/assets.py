@@ -3,29 +3,32 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-
+from minemap_assets.errors import MinemapError
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitioning import by_year
+from minemap_assets.graph.partitioning import Partitioning, by_year, unpartitioned
 from minemap_assets.graph.statement import Asset, Dep, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.polygons.assets import MINING_POLYGONS, column_facts
+from minemap_assets.polygons.assets import MINING_POLYGONS, SERIES, SITE_HISTORY, column_facts
 from minemap_assets.polygons.config import PolygonsConfig
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.segmentation.assets import told_verdict
-from minemap_assets.sites.assets import SITES
+from minemap_assets.sites.assets import OWNED_GROUND, SITES
 from minemap_assets.tables import schemas
 from minemap_assets.tables.checks import AREA_CHECKS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from minemap_assets.polygons.countries import Borders
     from minemap_assets.tables.parts import RegionPart
 
 DATABASE_POOL = "database"
@@ -80,9 +83,9 @@ def _parts(context: BuildContext) -> "list[RegionPart]":
     """Every active region that has sites, with its mining polygons of the year where they were made."""
     from minemap_assets.tables.parts import read_part
 
-    mining = _by_region(context, MINING_POLYGONS)
+    mining, owned = _by_region(context, MINING_POLYGONS), _by_region(context, OWNED_GROUND)
     return [
-        read_part(context.project.region(slug), read_geoparquet(sites.file("sites.parquet")), mining.get(slug))
+        read_part(context.project.region(slug), sites, owned.get(slug), mining.get(slug))
         for slug, sites in _by_region(context, SITES).items()
     ]
 
@@ -91,12 +94,21 @@ def _year(context: BuildContext) -> int:
     return int(context.keys[0])
 
 
-def _boundaries(context: BuildContext) -> gpd.GeoDataFrame:
-    return read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet"))
+def _borders(context: BuildContext) -> "Borders":
+    from minemap_assets.polygons.countries import Borders
+
+    boundaries = read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet"))
+    return Borders(boundaries, context.project.section(PolygonsConfig).border_tolerance_km)
 
 
-def _tolerance(context: BuildContext) -> float:
-    return context.project.section(PolygonsConfig).border_tolerance_km
+def _countries(context: BuildContext) -> "pd.DataFrame":
+    """The boundaries without their geometry."""
+    import pyarrow.parquet as pq
+
+    path = context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet")
+    columns = ["iso3", "name", "continent", "sovereign_iso3", "sovereign_name"]
+    countries: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+    return countries
 
 
 def _build_polygons(context: BuildContext) -> Outcome:
@@ -109,15 +121,22 @@ def _build_site_panel(context: BuildContext) -> Outcome:
     from minemap_assets.tables.build import build_site_panel
 
     parts, verdict = _parts(context), _verdict(context.project)
-    return build_site_panel(_year(context), parts, _boundaries(context), context.writer, verdict, _tolerance(context))
+    return build_site_panel(_year(context), parts, _borders(context), context.writer, verdict)
 
 
 def _build_country_summary(context: BuildContext) -> Outcome:
+    from minemap_assets.polygons.schemas import read_table
     from minemap_assets.tables.build import build_country_summary
 
-    parts, verdict = _parts(context), _verdict(context.project)
+    panel = read_table(context.input(SITE_PANEL).file(schemas.SITE_PANEL.file), schemas.SITE_PANEL)
     return build_country_summary(
-        _year(context), parts, _boundaries(context), context.writer, verdict, _tolerance(context)
+        _year(context),
+        _parts(context),
+        panel,
+        _countries(context),
+        context.writer,
+        _verdict(context.project),
+        cache(lambda: _borders(context)),
     )
 
 
@@ -125,6 +144,20 @@ def _build_region_summary(context: BuildContext) -> Outcome:
     from minemap_assets.tables.build import build_region_summary
 
     return build_region_summary(_year(context), _parts(context), context.writer, _verdict(context.project))
+
+
+def _build_change_grid(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.change import build_change_grid
+
+    panels = list(context.inputs_of(SITE_PANEL).values())
+    grids = [panel.file(schemas.SITE_GRID.file) for panel in panels]
+    return build_change_grid([panel.file(schemas.SITE_PANEL.file) for panel in panels], grids, context.writer)
+
+
+def _build_published(context: BuildContext) -> Outcome:
+    from minemap_assets.tables.published import build_published
+
+    return build_published(context.writer)
 
 
 def _build_imagery_clarity(context: BuildContext) -> Outcome:
@@ -139,11 +172,13 @@ def _build_database(context: BuildContext) -> Outcome:
     from minemap_assets.tables.database import build_database
 
     files: dict[str, list[Path]] = {}
+    series = context.inputs_of(SERIES)
     for ref, partition in context.inputs.items():
-        for name in partition.names():
+        # a series has polygons too, which are not ours
+        names = (schemas.SERIES_SUMMARY.file,) if ref in series else partition.names()
+        for name in names:
             if name.endswith(".parquet"):
                 files.setdefault(name.removesuffix(".parquet"), []).append(partition.file(name))
-        files.setdefault(ref.asset, [])
     contents = {str(ref): partition.manifest.content for ref, partition in sorted(context.inputs.items())}
     model = _model_in_use(context.project, context.keys)
     rows = build_database(files, database_path(context.project), contents | model)
@@ -155,25 +190,49 @@ def _build_database(context: BuildContext) -> Outcome:
     return Outcome({"rows": sum(rows.values()), "tables": tables})
 
 
-def _has_database(project: Project, _: Keys) -> bool:
-    from minemap_assets.tables.database import is_database
+def _has_database(project: Project, keys: Keys) -> bool:
+    """Whether this machine's file is a database, and of what the lake says that it was made from last."""
+    from minemap_assets.tables.database import as_texts, is_database, made_from
 
-    return is_database(database_path(project))
+    path = database_path(project)
+    if not is_database(path):
+        return False
+    told, partition = made_from(path), project.lake.find(DATABASE.ref(keys))
+    if told is None or partition is None:
+        return True
+    try:
+        contents = json.loads(partition.file(CONTENTS).read_text(encoding="utf-8"))
+    except MinemapError:
+        # whether the partition itself is whole is looked at elsewhere
+        return True
+    return told == as_texts(contents["inputs"] | contents["model"])
 
 
-_OF_REGIONS = (Dep(MINING_POLYGONS, optional=True), Dep(SITES, optional=True, triggers=False))
+_OF_REGIONS = (
+    Dep(MINING_POLYGONS, optional=True),
+    Dep(SITES, optional=True, triggers=False),
+    Dep(OWNED_GROUND, optional=True, triggers=False),
+)
 """A region whose polygons or sites were not made holds no other up: its rows say that it was not observed."""
 
 
-def _table(spec: TableSpec, description: str, build: Callable[[BuildContext], Outcome], **more: Any) -> Asset:
-    """What all yearly tables have in common."""
+def _table(
+    spec: TableSpec,
+    description: str,
+    build: Callable[[BuildContext], Outcome],
+    partitions: Partitioning = by_year,
+    kinds: frozenset[str] = frozenset({"parquet", "table"}),
+    **more: Any,
+) -> Asset:
+    """What all tables have in common."""
+    beside = (other for other in schemas.TABLES.values() if other.asset == spec.asset and other is not spec)
     return Asset(
         room="tables",
         name=spec.name,
         description=description,
-        partitions=by_year,
-        kinds=frozenset({"parquet", "table"}),
-        columns=replace(column_facts(spec), in_database=True),
+        partitions=partitions,
+        kinds=kinds,
+        columns=replace(column_facts(spec, *beside), in_database=True),
         automated=True,
         build=build,
         **more,
@@ -187,7 +246,7 @@ POLYGON_TABLE = _table(
     deps=_OF_REGIONS,
     settings=_regions_and_verdict,
     setting_names=_REGIONS_AND_VERDICT,
-    code_version="2",
+    code_version="3",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -198,7 +257,7 @@ SITE_PANEL = _table(
     deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
     settings=_regions_verdict_and_borders,
     setting_names=_REGIONS_VERDICT_AND_BORDERS,
-    code_version="2",
+    code_version="3",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -206,10 +265,10 @@ COUNTRY_SUMMARY = _table(
     schemas.COUNTRY_SUMMARY,
     "Mapped area and polygons of a year by country, with the share of sites that was observed.",
     _build_country_summary,
-    deps=(*_OF_REGIONS, Dep(COUNTRY_BOUNDARIES)),
+    deps=(*_OF_REGIONS, Dep(SITE_PANEL), Dep(COUNTRY_BOUNDARIES)),
     settings=_regions_verdict_and_borders,
     setting_names=_REGIONS_VERDICT_AND_BORDERS,
-    code_version="2",
+    code_version="3",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -220,7 +279,7 @@ REGION_SUMMARY = _table(
     deps=_OF_REGIONS,
     settings=_regions_and_verdict,
     setting_names=_REGIONS_AND_VERDICT,
-    code_version="2",
+    code_version="3",
     checks=AREA_CHECKS,
     headline=told_verdict,
 )
@@ -233,14 +292,32 @@ IMAGERY_CLARITY = _table(
     code_version="2",
 )
 
+CHANGE_GRID = _table(
+    schemas.CHANGE_GRID,
+    "Change of the mapped area from year to year by cell of a 10 km equal-area grid, as a table and as rasters.",
+    _build_change_grid,
+    partitions=unpartitioned,
+    kinds=frozenset({"parquet", "table", "geotiff"}),
+    deps=(Dep(SITE_PANEL, optional=True),),
+)
+PUBLISHED_COUNTRY_AREA = _table(
+    schemas.PUBLISHED_COUNTRY_AREA,
+    "Mining area by country and year as the paper published it, with the ground that it covers.",
+    _build_published,
+    partitions=unpartitioned,
+)
+
 YEARLY = (POLYGON_TABLE, SITE_PANEL, COUNTRY_SUMMARY, REGION_SUMMARY, IMAGERY_CLARITY)
 
 DATABASE = Asset(
     room="tables",
     name="database",
-    description="One DuckDB file with every table and year, built fresh and renamed into place.",
-    deps=tuple(Dep(table, optional=True) for table in YEARLY),
+    description="One DuckDB file with every table, year and series, built fresh and renamed into place.",
+    deps=tuple(
+        Dep(table, optional=True) for table in (*YEARLY, CHANGE_GRID, PUBLISHED_COUNTRY_AREA, SITE_HISTORY, SERIES)
+    ),
     settings=_model_in_use,
+    code_version="2",
     kinds=frozenset({"duckdb"}),
     pool=DATABASE_POOL,
     automated=True,
@@ -249,4 +326,4 @@ DATABASE = Asset(
     build=_build_database,
 )
 
-ROOM = Room("tables", (*YEARLY, DATABASE))
+ROOM = Room("tables", (*YEARLY, CHANGE_GRID, PUBLISHED_COUNTRY_AREA, DATABASE))

@@ -6,7 +6,6 @@ reading it, and the next to open sees the new one.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -17,6 +16,7 @@ from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.lake.disk_errors import storage_errors
 from minemap_assets.lake.workspaces import workspace
 from minemap_assets.polygons.schemas import TableSpec
+from minemap_assets.tables.queries import View, views
 from minemap_assets.tables.schemas import TABLES
 
 if TYPE_CHECKING:
@@ -41,40 +41,6 @@ _HEADERS = 3 * 4096
 
 _HELD = ("Could not set lock", "different configuration")
 """What DuckDB says of a file that somebody has open: that one is a database."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A ready-made question."""
-
-    name: str
-    comment: str
-    query: str
-
-
-VIEWS = (
-    View(
-        "latest_country_summary",
-        "country_summary of the latest year.",
-        "SELECT * FROM country_summary WHERE year = (SELECT max(year) FROM country_summary) "
-        "ORDER BY area_km2 DESC NULLS LAST, iso3",
-    ),
-    View(
-        "yearly_totals",
-        "Mapped area, polygons and coverage of each year over all countries and unassigned ground.",
-        "SELECT year, sum(area_km2) AS area_km2, sum(polygons)::BIGINT AS polygons, "
-        "sum(sites_expected)::BIGINT AS sites_expected, sum(sites_observed)::BIGINT AS sites_observed, "
-        "bool_and(status = 'final') AS final, string_agg(DISTINCT model_verdict, '; ') AS model_verdict "
-        "FROM country_summary GROUP BY year ORDER BY year",
-    ),
-    View(
-        "country_change",
-        "Mapped area of each country beside that of the year before; null where either was not observed.",
-        "SELECT c.iso3, c.name, c.year, c.area_km2, p.area_km2 AS previous_km2, c.area_km2 - p.area_km2 AS change_km2, "
-        "c.status, c.model_verdict FROM country_summary c LEFT JOIN country_summary p ON p.iso3 = c.iso3 "
-        "AND p.year = c.year - 1 ORDER BY c.iso3, c.year",
-    ),
-)
 
 
 def build_database(
@@ -132,6 +98,30 @@ def _is_database(path: Path, _inode: int, size: int, _changed: int) -> bool:
     return int(block) * int(blocks) + _HEADERS <= size and names >= {*TABLES, INFO}
 
 
+def made_from(path: Path) -> Mapping[str, str] | None:
+    """What a database says that it was made from: the facts given to `build_database`, as texts.
+
+    None for no database, and for one that somebody has open for writing. Read again only when the file changes.
+    """
+    try:
+        status = path.stat()
+        return _made_from(path, status.st_ino, status.st_size, status.st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=16)
+def _made_from(path: Path, _inode: int, _size: int, _changed: int) -> Mapping[str, str] | None:
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            rows = connection.execute(f"SELECT key, value FROM {INFO}").fetchall()
+    except duckdb.Error:
+        return None
+    return MappingProxyType({str(key): str(value) for key, value in rows})
+
+
 def _clear(target: Path) -> None:
     """Make room for a database: what is no file is moved aside, and what another one was about to write goes."""
     target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
@@ -147,9 +137,8 @@ def _make(tables: Mapping[str, Sequence[Path]], fresh: Path, facts: Mapping[str,
     try:
         rows = {name: _fill(connection, spec, tables.get(name, ())) for name, spec in TABLES.items()}
         _inform(connection, facts)
-        for view in VIEWS:
-            connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
-            connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.comment)}")
+        for view in views():
+            _offer(connection, view)
         connection.execute("CHECKPOINT")
     except duckdb.Error as error:
         raise PermanentError(f"the database could not be built: {error}") from error
@@ -178,12 +167,27 @@ def _fill(connection: "duckdb.DuckDBPyConnection", spec: TableSpec, files: Seque
     return int(counted[0]) if counted else 0
 
 
+def _offer(connection: "duckdb.DuckDBPyConnection", view: View) -> None:
+    """Create one view with its comments."""
+    connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
+    connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.comment)}")
+    for column, meaning in view.columns.items():
+        connection.execute(f"COMMENT ON COLUMN {view.name}.{column} IS {_quoted(meaning)}")
+
+
 def _inform(connection: "duckdb.DuckDBPyConnection", facts: Mapping[str, Any]) -> None:
     connection.execute(f"CREATE TABLE {INFO} (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
     connection.execute(f"COMMENT ON TABLE {INFO} IS 'What this file was made from.'")
-    for key, value in sorted(facts.items()):
-        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    for key, text in as_texts(facts).items():
         connection.execute(f"INSERT INTO {INFO} VALUES (?, ?)", [key, text])
+
+
+def as_texts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts as a database tells them."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in sorted(facts.items())
+    }
 
 
 def _quoted(text: str) -> str:

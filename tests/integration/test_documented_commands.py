@@ -33,6 +33,8 @@ pytestmark = pytest.mark.integration
 
 FINISHED = (
     "docs/index.md",
+    "docs/how-to/areas.md",
+    "docs/how-to/estimates.md",
     "docs/how-to/model.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
@@ -43,13 +45,23 @@ FINISHED = (
 )
 """Pages that begin with a finished project: that of the demo, here in the small world."""
 
-WITH_REGION = ("docs/how-to/ground-truth.md", "docs/how-to/imagery.md")
+WITH_REGION = (
+    "docs/how-to/accuracy.md",
+    "docs/how-to/corrections.md",
+    "docs/how-to/ground-truth.md",
+    "docs/how-to/imagery.md",
+    "docs/how-to/series.md",
+)
 """Pages that begin with a project that has a region, `my-area`."""
 
 ELSEWHERE = "asks services on the internet"
 LONG = "takes minutes; the tests of the chain run it"
 FOREVER = "serves until it is stopped"
 DATA = "needs a data set that is fetched; the tests of the examples run it"
+
+OUTLINE = "names a polygon of a map that is not here; the tests of `minemap corrections` make one"
+
+PERSON = "needs labels that a person gives; the tests of `minemap sample` give some"
 
 MODEL = "needs a model of transformers; the tests of `minemap model` make one"
 
@@ -68,8 +80,14 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("docs/how-to/model.md", "minemap model import segformer-folder *"): MODEL,
     ("docs/how-to/catalogues.md", "minemap sources stac"): ELSEWHERE,
     ("docs/how-to/swap.md", "minemap sources"): ELSEWHERE,
-    ("docs/how-to/swap.md", "minemap run --select +source_continuity"): LONG,
+    ("docs/how-to/swap.md", "minemap run --select +*"): LONG,
+    ("docs/how-to/corrections.md", "minemap corrections re*"): OUTLINE,
+    ("docs/how-to/thresholds.md", "minemap run*"): LONG,
+    ("docs/how-to/outlines.md", "minemap run*"): LONG,
     ("docs/how-to/update.md", "minemap run*"): LONG,
+    ("docs/how-to/accuracy.md", "minemap run*"): LONG,
+    ("docs/how-to/estimates.md", "minemap run*"): LONG,
+    ("docs/how-to/estimates.md", "minemap sample add points.csv"): PERSON,
     ("docs/tutorial.md", "minemap *"): DATA,
 }
 """Commands that are only parsed, by page and pattern, and why."""
@@ -111,7 +129,9 @@ def write_files(minemap: Terminal) -> None:
     west, south, _, north = AREA.bounds
     mine = box(west + 0.1, south + 0.1, west + 0.11, south + 0.11)
     minemap.draw("my-area.geojson", AREA)
-    minemap.draw("mines.gpkg", mine)
+    minemap.draw("reserves.geojson", AREA)
+    for name in ("mines.gpkg", "mines_2017.gpkg", "mines_2018.gpkg"):
+        minemap.draw(name, mine)
     minemap.draw("boxes.geojson", box(west + 0.2, south + 0.2, west + 0.21, south + 0.21))
     countries = gpd.GeoDataFrame({"iso3": ["GHA"], "name": ["Ghana"]}, geometry=[AREA.buffer(1)], crs="EPSG:4326")
     countries.assign(continent="Africa").to_file(minemap.folder / "countries.gpkg")

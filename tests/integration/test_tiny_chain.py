@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pandas as pd
 import pytest
 
 from dagster_project.instance import open_instance, restore
@@ -71,12 +72,15 @@ def test_a_second_run_makes_nothing_and_starts_nothing_in_dagster(copy: Chain) -
 
 
 AFTER_POLYGONS = {
+    "site_history",
     "polygons",
     "site_panel",
     "country_summary",
     "region_summary",
+    "change_grid",
     "database",
     "reference_validation",
+    "series_break",
 }
 
 
@@ -91,7 +95,8 @@ def test_another_threshold_draws_the_outlines_again(copy: Chain) -> None:
     threshold = 'operating_point = "custom"\nthreshold = 0.6'
     copy.change("[segmentation]", f"[polygons]\n{threshold}\n\n[segmentation]")
     redone = made(copy.run())
-    assert {"raw_polygons", "mining_polygons"} <= redone <= {"raw_polygons", "mining_polygons"} | AFTER_POLYGONS
+    outlined = {"raw_polygons", "mining_polygons", "source_continuity"}
+    assert {"raw_polygons", "mining_polygons"} <= redone <= outlined | AFTER_POLYGONS
 
 
 def test_another_split_redoes_training_chips_and_what_learns_from_them(copy: Chain) -> None:
@@ -104,6 +109,7 @@ def test_another_split_redoes_training_chips_and_what_learns_from_them(copy: Cha
         "model_evaluation",
         "reference_masks",
         "source_continuity",
+        "series_break",
     }
 
 
@@ -147,6 +153,12 @@ def test_a_swap_of_the_last_year_leaves_the_years_before_untouched(copy: Chain) 
     assert masks == {f"raw_masks[{ALDER}|{year}]" for year in WORLD.years}
     shown = {year: set(copy.frame("imagery", "imagery", ALDER, str(year))["product"]) for year in (middle, last)}
     assert shown == {middle: {"planet-nicfi"}, last: {"sentinel-2-l2a"}}
+    breaks = pd.read_parquet(copy.open("validation", "series_break").file("series_break.parquet"))
+    swaps = breaks[breaks["change"] == "product"].set_index("region")
+    assert set(swaps.index) == set(regions)
+    assert set(swaps["year"]) == {last}
+    assert set(swaps["before"] + " " + swaps["after"]) == {"planet-nicfi sentinel-2-l2a"}
+    assert set(swaps["measurement"]) == {"measured"}
 
 
 def test_a_retrained_model_changes_nothing_until_it_is_promoted(copy: Chain) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,16 @@ class YearView:
 
     polygons: npt.NDArray[np.object_]
     unobserved: npt.NDArray[np.object_]
+
+    @cached_property
+    def places(self) -> shapely.STRtree:
+        """The polygons, ready to be searched; made once for all the years that ask."""
+        return shapely.STRtree(self.polygons)
+
+    @cached_property
+    def hidden(self) -> shapely.STRtree:
+        """The same of the ground that was not observed."""
+        return shapely.STRtree(self.unobserved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +63,19 @@ def window_rule(
             if other is None:
                 continue
             chosen = np.flatnonzero(pending)
-            chosen = chosen[seen(polygons[chosen], other.unobserved)]
-            keep[chosen] |= confirmed(polygons[chosen], other.polygons, buffer_m)
+            chosen = chosen[_seen(polygons[chosen], other.hidden)]
+            keep[chosen] |= confirmed(polygons[chosen], other.places, buffer_m)
             judged[chosen] = True
             pending[chosen] = False
     return Verdict(keep | ~judged, judged)
 
 
-def seen(polygons: npt.NDArray[np.object_], unobserved: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+def _seen(polygons: npt.NDArray[np.object_], unobserved: shapely.STRtree) -> npt.NDArray[np.bool_]:
     """True for each polygon of which less than half lies in `unobserved` ground (disjoint polygons)."""
     hidden = np.zeros(len(polygons))
     if len(polygons) and len(unobserved):
-        left, right = shapely.STRtree(unobserved).query(polygons, predicate="intersects")
-        np.add.at(hidden, left, shapely.area(shapely.intersection(polygons[left], unobserved[right])))
+        left, right = unobserved.query(polygons, predicate="intersects")
+        ground = unobserved.geometries[right]
+        np.add.at(hidden, left, shapely.area(shapely.intersection(polygons[left], ground)))
     # degrees are fine for a share of one small polygon
     return np.asarray(hidden <= (1.0 - _SEEN_SHARE) * shapely.area(polygons), dtype=bool)

@@ -1,7 +1,8 @@
 """A small site with a real imagery partition, written as the imagery room writes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -12,6 +13,7 @@ from shapely.geometry import box
 from minemap_assets.geo.grid import at_resolution, footprint_wgs84, square_grid, to_columns
 from minemap_assets.geo.raster import write_cog
 from minemap_assets.geo.vector import WGS84, write_geoparquet
+from minemap_assets.imagery.not_observed import write_not_observed
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.imagery.reader import ImagerySet, open_imagery
 from minemap_assets.lake.lake import Lake, build_partition
@@ -79,6 +81,7 @@ def imagery_of(make_partition: Callable[..., Partition]) -> Callable[..., Imager
         images: dict[str, np.ndarray],
         product: str = "planet-nicfi",
         bands: tuple[str, ...] = BANDS,
+        not_observed: Mapping[str, str] = MappingProxyType({}),
     ) -> ImagerySet:
         def build(writer: Any) -> Outcome:
             rows = []
@@ -98,6 +101,7 @@ def imagery_of(make_partition: Callable[..., Partition]) -> Callable[..., Imager
             index = gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=WGS84)
             write_geoparquet(index, writer.path("index.parquet"))
             writer.add("index.parquet")
+            write_not_observed(not_observed, writer)
             return Outcome({"product": product, "bands": list(bands)})
 
         return open_imagery(make_partition("imagery", "imagery", "here", product, build=build))

@@ -88,6 +88,24 @@ def test_sites_without_image_are_missing_and_empty_chips_left_out(
     assert found.index["observed_fraction"].tolist() == [0.5, 0.5]
 
 
+def test_a_site_of_which_too_little_was_seen_is_left_out_with_the_reason_of_the_imagery(
+    lake: Lake, make_partition: Make, imagery_of: Imagery
+) -> None:
+    """Its image is there, and half of it would pass for a map of the whole site."""
+    sites = site_frame(*(site_row(f"m{n}", 490_000.0 + 10_000 * n, 64) for n in (1, 2, 3)))
+    half = picture(64)
+    half[:, :, :40] = 0
+    said = {"m2": "37.5% of its window was seen clear of cloud", "m3": "own: no image shows this place"}
+    imagery = imagery_of(sites, {"m1": picture(64), "m2": half}, not_observed=said)
+    found = chips(make_partition, sites, imagery)
+    assert list(found.index["site_id"]) == ["m1"]
+    assert found.not_observed == said
+    manifest = lake.manifest(PartitionRef("chips", "chips", ("here", "2019")))
+    assert manifest is not None
+    assert {m.item: (m.reason, m.retry) for m in manifest.missing} == {s: (r, False) for s, r in said.items()}
+    assert manifest.summary["sites_not_observed"] == 2
+
+
 def test_no_image_at_all_gives_an_empty_set(make_partition: Make, imagery_of: Imagery) -> None:
     sites = site_frame(site_row("m1", 500_000.0, 64))
     found = chips(make_partition, sites, imagery_of(sites, {}))

@@ -68,7 +68,10 @@ def test_a_dry_run_says_what_would_be_made_and_why_and_writes_nothing(finished: 
     assert "would be made" in answer.out
     assert "nothing was written" in answer.out
     found = json.loads(minemap("run", "--dry-run", "--json", "--years", ALL_YEARS).out)
-    assert {one["partition"].split("[")[0] for one in found["made"]} == {"polygons/mining_polygons"}
+    assert {one["partition"].split("[")[0] for one in found["made"]} == {
+        "polygons/mining_polygons",
+        "polygons/site_history",
+    }
     assert all("min_area_km2" in one["reasons"][0] for one in found["made"])
     assert "tables/database" in found["follows"]
     assert "segmentation/segmentation_model" in found["kept"]
@@ -90,7 +93,7 @@ def test_quality_stands_before_counts_and_counts_before_areas(whole: Chain, at: 
     order = [
         "Quality of the model: ",
         "Observed: 12 of 12 sites and years (100%).",
-        "0 asset partitions made, 71 kept, 0 failed, 0 held up, in ",
+        "0 asset partitions made, 78 kept, 0 failed, 0 held up, in ",
         "Mapped mining area: ",
         f"DuckDB file: {whole.folder}/state/minemap.duckdb",
         f"GeoParquet tables: {whole.folder}/lake/tables",

@@ -32,7 +32,7 @@ MISTAKES = [
     # selections
     (("--select", "raw_mask"), "--select: 'raw_mask' is neither an asset nor a room (did you mean 'raw_masks'?)"),
     (("--select", "segmentation"), "'segmentation' is a room and no asset; write segmentation/* for all of it"),
-    (("--select", "polygons"), "(tables/polygons) or the room polygons with its 2 assets (polygons/*); say which"),
+    (("--select", "polygons"), "(tables/polygons) or the room polygons with its 3 assets (polygons/*); say which"),
     (("--select", "room:imagry"), "there is no room 'imagry' (did you mean 'imagery'?)"),
     (("--select", "sites,"), "'sites,' has a comma too many"),
     (("--select", "++sites"), "'++sites' is not understood"),

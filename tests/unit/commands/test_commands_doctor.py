@@ -213,10 +213,17 @@ def test_windows_that_the_images_do_not_show(sick: Sick) -> None:
     sick.register("more", minemap.draw("more.geojson", *shapes))
     assert minemap("regions", "add", "wide", minemap.draw("wide.geojson", *(s.buffer(0.01) for s in shapes))).code == 0
     faults = sick.faults("--regions", "wide", "--years", "2021", code=1)
-    poor = [s for s, level in faults.items() if level == "wrong"]
-    assert len(poor) == 2, faults  # once for the year, once for the labels
-    assert all("show less than 50% of the windows of 1 of" in s for s in poor)
-    assert any("no image shows 1 of" in s and level == "doubt" for s, level in faults.items())
+    grave = [s for s, level in faults.items() if level == "wrong"]
+    assert len(grave) == 2, faults
+    assert all(
+        "region wide" in s and s.endswith("or raise max_unobserved_share under [imagery] of the settings")
+        for s in grave
+    )
+    assert "the images show less than 50% of the windows of 1 of 2 sites" in grave[0]
+    assert "no image shows 1 of 2 sites" in grave[1]
+    sick.change("[imagery]\n", "[imagery]\nmax_unobserved_share = 1.0\n")
+    listed = [s for s in sick.faults("--regions", "wide", "--years", "2021", code=0) if "region wide" in s]
+    assert sum(s.endswith("they will be listed as not observed") for s in listed) == 2
 
 
 def test_a_region_without_a_known_mine(sick: Sick) -> None:

@@ -52,9 +52,7 @@ def test_what_is_missing_is_told_in_one_line_with_where_it_begins(minemap: Termi
     answer = minemap("status", "--years", "2018")
     number, lines = table(answer)["total"][-1], answer.out.splitlines()
     (missing,) = [line for line in lines if "not made yet" in line]
-    assert missing.startswith(
-        f"{number} partitions missing: not made yet (first reference/validation_points, imagery/imagery"
-    )
+    assert missing.startswith(f"{number} partitions missing: not made yet (first reference/validation_points, ")
     assert lines[-1].endswith("`minemap explain PARTITION` tells of one.")
 
 
@@ -107,7 +105,7 @@ def test_the_verdict_on_the_model_stands_before_what_is_outdated(minemap: Termin
     (verdict,) = [number for number, line in enumerate(lines) if line.startswith("The model ")]
     assert lines[verdict + 1].startswith("In use: model ")
     assert lines[verdict + 1].endswith("with the verdict cannot be judged.")
-    assert "6 partitions outdated: setting polygons.min_area_km2 changed from 0.0005 to 1" in lines[verdict + 2]
+    assert "8 partitions outdated: setting polygons.min_area_km2 changed from 0.0005 to 1" in lines[verdict + 2]
     assert "tables/database: a file that it keeps outside its own folder is gone or was changed" in answer.out
     grade = json.loads(minemap("status", "--years", "2017", "--json").out)["verdict"]["grade"]
     assert lines[verdict].removeprefix("The model ").removeprefix("is ").startswith(grade)

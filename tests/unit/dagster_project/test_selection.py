@@ -65,7 +65,7 @@ def test_everything(graph: Graph) -> None:
         (
             "polygons",
             "'polygons' may mean the asset polygons of the room tables (tables/polygons) or the room polygons with its "
-            "2 assets (polygons/*); say which",
+            "3 assets (polygons/*); say which",
         ),
         ("raw_mask", "did you mean 'raw_masks'?"),
         ("Imagery", "'Imagery' is neither an asset nor a room (did you mean 'imagery'?)"),
@@ -115,6 +115,9 @@ WRITTEN = re.compile(r"--select[= ]+['\"]?([^\s'\"`)]+)")
 PROSE = {"names"}
 """What follows the option in a sentence about it."""
 
+OF_A_PROJECT = {"+series_team"}
+"""Names a series that the page registers first; the tests of the documentation run it."""
+
 PLACES = ("README.md", "docs", "examples", "docker", "Makefile", "dagster_project", "minemap_assets")
 
 
@@ -131,7 +134,7 @@ def told() -> Iterator[tuple[str, str]]:
 def test_every_selection_that_people_are_told_to_write_is_one(graph: Graph) -> None:
     wrong, seen = [], 0
     for path, text in told():
-        if "{" in text or text in PROSE:
+        if "{" in text or text in PROSE | OF_A_PROJECT:
             continue
         seen += 1
         try:

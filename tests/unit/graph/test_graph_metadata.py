@@ -24,6 +24,7 @@ VERDICT = {
     "reference_masks",
     "raw_polygons",
     "mining_polygons",
+    "site_history",
     "database",
 } | {
     "polygons",
@@ -40,6 +41,8 @@ PICTURES = {
     "reference_masks",
     "raw_polygons",
     "mining_polygons",
+    "site_history",
+    "source_continuity",
 }
 
 
@@ -76,7 +79,9 @@ def test_the_verdict_and_the_picture_stand_before_every_figure(
 ) -> None:
     for asset, manifest in newest:
         names = list(told(project, asset, manifest))
-        first = ["verdict on the model"] * (asset.name in VERDICT) + ["picture"] * (asset.name in PICTURES)
+        told_first = {"source_continuity": ["effect of a swap"]}.get(asset.name, [])
+        verdict = ["verdict on the model"] * (asset.name in VERDICT)
+        first = [*verdict, *told_first, *["picture"] * (asset.name in PICTURES)]
         assert names[: len(first)] == first, asset
         assert ("picture" in names) == (asset.name in PICTURES), asset
 

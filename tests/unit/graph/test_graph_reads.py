@@ -33,6 +33,7 @@ from minemap_assets.reference.registered import PROMOTED_SITES_PATH
 from minemap_assets.segmentation.model_origins import IMPORTS_PATH
 from minemap_assets.segmentation.promotion import PROMOTION_PATH
 from minemap_assets.sites.assets import GROUND_TRUTH, SITES
+from minemap_assets.validation.sample_files import SAMPLES_PATH
 
 YEARS = range(2016, 2026)
 REGIONS = tuple(f"region-{number:02}" for number in range(20))
@@ -164,8 +165,9 @@ def test_status_reads_each_input_once_each_manifest_at_most_once_and_opens_no_so
     monkeypatch.setattr(console, "_width", 200)
     status(years=f"{YEARS[0]}-{YEARS[-1]}")
 
-    expected: Mapping[str, int] = dict.fromkeys({*inputs_of(LocalStore(large)), PROMOTION_PATH, IMPORTS_PATH}, 1)
-    assert len(expected) == 9, "with the decision on a model and models from elsewhere, which are looked for"
+    looked_for = {PROMOTION_PATH, IMPORTS_PATH, SAMPLES_PATH}
+    expected: Mapping[str, int] = dict.fromkeys({*inputs_of(LocalStore(large)), *looked_for}, 1)
+    assert len(expected) == 10, "with the decision on a model, models from elsewhere and samples, which are looked for"
     assert {path: times for path, times in store.reads.items() if path.startswith("inputs/")} == expected
 
     manifests = {path: times for path, times in store.reads.items() if path.endswith(MANIFEST)}

@@ -164,6 +164,8 @@ def test_the_clearest_of_poor_composites_is_kept_and_named(lake: Lake) -> None:
     assert [p["source"] for p in manifest.summary["passed_over"]] == ["a", "c"]
     assert manifest.summary["observed"] == 0
     assert manifest.summary["below_minimum"] == ["m0", "m1", "m2"]
+    reason = "the image covers 37.5% of its window, below the 50% that [imagery] min_clear_fraction asks for"
+    assert {m.item: (m.reason, m.retry) for m in manifest.missing} == dict.fromkeys(("m0", "m1", "m2"), (reason, False))
 
 
 def test_no_imagery_anywhere_is_one_clear_sentence(lake: Lake) -> None:

@@ -4,8 +4,9 @@ import pytest
 import shapely
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.imagery.not_observed import most_unobserved
 from minemap_assets.imagery.seasons import SeasonRule
-from minemap_assets.planning.source_settings import WIDE, own_images, seen_enough, wide
+from minemap_assets.planning.source_settings import WIDE, few_enough, own_images, seen_enough, wide
 from minemap_assets.planning.surroundings import around
 
 from .conftest import RGB, RGBN, image
@@ -52,6 +53,16 @@ def test_small_images_lower_the_least_share_that_has_to_be_seen() -> None:
     assert lowered is not None
     assert lowered.values == {"imagery.min_clear_fraction": 0.2}
     assert "windows of 1 of 3 sites" in lowered.said[0]
+
+
+def test_images_that_leave_out_many_sites_raise_the_share_that_may_go_unobserved() -> None:
+    assert few_enough([1.0, 0.9, 0.0]) is None, "one site never fails a region"
+    assert few_enough([0.0, 0.0]) is None, "no image at all is no wish"
+    raised = few_enough([1.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0])
+    assert raised is not None
+    assert raised.values == {"imagery.max_unobserved_share": 0.6}
+    assert most_unobserved(7, 0.6) == 4
+    assert "nothing of 4 of 7 sites" in raised.said[0]
 
 
 def test_windows_and_chips_are_wide_where_no_image_is_finer_than_10_m_and_images_show_so_much() -> None:

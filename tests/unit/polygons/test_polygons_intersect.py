@@ -32,7 +32,7 @@ def test_either_neighbour_confirms() -> None:
 
 
 def test_touching_confirms() -> None:
-    assert confirmed(boxes(HERE), boxes((1.0, 1.0, 2.0, 2.0))).tolist() == [True]
+    assert confirmed(boxes(HERE), shapely.STRtree(boxes((1.0, 1.0, 2.0, 2.0)))).tolist() == [True]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,9 @@ def test_buffer_is_in_metres(latitude: float, gap_m: float, kept: bool, eastward
     lon, lat, _ = Geod(ellps="WGS84").fwd(10.0, latitude, azimuth, gap_m)
     ours = boxes((10.0 - size, latitude - size, 10.0, latitude))
     theirs = boxes((lon, latitude - size, lon + size, latitude) if eastward else (10.0 - size, lat, 10.0, lat + size))
-    assert confirmed(ours, theirs, buffer_m=100.0).tolist() == [kept]
-    assert confirmed(ours, theirs).tolist() == [False]
+    places = shapely.STRtree(theirs)
+    assert confirmed(ours, places, buffer_m=100.0).tolist() == [kept]
+    assert confirmed(ours, places).tolist() == [False]
 
 
 def views(**years: YearView) -> dict[int, YearView]:

@@ -8,13 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from minemap_assets.geo.antimeridian import to_wgs84
 from minemap_assets.geo.grid import square_grid
-from minemap_assets.polygons.config import PolygonsConfig
+from minemap_assets.geo.vector import areas_km2
 from minemap_assets.polygons.holes import fill_holes
-from minemap_assets.polygons.merge import Merged, absorb, merge_sites
+from minemap_assets.polygons.merge import Merged, absorb, merge_sites, merge_touching
 from minemap_assets.polygons.outlines import outline
-from minemap_assets.polygons.raw import vectorise_year
-from minemap_assets.sites.cells import site_cells
 
 UTM = "EPSG:32630"
 
@@ -67,14 +66,58 @@ def test_two_windows_give_what_one_would(world, pattern: np.ndarray) -> None:
     """Outlines of two overlapping windows, joined, are the outlines of the whole scene."""
     scene = np.kron(pattern, np.ones((4, 4), dtype=bool))
     stored = np.where(scene, 254, 0).astype(np.uint8)
-    masks = world.masks(2019, {"a": stored[:, :64], "b": stored[:, 32:]})
-    raw = vectorise_year(world.region, 2019, site_cells(world.sites), masks, PolygonsConfig()).frame
+    world.masks(2019, {"a": stored[:, :64], "b": stored[:, 32:]})
+    raw = world.outlined().polygons
     merged = merge_sites(raw, {"a": UTM, "b": UTM})
     whole = outline(scene, world.grids["a"])
     back = gpd.GeoSeries(merged.polygons, crs="EPSG:4326").to_crs(UTM)
     assert sorted(back.area.round(2)) == pytest.approx(sorted(shapely.area(whole.polygons)), abs=0.01)
     assert all(p.geom_type == "Polygon" and p.is_valid for p in merged.polygons)
     assert sorted(np.concatenate([np.zeros(0, int), *merged.members]).tolist()) == list(range(len(raw)))
+
+
+def test_at_180_degrees_each_side_is_joined_and_no_ground_is_lost() -> None:
+    """Two outlines over the antimeridian that share a side: a polygon on either side of it, with all of the ground."""
+    zone = "EPSG:32660"
+    middle = gpd.GeoSeries([shapely.Point(180.0, 10.0)], crs="EPSG:4326").to_crs(zone).iloc[0]
+    x, y = 5 * round(middle.x / 5), 5 * round(middle.y / 5)
+    boxes = [shapely.box(x - 300, y, x + 200, y + 100), shapely.box(x - 300, y + 100, x + 150, y + 250)]
+    cut = gpd.GeoDataFrame({"site_id": ["a", "b"]}, geometry=to_wgs84(boxes, zone), crs="EPSG:4326")
+    raw = cut.explode(index_parts=False, ignore_index=True)
+    merged = merge_sites(raw, {"a": zone, "b": zone})
+    assert len(raw) == 4
+    assert sorted(sorted(raw["site_id"].iloc[rows]) for rows in merged.members) == [["a", "b"], ["a", "b"]]
+    west, _, east, _ = shapely.bounds(merged.polygons).T
+    assert sorted(np.sign(west + east)) == [-1.0, 1.0]
+    assert np.allclose(np.abs(np.where(west < 0, west, east)), 180.0)
+    joined = areas_km2(gpd.GeoSeries(merged.polygons, crs="EPSG:4326")).sum()
+    assert areas_km2(raw.geometry).sum() <= joined * (1 + 1e-9)
+    assert 0.997 < joined / (sum(shapely.area(boxes)) / 1e6) < 1.0
+
+
+def test_polygons_of_a_year_that_touch_are_one() -> None:
+    """The union of all, taken apart, with each polygon in exactly one part; what meets nothing is the same object."""
+    random = np.random.default_rng(2)
+    corners = random.integers(0, 60, (80, 2)) * 1e-3
+    sizes = random.integers(1, 5, (80, 2)) * 1e-3
+    polygons = shapely.box(*corners.T, *(corners + sizes).T)
+    merged = merge_touching(polygons)
+    whole = shapely.get_parts(shapely.union_all(polygons))
+    assert 1 < len(whole) == len(merged.polygons) < 60
+    assert sorted(np.concatenate(merged.members).tolist()) == list(range(80))
+    assert [int(m[0]) for m in merged.members] == sorted(int(m[0]) for m in merged.members)
+    for polygon, members in zip(merged.polygons, merged.members, strict=True):
+        assert np.count_nonzero(shapely.equals(whole, polygon)) == 1
+        assert shapely.intersects(polygon, shapely.point_on_surface(polygons[members])).all()
+        assert len(members) > 1 or polygon is polygons[members[0]]
+    corner = np.array([shapely.box(0, 0, 1, 1), shapely.box(1, 1, 2, 2)], dtype=object)
+    assert [m.tolist() for m in merge_touching(corner).members] == [[0], [1]]
+    assert len(merge_touching(corner[:0]).polygons) == 0
+
+
+def test_of_two_that_are_the_same_one_stays() -> None:
+    twins = np.array([shapely.box(0, 0, 1, 1), shapely.box(0, 0, 1, 1)], dtype=object)
+    assert [m.tolist() for m in absorb(Merged(twins, (np.array([0]), np.array([1])))).members] == [[0, 1]]
 
 
 def with_hole(side_km: float):

@@ -9,69 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
+from mask_world import INTERSECT, PIXEL_KM2, country, mine, square, table
 from minemap_assets.errors import BadInputError
-from minemap_assets.geo.vector import areas_km2, read_geoparquet
+from minemap_assets.geo.vector import areas_km2
 from minemap_assets.polygons.config import PolygonsConfig
-from minemap_assets.polygons.mining import build_mining_polygons, window_status
+from minemap_assets.polygons.mining import window_status
 from minemap_assets.polygons.quality import countries_known, positive_areas, valid_geometries
-from minemap_assets.polygons.raw import build_raw_polygons
-
-PIXEL_KM2 = 25e-6
-
-
-def country(world) -> gpd.GeoDataFrame:
-    west, south, east, north = world.sites.total_bounds
-    middle = (west + east) / 2
-    shapes = [shapely.box(west - 1, south - 1, middle, north + 1), shapely.box(middle, south - 1, east + 1, north + 1)]
-    columns = {"iso3": ["XWA", "XEA"], "name": ["West", "East"], "continent": ["Testia", "Testia"]}
-    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
-
-
-def imagery(world) -> gpd.GeoDataFrame:
-    frame = world.sites[["site_id", "geometry"]].copy()
-    frame["product"] = "planet-nicfi"
-    frame["source"] = [f"source-{s}" for s in frame["site_id"]]
-    frame["acquisitions"] = [[f"quad-{s}", "mosaic"] for s in frame["site_id"]]
-    frame["clear_fraction"] = [0.5, 1.0][: len(frame)]
-    return frame
-
-
-def mine(world, year: int = 2019, config: PolygonsConfig | None = None, first_year: int = 2016):
-    config = config or PolygonsConfig()
-    masks = world.written
-    raw = world.publish(
-        "raw_polygons",
-        lambda writer: build_raw_polygons(world.region, year, world.sites, masks[year], config, writer),
-        year,
-    )
-    return world.publish(
-        "mining_polygons",
-        lambda writer: build_mining_polygons(
-            world.region,
-            year,
-            sites=world.sites,
-            masks=masks,
-            raw=read_geoparquet(raw.file("raw_polygons.parquet")),
-            imagery_index=imagery(world),
-            boundaries=country(world),
-            first_year=first_year,
-            config=config,
-            writer=writer,
-        ),
-        year,
-    )
-
-
-def table(partition, name: str) -> pd.DataFrame:
-    path = partition.file(f"{name}.parquet")
-    return read_geoparquet(path) if name == "mining_polygons" else pd.read_parquet(path)
-
-
-def square(world, rows: slice, columns: slice, value: int = 200) -> np.ndarray:
-    mask = world.blank()
-    mask[rows, columns] = value
-    return mask
-
 
 LEFT, TOP = slice(4, 14), slice(4, 14)
 
@@ -156,11 +99,11 @@ def test_parity_fills_every_hole_and_keeps_specks(world) -> None:
 
 
 def test_status_follows_the_window() -> None:
-    assert window_status(2019, 2, 2016, {2017, 2018, 2019, 2020, 2021}) == "final"
-    assert window_status(2019, 2, 2016, {2018, 2019, 2020, 2021}) == "provisional"
-    assert window_status(2019, 2, 2016, {2017, 2018, 2019, 2020}) == "provisional"
-    assert window_status(2016, 2, 2016, {2016, 2017, 2018}) == "final"
-    assert window_status(2019, 1, 2016, {2018, 2019, 2020}) == "final"
+    assert window_status(2019, 2, 2016, {2017, 2018, 2019, 2020, 2021}, None) == "final"
+    assert window_status(2019, 2, 2016, {2018, 2019, 2020, 2021}, None) == "provisional"
+    assert window_status(2019, 2, 2016, {2017, 2018, 2019, 2020}, None) == "provisional"
+    assert window_status(2016, 2, 2016, {2016, 2017, 2018}, None) == "final"
+    assert window_status(2019, 1, 2016, {2018, 2019, 2020}, None) == "final"
     assert window_status(2019, 2, 2016, {2017, 2018, 2019}, last_year=2019) == "final"
     assert window_status(2019, 2, 2016, {2017, 2018, 2019}, last_year=2020) == "provisional"
 
@@ -185,7 +128,7 @@ def test_same_inputs_same_bytes(world) -> None:
     for year in (2018, 2019):
         noise = {s: (rng.random((64, 64)) < 0.3).astype(np.uint8) * 220 for s in world.grids}
         world.masks(year, noise)
-    config = PolygonsConfig(min_area_km2=0.0)
+    config = PolygonsConfig(min_area_km2=0.0, **INTERSECT)
     first, second = mine(world, config=config).manifest, mine(world, config=config).manifest
     assert first.content == second.content
     frame = table(world.lake.open(first.ref), "mining_polygons")
@@ -196,21 +139,10 @@ def test_same_inputs_same_bytes(world) -> None:
     assert inside.empty
 
 
-def test_a_year_without_masks_is_refused(world) -> None:
+def test_a_year_without_outlines_is_refused(world) -> None:
     world.masks(2018, {"a": world.blank()})
-    with pytest.raises(BadInputError, match="no raw masks for 2019"):
-        build_mining_polygons(
-            world.region,
-            2019,
-            sites=world.sites,
-            masks=world.written,
-            raw=gpd.GeoDataFrame(),
-            imagery_index=imagery(world),
-            boundaries=country(world),
-            first_year=2016,
-            config=PolygonsConfig(),
-            writer=None,
-        )
+    with pytest.raises(BadInputError, match="no raw polygons for 2019"):
+        mine(world)
 
 
 def test_quality_rules_can_fail(world) -> None:

@@ -13,27 +13,22 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import square_grid
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.polygons.config import PolygonsConfig
-from minemap_assets.polygons.raw import build_raw_polygons, observe_year, vectorise_year
 from minemap_assets.sites.cells import site_cells
-from minemap_assets.sites.windows import window_outlines
 
-CONFIG = PolygonsConfig()
 PIXEL_KM2 = 25e-6
 
 
-def raw(world, masks, config=CONFIG):
-    return vectorise_year(world.region, 2019, site_cells(world.sites), masks, config)
+def raw(world, masks, config=None):
+    assert masks is world.written[2019]
+    return world.outlined(2019, config)
 
 
 def test_published_table(world) -> None:
     one = world.blank()
     one[2:12, 2:12] = 200
     one[20, 20] = 126
-    masks = world.masks(2019, {"a": one, "b": world.blank()})
-    partition = world.publish(
-        "raw_polygons",
-        lambda writer: build_raw_polygons(world.region, 2019, world.sites, masks, CONFIG, writer),
-    )
+    world.masks(2019, {"a": one, "b": world.blank()})
+    partition = world.raw()
     frame = read_geoparquet(partition.file("raw_polygons.parquet"))
     assert frame["raw_id"].tolist() == ["a-2019-00000"]
     assert frame["area_km2"].to_numpy() == pytest.approx([100 * PIXEL_KM2], rel=2e-3)
@@ -44,15 +39,15 @@ def test_published_table(world) -> None:
 def test_threshold_is_met_at_equality(world) -> None:
     mask = world.blank()
     mask[2:4, 2:4] = 127
-    assert len(raw(world, world.masks(2019, {"a": mask}, threshold=127 / 254)).frame) == 1
-    assert len(raw(world, world.masks(2019, {"a": mask}, threshold=127 / 254 + 1e-9)).frame) == 0
+    assert len(raw(world, world.masks(2019, {"a": mask}, threshold=127 / 254)).polygons) == 1
+    assert len(raw(world, world.masks(2019, {"a": mask}, threshold=127 / 254 + 1e-9)).polygons) == 0
 
 
 def test_own_threshold_wins_and_other_operating_points_are_refused(world) -> None:
     mask = world.blank()
     mask[2:4, 2:4] = 127
     masks = world.masks(2019, {"a": mask}, threshold=0.9)
-    assert len(raw(world, masks, PolygonsConfig(threshold=0.3, operating_point="mine")).frame) == 1
+    assert len(raw(world, masks, PolygonsConfig(threshold=0.3, operating_point="mine")).polygons) == 1
     with pytest.raises(BadInputError, match="max_miou"):
         raw(world, masks, PolygonsConfig(operating_point="max_miou"))
 
@@ -62,16 +57,16 @@ def test_overlapping_windows_count_ground_once(world) -> None:
     full = world.blank(254)
     found = raw(world, world.masks(2019, {"a": full, "b": full}))
     union_m2 = (64 + 32) * 64 * 25.0
-    assert found.frame["area_km2"].sum() == pytest.approx(union_m2 / 1e6, rel=2e-3)
-    assert set(found.frame["site_id"]) == {"a", "b"}
-    shapes = np.asarray(found.frame.geometry, dtype=object)
+    assert found.polygons["area_km2"].sum() == pytest.approx(union_m2 / 1e6, rel=2e-3)
+    assert set(found.polygons["site_id"]) == {"a", "b"}
+    shapes = np.asarray(found.polygons.geometry, dtype=object)
     assert shapely.area(shapely.intersection(*shapes)) < 1e-3 * shapely.area(shapes).min()
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(-40, 40), st.integers(-40, 40))
 def test_every_owned_pixel_has_one_owner(world, east: int, north: int) -> None:
-    """For windows at any offset, a pixel of the common ground is owned by one site, or by both on the line itself."""
+    """For windows at any offset, a pixel of the common ground is owned by one site, also on the line itself."""
     grids = {
         "a": square_grid(600_000, 700_000, 64, 32630),
         "b": square_grid(600_000 + 10 * east, 700_000 + 10 * north, 64, 32630),
@@ -90,7 +85,7 @@ def test_every_owned_pixel_has_one_owner(world, east: int, north: int) -> None:
         rows, columns = np.indices(owned.shape)
         windows.update(zip((rows + shift[0]).ravel(), (columns + shift[1]).ravel(), strict=True))
     assert set(owners) == windows
-    assert sum(1 for count in owners.values() if count > 1) <= 96
+    assert set(owners.values()) == {1}
 
 
 def test_clipped_to_the_region(world) -> None:
@@ -99,9 +94,12 @@ def test_clipped_to_the_region(world) -> None:
     half = replace(
         world, region=replace(world.region, geometry=shapely.box(west - 1, south - 1, (west + east) / 2, north + 1))
     )
-    whole = raw(world, world.masks(2019, {"a": full})).frame
-    cut = raw(half, world.written[2019]).frame
+    whole = raw(world, world.masks(2019, {"a": full})).polygons
+    cut = raw(half, world.written[2019]).polygons
     assert half.region.geometry.covers(cut.geometry.iloc[0])
+    beyond = half.outlined().clipped
+    assert cut["area_km2"].sum() + beyond["area_km2"].sum() == pytest.approx(whole["area_km2"].sum(), rel=1e-6)
+    assert beyond["site_id"].tolist() == ["a"]
     shape = whole.geometry.iloc[0]
     share = shape.intersection(half.region.geometry).area / shape.area
     assert cut["area_km2"].sum() == pytest.approx(share * whole["area_km2"].sum(), rel=1e-6)
@@ -115,9 +113,12 @@ def test_missing_and_hidden_ground(world) -> None:
     assert [(m.item, m.reason) for m in found.missing] == [("b", "it has no raw mask")]
     cells = site_cells(world.sites)
     # a owns the western 48 columns: the line between the two centres lies 16 columns into the overlap
-    assert found.observed == {"a": pytest.approx(32 / 48, abs=0.02), "b": 0.0}
-    assert observe_year(cells, masks)[0] == found.observed
-    hidden = shapely.union_all(found.unobserved)
+    seen = found.observation.set_index("site_id")
+    assert seen["observed_share"].to_dict() == {"a": pytest.approx(32 / 48, abs=0.02), "b": 0.0}
+    assert seen["window_share"].to_dict() == {"a": 48 / 64, "b": 0.0}
+    assert seen.loc["b", "not_observed_reason"] == "it has no raw mask"
+    assert seen["not_observed_reason"].isna().to_dict() == {"a": True, "b": False}
+    hidden = found.unobserved.union_all()
     assert hidden.contains(cells["b"].cell.representative_point())
     assert not hidden.contains(cells["a"].cell.representative_point())
 
@@ -127,7 +128,7 @@ def test_broken_mask_is_reported(world) -> None:
     masks = world.masks(2019, {"a": world.blank(254), "b": world.blank(254)}, broken={"b"})
     found = raw(world, masks)
     assert [m.item for m in found.missing] == ["b"]
-    assert set(found.frame["site_id"]) == {"a"}
+    assert set(found.polygons["site_id"]) == {"a"}
 
 
 def test_a_mine_on_the_antimeridian(world) -> None:
@@ -136,22 +137,17 @@ def test_a_mine_on_the_antimeridian(world) -> None:
     grid = square_grid(x, 8_150_000, 64, 32760)
     everywhere = replace(world.region, geometry=shapely.box(-180, -30, 180, 30))
     fiji = replace(world, grids={"f": grid}, region=everywhere)
-    sites = fiji.sites
-    sites["geometry"] = window_outlines([grid])
-    masks = fiji.masks(2019, {"f": fiji.blank(254)})
-    found = vectorise_year(everywhere, 2019, site_cells(sites), masks, CONFIG)
-    assert len(found.frame) == 2
-    assert (found.frame.bounds["maxx"] - found.frame.bounds["minx"] < 0.01).all()
-    assert found.frame["area_km2"].sum() == pytest.approx(64 * 64 * PIXEL_KM2, rel=3e-3)
-    assert found.observed == {"f": 1.0}
+    fiji.masks(2019, {"f": fiji.blank(254)})
+    found = fiji.outlined()
+    assert len(found.polygons) == 2
+    assert (found.polygons.bounds["maxx"] - found.polygons.bounds["minx"] < 0.01).all()
+    assert found.polygons["area_km2"].sum() == pytest.approx(64 * 64 * PIXEL_KM2, rel=3e-3)
+    assert found.observation["observed_share"].tolist() == [1.0]
 
 
 def test_empty_year_is_a_typed_table(world) -> None:
-    masks = world.masks(2019, {"a": world.blank(), "b": world.blank()})
-    partition = world.publish(
-        "raw_polygons",
-        lambda writer: build_raw_polygons(world.region, 2019, world.sites, masks, CONFIG, writer),
-    )
+    world.masks(2019, {"a": world.blank(), "b": world.blank()})
+    partition = world.raw()
     frame = read_geoparquet(partition.file("raw_polygons.parquet"))
     assert len(frame) == 0
     assert frame["year"].dtype == np.int32
@@ -163,6 +159,6 @@ def test_hidden_pixels_are_no_mine(world) -> None:
     mask[2:12, 2:12] = 200
     mask[4:6, 4:6] = 255
     found = raw(world, world.masks(2019, {"a": mask, "b": world.blank()}))
-    assert found.frame["area_km2"].to_numpy() == pytest.approx([96 * PIXEL_KM2], rel=2e-3)
-    assert found.frame["mean_probability"].to_numpy() == pytest.approx([200 / 254])
+    assert found.polygons["area_km2"].to_numpy() == pytest.approx([96 * PIXEL_KM2], rel=2e-3)
+    assert found.polygons["mean_probability"].to_numpy() == pytest.approx([200 / 254])
     assert len(found.unobserved) == 1

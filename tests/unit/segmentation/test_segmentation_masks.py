@@ -18,6 +18,7 @@ from minemap_assets.errors import BadInputError
 from minemap_assets.geo.grid import footprint_wgs84, square_grid, to_columns
 from minemap_assets.geo.raster import read_raster
 from minemap_assets.geo.vector import WGS84, read_geoparquet, write_geoparquet
+from minemap_assets.imagery.not_observed import read_not_observed
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.partitions import Partition
@@ -97,10 +98,13 @@ def masks(make: Partitions, sites: gpd.GeoDataFrame, chips: ChipSet, model: Part
 def test_masks_lie_on_their_sites_and_holes_stay_holes(
     make_partition: Partitions, sites: gpd.GeoDataFrame, chips: ChipSet, model: Partition
 ) -> None:
+    reason = "the image covers 12% of its window"
+    chips.not_observed = {"m3": reason}
     part = masks(make_partition, sites, chips, model)
     index = read_geoparquet(part.file("index.parquet")).set_index("site_id")
     assert list(index.index) == ["m1", "m2"]
-    assert [m.item for m in part.manifest.missing] == ["m3"]
+    assert [(m.item, m.reason, m.retry) for m in part.manifest.missing] == [("m3", reason, False)]
+    assert read_not_observed(part) == {"m3": reason}
     raster = read_raster(part.file("m1.tif"))
     assert raster.grid == site_grid(sites.iloc[0])
     assert raster.pixels.dtype == np.uint8

@@ -20,6 +20,8 @@ from minemap_assets.segmentation.artefact import content_version, load_model, op
 from minemap_assets.segmentation.config import SegmentationConfig
 from minemap_assets.segmentation.evaluation.build import evaluate_model
 from minemap_assets.segmentation.learning.ensemble import reproducible
+from minemap_assets.segmentation.operating_points import operating_points
+from minemap_assets.segmentation.scale import stored_threshold
 from minemap_assets.segmentation.training import make_plan, train_model
 from minemap_assets.segmentation.training_set import assemble
 
@@ -57,6 +59,12 @@ def test_two_runs_give_the_same_bytes_and_say_what_they_saw(
     assert dim.normalisation.mean[3] == pytest.approx(0.7 * fine.normalisation.mean[3], rel=0.02)
     assert set(fine.operating_points) == {"match_area", "max_miou"}
     assert fine.chosen_on == "folds"
+    for product in (fine, dim):
+        assert product.held_out is not None
+        assert operating_points(product.held_out.histogram) == product.operating_points
+        for name, at in product.operating_points.items():
+            counted = product.held_out.histogram.confusion(stored_threshold(at))
+            assert product.metrics[name]["recall"] == pytest.approx(counted.recall, abs=1e-6)
     other = load_model(trained(make_partition, both_products, tiny_config(seed=1), "three"))
     assert other.version != one.version
 
@@ -127,9 +135,14 @@ def test_a_wrong_folder_is_refused(make_partition: Partitions, both_products: li
     assert content_version(folder) == model.version
 
     card = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps(card | {"format": 3}))
-    with pytest.raises(BadInputError, match="format 3, this minemap reads up to 2"):
+    (folder / "model.json").write_text(json.dumps(card | {"format": 4}))
+    with pytest.raises(BadInputError, match="format 4, this minemap reads up to 3"):
         open_model(folder)
+    old = card | {"format": 2, "products": {n: {**p} for n, p in card["products"].items()}}
+    for product in old["products"].values():
+        assert len(product.pop("held_out")["mine"]) == 255
+    (folder / "model.json").write_text(json.dumps(old))
+    assert open_model(folder).product("planet-nicfi").held_out is None
     (folder / "model.json").write_text("[1, 2]")
     with pytest.raises(BadInputError, match="not a minemap model card"):
         open_model(folder)

@@ -14,7 +14,8 @@ import shapely
 from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.polygons.schemas import empty_table, write_table
 from minemap_assets.tables.assets import DATABASE, database_path
-from minemap_assets.tables.database import VIEWS, build_database, is_database
+from minemap_assets.tables.database import build_database, is_database
+from minemap_assets.tables.queries import views
 from minemap_assets.tables.schemas import COUNTRY_SUMMARY, POLYGONS, TABLES
 from projects import is_current, make, project_at
 
@@ -26,9 +27,13 @@ def country_rows(year: int, area: float | None) -> pd.DataFrame:
             "iso3": [r[0] for r in rows],
             "name": [r[1] for r in rows],
             "continent": "",
+            "sovereign_iso3": [r[0] for r in rows],
+            "sovereign_name": [r[1] for r in rows],
             "year": year,
             "polygons": [3, 1],
             "area_km2": [r[2] for r in rows],
+            "uncorrected_km2": [r[2] for r in rows],
+            "clipped_km2": 0.0,
             "mean_polygon_km2": None,
             "sites_expected": 2,
             "sites_observed": 1,
@@ -89,6 +94,38 @@ def test_contents(files, tmp_path: Path) -> None:
     assert ask(target, "SELECT * FROM minemap_info") == [("minemap", "0.1.0"), ("tables", '{"polygons": "abc"}')]
 
 
+def test_series_made_elsewhere_stand_beside_ours(files, tmp_path: Path) -> None:
+    rows = [("published", "XWA", "West", 2024, 3, 10.0), ("published", "XEA", "East", 2024, 1, 5.0)]
+    frame = pd.DataFrame(rows, columns=["series", "iso3", "country_name", "year", "polygons", "area_km2"])
+    path = tmp_path / "series.parquet"
+    write_table(frame.assign(continent="", temporal_rule="intersect-1", status="final"), TABLES["series_summary"], path)
+    build_database(files | {"series_summary": [path]}, tmp_path / "minemap.duckdb")
+    told = "SELECT iso3, mapped_km2, series_km2, ratio, provisional FROM series_comparison"
+    assert ask(tmp_path / "minemap.duckdb", told) == [("XEA", None, 5.0, None, False), ("XWA", 12.5, 10.0, 1.25, True)]
+
+
+def test_what_happened_to_mines_is_summed_by_year(tmp_path: Path) -> None:
+    rows = [
+        ("m1", 2019, 1.0, 1.5, "present", None, None, None),
+        ("m2", 2019, 0.0, 0.1, "present", None, None, None),
+        ("m1", 2020, 3.0, 2.5, "expanded", 2.0, 1.5, 0.25),
+        ("m2", 2020, 4.0, 3.5, "appeared", 4.0, 3.5, 0.0),
+        ("m1", 2021, 0.0, 0.5, "no longer visible", -3.0, 0.0, 2.0),
+        ("m2", 2021, None, None, "not observed", None, None, None),
+    ]
+    columns = ["mine_id", "year", "area_km2", "expected_km2", "event", "change_km2", "gained_km2", "lost_km2"]
+    frame = pd.DataFrame(rows, columns=columns).assign(region="a", observed_share=1.0, change_posterior=0.9)
+    frame["status"] = ["final" if year < 2021 else "provisional" for year in frame["year"]]
+    path = tmp_path / "mine_years.parquet"
+    write_table(frame, TABLES["mine_years"], path)
+    build_database({"mine_years": [path]}, tmp_path / "minemap.duckdb")
+    assert ask(tmp_path / "minemap.duckdb", "SELECT * FROM yearly_mine_change") == [
+        (2019, 2, 2, 1.0, 1.6, 0, 0.0, 0.0, 0.0, 0, 0.0, None, None, False),
+        (2020, 2, 2, 7.0, 6.0, 1, 4.0, 2.0, 0.0, 0, 0.0, 5.0, 0.25, False),
+        (2021, 2, 1, 0.0, 0.5, 0, 0.0, 0.0, 0.0, 1, 3.0, 0.0, 2.0, True),
+    ]
+
+
 def test_the_views_carry_the_verdict_on_the_model(files, tmp_path: Path) -> None:
     target = tmp_path / "minemap.duckdb"
     build_database(files, target)
@@ -117,8 +154,12 @@ def test_every_table_and_column_says_what_it_is(tmp_path: Path) -> None:
     assert all(comment for _, comment in ours.values())
     assert ours["polygons", "site_ids"][0] == "VARCHAR[]"
     assert ours["polygons", "geometry"][0] == "GEOMETRY"
-    for view in VIEWS:
+    for view in views():
+        assert view.comment.endswith(".")
         assert ask(target, f"SELECT * FROM {view.name}") == []
+        told = {column: comment for table, column, _, comment in described if table == view.name}
+        if view.columns:
+            assert told == dict(view.columns), view.name
 
 
 def test_readers_are_never_locked_out(files, tmp_path: Path) -> None:
@@ -150,7 +191,8 @@ def test_lineage_names_upstream_columns() -> None:
     own = {"year", "region", "model_verdict"}
     for spec in TABLES.values():
         for column in spec.columns:
-            assert column.lineage or column.name in own, f"{spec.name}.{column.name}"
+            elsewhere = spec.asset in ("published_country_area", "series", "site_history")
+            assert column.lineage or column.name in own or elsewhere, f"{spec.name}.{column.name}"
 
 
 @pytest.fixture
@@ -219,6 +261,59 @@ def test_looking_is_cheap(built: Path) -> None:
     for _ in range(1000):
         assert is_database(built)
     assert time.perf_counter() - start < 1.0
+
+
+def test_a_database_of_other_tables_than_the_lake_says_is_made_again(files, tmp_path: Path) -> None:
+    """Such as one that was replaced by somebody who began before, or whose maker was killed before he said so."""
+    project = project_at(tmp_path / "lake", tmp_path / "state")
+    assert make(project, DATABASE).now
+    build_database(files, database_path(project), {"tables/polygons/2019": "of another lake"})
+    assert not is_current(project, DATABASE)
+    assert make(project, DATABASE).now
+    assert ask(database_path(project), "SELECT count(*) FROM country_summary") == [(0,)]
+    assert is_current(project, DATABASE)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from minemap_assets.tables.database import build_database
+target, *names = (Path(word) for word in sys.argv[1:])
+while True:
+    for name in names:
+        build_database({"country_summary": [name]}, target, {"made of": name.name})
+"""
+
+
+def test_readers_see_whole_databases_while_two_write_and_are_killed(tmp_path: Path) -> None:
+    """Every look at the file shows all of one of two tables, which says so; the sums are those of the Parquet files."""
+    target, sums = tmp_path / "state" / "minemap.duckdb", {}
+    for name, rows in (("a.parquet", 300), ("b.parquet", 900)):
+        frame = pd.concat([country_rows(2019, 1.0 + n).assign(year=n) for n in range(rows)])
+        write_table(frame, COUNTRY_SUMMARY, tmp_path / name)
+        sums[name] = (2 * rows, float(pd.read_parquet(tmp_path / name)["area_km2"].sum()))
+    build_database({"country_summary": [tmp_path / "a.parquet"]}, target, {"made of": "a.parquet"})
+    seen = set()
+    words = [sys.executable, "-c", WRITER, str(target), *(str(tmp_path / name) for name in sums)]
+    writers = [subprocess.Popen(words), subprocess.Popen(words)]
+    try:
+        while len(seen) < 2:
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                with duckdb.connect(str(target), read_only=True) as connection:
+                    ((name,),) = connection.execute("SELECT value FROM minemap_info").fetchall()
+                    told = connection.execute("SELECT count(*), sum(area_km2) FROM country_summary").fetchall()
+                assert told == [pytest.approx(sums[name])]
+                seen.add(name)
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+    assert is_database(target)
+    build_database({"country_summary": [tmp_path / "b.parquet"]}, target)
+    assert ask(target, "SELECT count(*), sum(area_km2) FROM country_summary") == [pytest.approx(sums["b.parquet"])]
+    left = [path for path in (target.parent / ".staging").iterdir() if path.is_dir()]
+    assert not left, "what the killed ones had begun is gone"
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -1,28 +1,21 @@
 """Yearly sums: zero against missing, shared ground counted once, countries adding up."""
 
+import json
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
 from minemap_assets.errors import PermanentError
-from minemap_assets.geo.vector import areas_km2
+from minemap_assets.geo.vector import read_geoparquet, write_geoparquet
 from minemap_assets.lake.lake import Lake, build_partition
-from minemap_assets.lake.manifests import PartitionRef
+from minemap_assets.lake.manifests import Outcome, PartitionRef
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.polygons.countries import Borders
-from minemap_assets.polygons.schemas import (
-    MINING_POLYGONS,
-    POLYGON_COUNTRY_AREA,
-    SITE_AREA,
-    conform,
-    empty_table,
-    write_table,
-)
-from minemap_assets.project.regions import Region
+from minemap_assets.polygons.schemas import MINING_POLYGONS, conform
 from minemap_assets.tables.build import (
     build_country_summary,
     build_imagery_clarity,
@@ -30,118 +23,53 @@ from minemap_assets.tables.build import (
     build_region_summary,
     build_site_panel,
 )
-from minemap_assets.tables.parts import MiningTables, RegionPart, read_part
-from minemap_assets.tables.summaries import country_summary, imagery_clarity, region_summary, site_panel
-
-COUNTRIES = gpd.GeoDataFrame(
-    {"iso3": ["XEA", "XWA"], "name": ["East", "West"], "continent": ["Testia", "Testia"]},
-    geometry=[shapely.box(10, 0, 20, 10), shapely.box(0, 0, 10, 10)],
-    crs="EPSG:4326",
-)
-
-
-def area(geometry) -> float:
-    return float(areas_km2(gpd.GeoSeries([geometry], crs="EPSG:4326"))[0])
-
-
-def polygon_row(polygon_id, slug, year, iso3, area_km2, status, geometry) -> dict[str, object]:
-    return {
-        "polygon_id": polygon_id,
-        "site_ids": [],
-        "region": slug,
-        "year": year,
-        "country_iso3": iso3,
-        "country_name": "",
-        "continent": "",
-        "area_km2": area_km2,
-        "mean_probability": 0.9,
-        "operating_point": "match_area",
-        "temporal_rule": "intersect-2",
-        "status": status,
-        "product": "planet-nicfi",
-        "sources": ["archive"],
-        "acquisitions": [],
-        "clear_fraction": None,
-        "model_version": "v",
-        "geometry": geometry,
-    }
-
-
-def part(slug, bounds, polygons=(), sites=(), *, year=2019, made=True, status="final") -> RegionPart:
-    """A region with polygons (boxes) and sites (id, longitude, latitude, observed share, area)."""
-    region = Region(slug, slug, shapely.box(*bounds))
-    frame = gpd.GeoDataFrame(
-        {"site_id": [s[0] for s in sites], "longitude": [s[1] for s in sites], "latitude": [s[2] for s in sites]},
-        geometry=[shapely.Point(s[1], s[2]).buffer(0.01) for s in sites],
-        crs="EPSG:4326",
-    )
-    if not made:
-        return RegionPart(region, frame, None)
-    shapes = np.array([shapely.box(*b) for b in polygons], dtype=object)
-    split = Borders(COUNTRIES).split(shapes)
-    ids = [f"{slug}-{n}" for n in range(len(shapes))]
-    sizes = np.array([area(s) for s in shapes])
-    biggest = split.sort_values("share").drop_duplicates("polygon", keep="last").set_index("polygon")["iso3"]
-    rows = [polygon_row(ids[n], slug, year, biggest[n], sizes[n], status, shapes[n]) for n in range(len(shapes))]
-    areas = pd.DataFrame(
-        {
-            "polygon_id": [ids[p] for p in split["polygon"]],
-            "iso3": split["iso3"],
-            "area_km2": split["share"] * sizes[split["polygon"].to_numpy(int)],
-        }
-    )
-    panel = pd.DataFrame(
-        {
-            "site_id": [s[0] for s in sites],
-            "region": slug,
-            "year": year,
-            "observed_share": [s[3] for s in sites],
-            "area_km2": [s[4] for s in sites],
-            "status": status,
-            "product": "planet-nicfi",
-        }
-    )
-    tables = MiningTables(
-        conform(pd.DataFrame(rows), MINING_POLYGONS) if rows else empty_table(MINING_POLYGONS),
-        conform(areas, POLYGON_COUNTRY_AREA),
-        conform(panel, SITE_AREA),
-    )
-    return RegionPart(region, frame, tables)
+from minemap_assets.tables.panel import site_panel
+from minemap_assets.tables.parts import read_part
+from minemap_assets.tables.schemas import POLYGONS
+from minemap_assets.tables.stacking import stack_files
+from minemap_assets.tables.summaries import country_summary, imagery_clarity, region_summary
+from region_parts import COUNTRIES, area, borders, part, site
 
 
 def rows(frame: pd.DataFrame, key: str) -> dict[str, dict]:
     return {row[key]: row for row in frame.to_dict("records")}
 
 
-NOTHING = float("nan")
+def panel_of(parts) -> pd.DataFrame:
+    return site_panel(2019, parts, borders(), WEAK)
+
+
+def countries_of(parts) -> pd.DataFrame:
+    return country_summary(2019, parts, panel_of(parts), COUNTRIES.drop(columns="geometry"), WEAK, borders)
+
+
 WEAK = "weak"
 
 
 def test_panel_tells_zero_from_missing() -> None:
-    seen = part("a", (0, 0, 5, 5), sites=[("m1", 1, 1, 1.0, 0.0), ("m2", 2, 2, 0.0, NOTHING), ("m3", 3, 3, 0.5, 2.5)])
-    absent = part("b", (5, 0, 9, 5), sites=[("m4", 6, 1, 1.0, 9.0)], made=False)
-    panel = rows(site_panel(2019, [absent, seen], Borders(COUNTRIES), WEAK), "site_id")
-    assert panel["m1"]["area_km2"] == 0.0
+    seen = part(
+        "a",
+        (0, 0, 5, 5),
+        sites=[site("m1", 1, 1, 1.0, 0.0), site("m2", 2, 2, 0.0, reason="cloud"), site("m3", 3, 3, 0.5, 2.5)],
+    )
+    absent = part("b", (5, 0, 9, 5), sites=[site("m4", 6, 1)], made=False)
+    panel = rows(panel_of([absent, seen]), "site_id")
+    assert panel["m1"]["area_km2"] == panel["m1"]["clipped_km2"] == 0.0
     assert panel["m3"]["area_km2"] == 2.5
     assert pd.isna(panel["m2"]["area_km2"])
+    assert pd.isna(panel["m2"]["clipped_km2"])
     assert panel["m2"]["status"] == "final"
+    assert panel["m2"]["not_observed_reason"] == "cloud"
+    assert pd.isna(panel["m1"]["not_observed_reason"])
     assert pd.isna(panel["m4"]["area_km2"])
     assert (panel["m4"]["status"], panel["m4"]["observed_share"]) == ("missing", 0.0)
+    assert "have not been made" in panel["m4"]["not_observed_reason"]
     assert panel["m4"]["country_iso3"] == "XWA"
-
-
-def test_a_site_of_two_regions_is_told_once() -> None:
-    both = [("m1", 4, 1, 1.0, 1.0)]
-    first, second = part("a", (0, 0, 5, 5), sites=both), part("b", (3, 0, 9, 5), sites=[("m1", 4, 1, 1.0, 2.0)])
-    panel = site_panel(2019, [second, first], Borders(COUNTRIES), WEAK)
-    assert panel[["site_id", "region", "area_km2"]].to_numpy().tolist() == [["m1", "a", 1.0]]
-    panel = site_panel(2019, [part("a", (0, 0, 5, 5), sites=both, made=False), second], Borders(COUNTRIES), WEAK)
-    assert panel[["site_id", "region", "area_km2"]].to_numpy().tolist() == [["m1", "b", 2.0]]
 
 
 def test_countries_and_unassigned_are_the_total() -> None:
     boxes = [(9.9, 1, 10.3, 1.1), (2, 2, 2.1, 2.1), (40, 40, 40.1, 40.1)]
-    frame = country_summary(2019, [part("a", (0, 0, 50, 50), boxes)], COUNTRIES, WEAK)
+    frame = countries_of([part("a", (0, 0, 50, 50), boxes)])
     by = rows(frame, "iso3")
     assert by["XEA"]["polygons"] == 1
     assert by["XWA"]["polygons"] == 1
@@ -153,8 +81,8 @@ def test_countries_and_unassigned_are_the_total() -> None:
 
 
 def test_a_country_that_was_not_observed_is_null() -> None:
-    sites = [("m1", 1, 1, 1.0, 0.0), ("m2", 2, 1, 0.0, NOTHING), ("m3", 11, 1, 0.0, NOTHING)]
-    by = rows(country_summary(2019, [part("a", (0, 0, 20, 10), sites=sites)], COUNTRIES, WEAK), "iso3")
+    sites = [site("m1", 1, 1, 1.0, 0.0), site("m2", 2, 1, 0.0), site("m3", 11, 1, 0.0)]
+    by = rows(countries_of([part("a", (0, 0, 20, 10), sites=sites)]), "iso3")
     assert (by["XWA"]["area_km2"], by["XWA"]["polygons"], by["XWA"]["covered_share"]) == (0.0, 0, 0.5)
     assert pd.isna(by["XEA"]["area_km2"])
     assert pd.isna(by["XEA"]["polygons"])
@@ -163,43 +91,28 @@ def test_a_country_that_was_not_observed_is_null() -> None:
     assert pd.isna(by[""]["covered_share"])
 
 
-def test_overlapping_regions_count_ground_once() -> None:
-    """The later region loses what the earlier one holds; a polygon over the line is cut there."""
-    first = part("a", (0, 0, 5, 10), [(4, 1, 4.5, 1.5), (4.8, 3, 5, 3.5)])
-    second = part("b", (3, 0, 9, 10), [(4, 1, 4.5, 1.5), (4.8, 3, 5.4, 3.5), (7, 7, 7.1, 7.1)])
-    truth = sum(area(shapely.box(*b)) for b in [(4, 1, 4.5, 1.5), (4.8, 3, 5.4, 3.5), (7, 7, 7.1, 7.1)])
-    frame = country_summary(2019, [second, first], COUNTRIES, WEAK)
-    assert frame["area_km2"].sum() == pytest.approx(truth, rel=1e-9)
-    assert rows(frame, "iso3")["XWA"]["polygons"] == 4
-    alone = country_summary(2019, [second, RegionPart(first.region, first.sites, None)], COUNTRIES, WEAK)
-    assert alone["area_km2"].sum() == pytest.approx(truth, rel=1e-9)
-    assert rows(alone, "iso3")["XWA"]["polygons"] == 3
-
-
-def test_a_cut_at_a_border_is_measured_anew() -> None:
-    first = part("a", (0, 0, 9.95, 10), [])
-    second = part("b", (5, 0, 15, 10), [(9.8, 1, 10.05, 1.1)])
-    by = rows(country_summary(2019, [first, second], COUNTRIES, WEAK), "iso3")
-    assert by["XWA"]["area_km2"] == pytest.approx(area(shapely.box(9.95, 1, 10, 1.1)))
-    assert by["XEA"]["area_km2"] == pytest.approx(area(shapely.box(10, 1, 10.05, 1.1)))
+def test_territories_name_their_state() -> None:
+    by = rows(countries_of([part("a", (0, 0, 20, 10), sites=[site("m1", 11, 1, 1.0, 0.0)])]), "iso3")
+    assert [by["XEA"][name] for name in ("name", "sovereign_iso3", "sovereign_name")] == ["East", "XWA", "West"]
+    assert [by[""][name] for name in ("sovereign_iso3", "sovereign_name")] == ["", "unassigned"]
 
 
 def test_status_is_final_only_where_all_is() -> None:
-    final = part("a", (0, 0, 5, 10), [(1, 1, 1.1, 1.1)], [("m1", 1, 1, 1.0, 1.0)])
-    late = part("b", (5, 0, 9, 10), [(7, 7, 7.1, 7.1)], [("m2", 7, 7, 1.0, 1.0)], status="provisional")
-    assert rows(country_summary(2019, [final], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "final"
-    assert rows(country_summary(2019, [final, late], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "provisional"
-    absent = part("b", (5, 0, 9, 10), sites=[("m2", 7, 7, 1.0, 1.0)], made=False)
-    assert rows(country_summary(2019, [final, absent], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "provisional"
-    assert rows(country_summary(2019, [absent], COUNTRIES, WEAK), "iso3")["XWA"]["status"] == "missing"
+    final = part("a", (0, 0, 5, 10), [(1, 1, 1.1, 1.1)], [site("m1", 1, 1, 1.0, 1.0)])
+    late = part("b", (5, 0, 9, 10), [(7, 7, 7.1, 7.1)], [site("m2", 7, 7, 1.0, 1.0)], status="provisional")
+    assert rows(countries_of([final]), "iso3")["XWA"]["status"] == "final"
+    assert rows(countries_of([final, late]), "iso3")["XWA"]["status"] == "provisional"
+    absent = part("b", (5, 0, 9, 10), sites=[site("m2", 7, 7, 1.0, 1.0)], made=False)
+    assert rows(countries_of([final, absent]), "iso3")["XWA"]["status"] == "provisional"
+    assert rows(countries_of([absent]), "iso3")["XWA"]["status"] == "missing"
 
 
 def test_region_summary() -> None:
-    sites = [("m1", 1, 1, 1.0, 1.0), ("m2", 2, 2, 0.5, 0.0), ("m3", 3, 3, 0.0, NOTHING)]
+    sites = [site("m1", 1, 1, 1.0, 1.0), site("m2", 2, 2, 0.5, 0.0), site("m3", 3, 3, 0.0)]
     parts = [
-        part("b", (5, 0, 9, 5), sites=[("m4", 6, 1, 1.0, 9.0)], made=False),
+        part("b", (5, 0, 9, 5), sites=[site("m4", 6, 1)], made=False),
         part("a", (0, 0, 5, 5), [(1, 1, 1.1, 1.1)], sites),
-        part("c", (5, 5, 9, 9), sites=[("m5", 6, 6, 0.0, NOTHING)]),
+        part("c", (5, 5, 9, 9), sites=[site("m5", 6, 6, 0.0)]),
     ]
     frame = region_summary(2019, parts, WEAK)
     assert set(frame["model_verdict"]) == {WEAK}
@@ -260,17 +173,20 @@ def publish(lake: Lake, asset: str, build) -> Partition:
 def test_builds_through_the_lake(tmp_path: Path) -> None:
     lake = Lake.local(tmp_path / "home", tmp_path / "state")
     parts = [
-        part("a", (0, 0, 20, 10), [(9.9, 1, 10.3, 1.1)], [("m1", 1, 1, 1.0, 0.0)]),
+        part("a", (0, 0, 20, 10), [(9.9, 1, 10.3, 1.1)], [site("m1", 1, 1, 1.0, 0.0)]),
         part("b", (0, 0, 1, 1), made=False),
     ]
     polygons = publish(lake, "polygons", lambda w: build_polygons(2019, parts, w, WEAK))
     assert polygons.names() == ("polygon_country_area.parquet", "polygons.parquet")
     assert polygons.manifest.summary["regions_missing"] == ["b"]
     assert pd.read_parquet(polygons.file("polygons.parquet"))["model_verdict"].tolist() == [WEAK]
-    panel = publish(lake, "site_panel", lambda w: build_site_panel(2019, parts, COUNTRIES, w, WEAK))
+    panel = publish(lake, "site_panel", lambda w: build_site_panel(2019, parts, borders(), w, WEAK))
     assert panel.manifest.summary["sites_observed"] == 1
     assert set(pd.read_parquet(panel.file("site_panel.parquet"))["model_verdict"]) == {WEAK}
-    countries = publish(lake, "country_summary", lambda w: build_country_summary(2019, parts, COUNTRIES, w, WEAK))
+    told = panel_of(parts)
+    countries = publish(
+        lake, "country_summary", lambda w: build_country_summary(2019, parts, told, COUNTRIES, w, WEAK, borders)
+    )
     total = polygons.manifest.summary["area_km2"]
     assert countries.manifest.summary["area_km2"] == pytest.approx(total, abs=2e-6)
     assert countries.manifest.summary["largest"][0]["country"] == "East"
@@ -285,33 +201,57 @@ def test_builds_through_the_lake(tmp_path: Path) -> None:
 
 def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
     lake = Lake.local(tmp_path / "home", tmp_path / "state")
-    made = part("a", (0, 0, 20, 10), [(9.9, 1, 10.3, 1.1)], [("m1", 1, 1, 0.0, NOTHING)])
+    made = part("a", (0, 0, 20, 10), [(9.9, 1, 10.3, 1.1)], [site("m1", 1, 1, 0.5, 3.0)])
 
-    def build(writer):
-        tables = made.mining
-        for spec, frame in (
-            (MINING_POLYGONS, tables.polygons),
-            (POLYGON_COUNTRY_AREA, tables.country_areas),
-            (SITE_AREA, tables.site_area),
-        ):
-            write_table(frame, spec, writer.path(spec.file))
-            writer.add(spec.file)
-        from minemap_assets.lake.manifests import Outcome
-
+    def sites(writer) -> Outcome:
+        frame = gpd.GeoDataFrame(made.sites, geometry=list(made.ground.geometry), crs="EPSG:4326")
+        writer.write("sites.parquet", frame.to_parquet)
+        writer.write("owned_ground.parquet", lambda path: write_geoparquet(made.ground, path))
         return Outcome()
 
-    again = read_part(made.region, made.sites, publish(lake, "x", build))
-    pd.testing.assert_frame_equal(
-        country_summary(2019, [again], COUNTRIES, WEAK), country_summary(2019, [made], COUNTRIES, WEAK)
-    )
-    assert read_part(made.region, made.sites, None).mining is None
+    def mining(writer) -> Outcome:
+        for file in made.mining.path.parent.iterdir():
+            writer.write(file.name, lambda path, file=file: path.write_bytes(file.read_bytes()))
+        return Outcome()
+
+    places = publish(lake, "sites", sites)
+    again = read_part(made.region, places, places, publish(lake, "x", mining))
+    pd.testing.assert_frame_equal(countries_of([again]), countries_of([made]))
+    assert again.cells == made.cells
+    assert read_part(made.region, places, None, None).mining is None
 
 
 def test_a_table_that_breaks_its_schema_is_refused() -> None:
-    good = part("a", (0, 0, 20, 10), [(1, 1, 1.1, 1.1)]).mining.polygons
+    good = read_geoparquet(part("a", (0, 0, 20, 10), [(1, 1, 1.1, 1.1)]).mining.path)
     with pytest.raises(PermanentError, match="lacks the column year"):
         conform(good.drop(columns="year"), MINING_POLYGONS)
     with pytest.raises(PermanentError, match="empty area_km2"):
         conform(good.assign(area_km2=np.nan), MINING_POLYGONS)
     with pytest.raises(PermanentError, match="same polygon_id"):
         conform(pd.concat([good, good]), MINING_POLYGONS)
+
+
+def test_stacked_files_hold_the_rows_of_all_and_break_no_schema(tmp_path: Path) -> None:
+    """Also one without rows, whose bounds are nowhere."""
+    one = part("a", (0, 0, 20, 10), [(9.9, 1, 10.3, 1.1), (1, 1, 2, 2)]).mining
+    other, empty = part("b", (0, 0, 20, 10), [(3, 3, 4, 4)]).mining, part("c", (0, 0, 1, 1)).mining
+    path, marks = tmp_path / "all.parquet", {"model_verdict": WEAK}
+    stack_files([one.path, empty.path, other.path], POLYGONS, path, marks)
+    whole = gpd.read_parquet(path)
+    assert list(whole.columns) == list(POLYGONS.names)
+    assert whole["polygon_id"].tolist() == ["a-0", "a-1", "b-0"]
+    assert whole.crs == "EPSG:4326"
+    alone = [read_geoparquet(files.path) for files in (one, other)]
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(whole.drop(columns="model_verdict")), pd.DataFrame(pd.concat(alone, ignore_index=True))
+    )
+    assert gpd.read_parquet(path, bbox=(0, 0, 2.5, 2.5))["polygon_id"].tolist() == ["a-1"]
+    assert json.loads(pq.read_schema(path).metadata[b"geo"])["columns"]["geometry"]["bbox"] == [1, 1, 10.3, 4]
+    stack_files([empty.path], POLYGONS, path, marks)
+    assert len(gpd.read_parquet(path)) == 0
+    stack_files([], POLYGONS, path, marks)
+    assert pq.read_schema(path).names[: len(POLYGONS.names)] == list(POLYGONS.names)
+    with pytest.raises(PermanentError, match="two rows with the same polygon_id"):
+        stack_files([one.path, one.path], POLYGONS, path, marks)
+    with pytest.raises(PermanentError, match="lacks the column model_verdict"):
+        stack_files([one.path], POLYGONS, path)
