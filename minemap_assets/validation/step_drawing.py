@@ -26,9 +26,9 @@ LEGEND = (
 
 _TITLES = {"all": "all sites", "country": "by country", "size": "by size of mine", "baseline": "by baseline"}
 _MOST_ROWS = 8
-_LABEL = 62
+_LABEL = 78
 _INSET = 8
-_LONGEST_LABEL = 11
+_LONGEST_LABEL = 12
 _REACH = 0.1
 """Of the axis at least, on each side of 1."""
 
@@ -76,8 +76,10 @@ def _drawn(rows: Sequence[Mapping[str, Any]], stratum: str, low: float, high: fl
     def across(ratio: float) -> float:
         return left + (min(max(ratio, low), high) - low) / (high - low) * (right - left)
 
-    draw.line((across(1.0), _INSET, across(1.0), SIDE - _INSET), fill=GRID, width=2)
-    step = (SIDE - 2 * _INSET) / max(len(rows), 3)
+    draw.line((across(1.0), _INSET, across(1.0), SIDE - 2 * _INSET), fill=GRID, width=2)
+    for ratio, anchor in ((low, "ls"), (1.0, "ms"), (high, "rs")):
+        draw.text((across(ratio), SIDE - 2), f"{ratio:.2f}", fill=INK, anchor=anchor)
+    step = (SIDE - 3 * _INSET) / max(len(rows), 3)
     for place, row in enumerate(rows):
         middle = _INSET + step * (place + 0.5)
         colour = COLOURS[str(row["ground"])]
