@@ -22,7 +22,7 @@ CHECK_HOME := build/check
 DAGSTER := PYTHONWARNINGS=ignore VIRTUAL_ENV="$(CURDIR)/.venv" DAGSTER_HOME="$(CURDIR)/$(CHECK_HOME)" \
     MINEMAP_HOME=$(CHECK_HOME)/lake MINEMAP_STATE=$(CHECK_HOME)/state .venv/bin
 
-# A small world whose tables the data dictionary describes; a second time it is there already.
+# A small world whose tables the data dictionary describes, made anew each time.
 DOCS_LAKE := build/docs-world/lake
 DOCS_WORLD := MINEMAP_HOME=$(DOCS_LAKE) MINEMAP_STATE=build/docs-world/state
 
@@ -100,6 +100,7 @@ chaos: setup ## Disturb lakes by chance and count losses (KILLS, FLIPS, RACES; S
 	    --kills $(KILLS) --flips $(FLIPS) --races $(RACES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 docs: setup ## Write the reference pages from the code, and build the documentation into build/docs
+	@rm -rf build/docs-world
 	@$(DOCS_WORLD) .venv/bin/minemap demo --world tiny >/dev/null
 	.venv/bin/python -m dagster_project.reference_pages docs/reference --lake $(DOCS_LAKE)
 	@$(MAKE) --no-print-directory site

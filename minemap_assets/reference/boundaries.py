@@ -65,6 +65,8 @@ _SUSPICIOUS = 0.1
 _OF_THE_WORLD = 200
 """A file with this many codes of the standard is one of the world, of which it is worth saying what it lacks."""
 _SHOWN = 6
+_MOVED = 0.05
+"""A change of a country's area that is more than another scale of its coast."""
 
 
 def build_boundaries(entry: ReferenceEntry, store: Store, writer: PartitionWriter) -> Outcome:
@@ -181,6 +183,20 @@ class Difference:
     def unlike(self, share: float) -> pd.DataFrame:
         """Rows of `areas` [iso3, first_km2, second_km2, change] whose area changes by more than a share."""
         return self.areas[self.areas["change"].abs() > share].reset_index(drop=True)
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence each for a person who puts the second in the place of the first; tables by country change so."""
+        moved = self.unlike(_MOVED)
+        told = [f"{code} {change:+.0%}" for code, change in zip(moved["iso3"], moved["change"], strict=True)]
+        return tuple(
+            f"{what} {_some(codes)}"
+            for what, codes in (
+                ("the file that was registered before has countries that this one lacks:", self.only_first),
+                ("countries that the file before lacked:", self.only_second),
+                (f"countries whose area is not the one of the file before, by more than {_MOVED:.0%}:", told),
+            )
+            if codes
+        )
 
 
 def compare_countries(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> Difference:

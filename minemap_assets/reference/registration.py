@@ -22,7 +22,7 @@ from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.manifests import file_sha256
 from minemap_assets.lake.store import Store
 from minemap_assets.lake.workspaces import workspace
-from minemap_assets.reference.boundaries import check_countries
+from minemap_assets.reference.boundaries import check_countries, compare_countries, country_table
 from minemap_assets.reference.catalogue import (
     CATALOGUE_PATH,
     COLUMNS,
@@ -37,6 +37,7 @@ from minemap_assets.reference.catalogue import (
     catalogue_in,
     parse_catalogue,
     read_catalogue,
+    read_entry,
 )
 from minemap_assets.reference.points import check_points
 from minemap_assets.reference.polygon_sets import check_polygons
@@ -94,7 +95,8 @@ def register(
     the entry, into whatever the catalogue is at that moment. Raises `BadInputError`, also for what a run would not
     understand: countries without codes or names, points without labels, polygons without an area.
     """
-    check_name(read_catalogue(store), name, kind, reserved)
+    before = read_catalogue(store)
+    check_name(before, name, kind, reserved)
     if not licence.strip():
         raise BadInputError(f"{name} has no licence; give the one its authors chose, or 'unknown'")
     if role is not None and kind != "polygons":
@@ -123,7 +125,19 @@ def register(
         )
         if store.size(entry.file) != entry.bytes or file_sha256(store.fetch(entry.file)) != checksum:
             store.put(local, entry.file)
-    return told(enter(store, entry, reserved), entry, looked.notes)
+    notes = (*looked.notes, *_other_borders(store, before.find(name), entry))
+    return told(enter(store, entry, reserved), entry, notes)
+
+
+def _other_borders(store: Store, known: ReferenceEntry | None, entry: ReferenceEntry) -> tuple[str, ...]:
+    """What country boundaries change that come in the place of others."""
+    if known is None or entry.kind != "boundaries" or known.sha256 == entry.sha256:
+        return ()
+    try:
+        tables = [country_table(read_entry(one, store), columns=one.columns) for one in (known, entry)]
+    except BadInputError as error:
+        return (f"what changes against the file before cannot be told: {error}",)
+    return compare_countries(*tables).notes()
 
 
 def withdraw(store: Store, name: str) -> Catalogue:

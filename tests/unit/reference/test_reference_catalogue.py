@@ -55,6 +55,23 @@ def test_register_keeps_the_bytes(store, polygons):
     assert polygons.exists()
 
 
+def test_borders_that_come_in_the_place_of_others_name_what_they_change(store, tmp_path):
+    path = tmp_path / "land.gpkg"
+
+    def registered(**lands: float) -> tuple[str, ...]:
+        shapes = [shapely.box(10 * n, 0, 10 * n + side, 1) for n, side in enumerate(lands.values())]
+        path.unlink(missing_ok=True)
+        gpd.GeoDataFrame({"iso_a3": list(lands), "name": list(lands)}, geometry=shapes, crs=4326).to_file(path)
+        return register(store, path, name="country_boundaries", kind="boundaries", licence="CC0").notes
+
+    assert registered(FRA=1.0, DEU=1.0, PER=1.0) == ()
+    lacking, new, moved = registered(FRA=1.01, DEU=2.0, BRA=1.0)
+    assert lacking.endswith("this one lacks: PER")
+    assert new.endswith("lacked: BRA")
+    assert moved.endswith("by more than 5%: DEU +100%")
+    assert registered(FRA=1.01, DEU=2.0, BRA=1.0) == ()
+
+
 def test_same_again_is_a_no_op_and_a_changed_file_says_so(store, polygons):
     first = register(store, polygons, name="own", kind="polygons", licence="unknown")
     before = store.read_bytes(CATALOGUE_PATH)
