@@ -28,7 +28,7 @@ DOCS_WORLD := MINEMAP_HOME=$(DOCS_LAKE) MINEMAP_STATE=build/docs-world/state
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo ui test chaos-test fast live check format lock bench chaos docs site
+.PHONY: help setup demo ui test chaos-test operations-test fast live check format lock bench chaos docs site
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -59,11 +59,14 @@ demo: setup ## Run the whole chain on the simulated world, offline
 ui: setup ## Open the asset graph in the browser
 	@exec .venv/bin/minemap ui $(ARGS)
 
-test: setup ## Run the tests, but for those of chaos-test
-	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not chaos" $(ARGS)
+test: setup ## Run the tests, but for those of chaos-test and operations-test
+	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not chaos and not operations" $(ARGS)
 
 chaos-test: setup ## Run the tests that kill and damage whole runs
 	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m chaos $(ARGS)
+
+operations-test: setup ## Run the tests that start daemons, databases and clusters
+	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m operations $(ARGS)
 
 fast: setup ## Run the tests that need seconds: no servers, no browser
 	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not integration and not browser and not slow" $(ARGS)
@@ -88,7 +91,8 @@ format: setup ## Rewrite the code in the house style
 
 lock: ## Resolve requirements.lock again (ARGS=--upgrade for the newest versions)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --extra open-weights --extra clouds \
-	    --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS) --output-file requirements.lock pyproject.toml
+	    --extra ray --extra k8s --extra postgres --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" $(ARGS) --output-file requirements.lock pyproject.toml
 
 bench: setup ## Measure speed and accuracy as ratios against the alternatives
 	@failed=0; for benchmark in benchmarks/*.py; do \

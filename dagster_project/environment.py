@@ -22,13 +22,14 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>/+)(?P<rest>
 _EMPTIED = ("dagster", "lake-cache", "cache", "stac-cache", "downloads")
 """Folders of the state that minemap, or whoever begins anew, empties."""
 
-_OWN = ("inputs", ".staging", ".trash", ".leases")
+_OWN = ("inputs", ".staging", ".trash", ".leases", ".usage")
 """Folders of a lake in which nothing else may lie: it is taken for an input, or removed."""
 
 
 class Environment(BaseSettings):
     """`MINEMAP_HOME` is the lake, `MINEMAP_STATE` what belongs to this machine: Dagster's home and the DuckDB file.
 
+    `MINEMAP_EXECUTOR` is how steps are run (`executors.py`); `local` is another word for `in_process`.
     `MINEMAP_CACHE_GB` bounds the copies of an object store's files on this machine.
     `MINEMAP_ALLOW_HOSTS` are the names that the UI is reached by beside loopback, with commas between them.
     `MINEMAP_CONTACT` is told to every service that is asked, by `net/client.py`.
@@ -37,7 +38,7 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MINEMAP_", env_file=".env", extra="ignore", frozen=True)
     home: str = "minemap-data/lake"
     state: Path = Path("minemap-data/state")
-    executor: Literal["in_process", "multiprocess"] = "in_process"
+    executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
     sample: int | None = Field(None, ge=1)
     cache_gb: float = Field(20.0, gt=0, le=1_000_000)
     allow_hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -49,6 +50,11 @@ class Environment(BaseSettings):
         if not str(value).strip():
             raise ValueError("it is empty; give a folder, or unset it")
         return value
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _local(cls, value: object) -> object:
+        return "in_process" if value == "local" else value
 
     @field_validator("allow_hosts", mode="before")
     @classmethod

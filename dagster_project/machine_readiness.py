@@ -44,6 +44,15 @@ def version_findings() -> Iterator[Finding]:
         )
 
 
+def instance_findings(environment: Environment) -> Iterator[Finding]:
+    """Whether Dagster's configuration gives back what killed processes held."""
+    from dagster_project.instance import lacking
+
+    if lacks := lacking(environment.dagster_home):
+        what, _, advice = lacks.partition("; ")
+        yield doubt(what, advice)
+
+
 def device_findings(config: SegmentationConfig, environment: Environment) -> Iterator[Finding]:
     """Where the model is trained and applied, and how steps are run."""
     try:

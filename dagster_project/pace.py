@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import PartitionRef
@@ -47,10 +47,40 @@ class Stage:
         return f"{name} {self.done:,} of {self.total:,}" + (f", {self.detail}" if self.detail else "")
 
 
+@dataclass
+class _Course:
+    """A partition in work: when it was first heard of, where it is, and when it had done how much of its stage."""
+
+    begun: float
+    stage: Stage
+    samples: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def went_on(self, stage: Stage, now: float) -> None:
+        """It has come further."""
+        if self.stage.name != stage.name:
+            self.samples.clear()
+        self.stage = stage
+        if not self.samples or now - self.samples[-1][0] >= _EVERY:
+            self.samples.append((now, stage.done))
+        while len(self.samples) > 2 and now - self.samples[0][0] > WINDOW:
+            self.samples.popleft()
+
+    def left(self, now: float) -> Left | None:
+        """What is left of the stage; None where it cannot be told."""
+        if len(self.samples) < 2:
+            return None
+        (first, began), (last, done) = self.samples[0], self.samples[-1]
+        if last - first < SILENT or done <= began:
+            return None
+        rate = (last - first) / (done - began)
+        return Left(max(0.0, rate * (self.stage.total - done) - (now - last)))
+
+
 class Pace:
     """Hears what a run does, and foretells.
 
-    `due` is what is expected to be made, `usual` the seconds that a partition of each asset took lately.
+    `due` is what is expected to be made, `usual` the seconds that a partition of each asset took lately, and up to
+    `jobs` partitions are made side by side.
     """
 
     def __init__(
@@ -58,15 +88,23 @@ class Pace:
         due: Collection[PartitionRef],
         usual: Mapping[Asset, float],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        jobs: int = 1,
     ) -> None:
+        self._lately = dict(usual)
         self._usual = {(asset.room, asset.name): seconds for asset, seconds in usual.items()}
         self._due = set(due)
         self._open = Counter(_kind(ref) for ref in self._due)
         self._taken: dict[Kind, list[float]] = {}
         self._clock = clock
-        self._start = self._step = clock()
-        self._stage: Stage | None = None
-        self._samples: deque[tuple[float, int]] = deque()
+        self._jobs = jobs
+        self._start = self._idle = clock()
+        self._courses: dict[PartitionRef, _Course] = {}
+
+    @property
+    def usual(self) -> Mapping[Asset, float]:
+        """Seconds that a partition of each asset took lately."""
+        return self._lately
 
     @property
     def elapsed(self) -> float:
@@ -75,8 +113,9 @@ class Pace:
 
     @property
     def stage(self) -> Stage | None:
-        """Where the partition that is being made is; None before it has said so."""
-        return self._stage
+        """Where the partition is of which was heard last; None before any has said so."""
+        course = next(reversed(self._courses.values()), None)
+        return None if course is None else course.stage
 
     def ended(self, ref: PartitionRef, seconds: float, *, made: bool) -> None:
         """A partition is over: made in so many seconds, or kept, failed, held up."""
@@ -85,55 +124,53 @@ class Pace:
             self._open[_kind(ref)] -= 1
         if made:
             self._taken.setdefault(_kind(ref), []).append(seconds)
-        self._stage, self._step = None, self._clock()
-        self._samples.clear()
+        self._idle = self._clock()
+        if self._jobs == 1:
+            self._courses.clear()
+        self._courses.pop(ref, None)
 
     def went_on(self, stage: Stage) -> None:
-        """The partition that is being made has come further."""
-        now, before = self._clock(), self._stage
-        if before is None or (before.ref, before.name) != (stage.ref, stage.name):
-            self._samples.clear()
-        if before is not None and before.ref != stage.ref:
-            self._step = now
-        self._stage = stage
-        if not self._samples or now - self._samples[-1][0] >= _EVERY:
-            self._samples.append((now, stage.done))
-        while len(self._samples) > 2 and now - self._samples[0][0] > WINDOW:
-            self._samples.popleft()
+        """A partition that is being made has come further."""
+        now = self._clock()
+        course = self._courses.pop(stage.ref, None)
+        if course is None:
+            course = _Course(self._idle if self._jobs == 1 and not self._courses else now, stage)
+            if self._jobs == 1:
+                self._courses.clear()
+        course.went_on(stage, now)
+        self._courses[stage.ref] = course
 
-    def stage_left(self) -> Left | None:
-        """What is left of the stage; None where it cannot be told."""
-        if self._stage is None or len(self._samples) < 2:
-            return None
-        (first, began), (last, done) = self._samples[0], self._samples[-1]
-        if last - first < SILENT or done <= began:
-            return None
-        rate = (last - first) / (done - began)
-        return Left(max(0.0, rate * (self._stage.total - done) - (self._clock() - last)))
+    def stage_left(self, ref: PartitionRef | None = None) -> Left | None:
+        """What is left of the stage of a partition, or of the one of which was heard last; None where it cannot be
+        told.
+        """
+        course = self._courses.get(ref) if ref is not None else next(reversed(self._courses.values()), None)
+        return None if course is None else course.left(self._clock())
 
     def left(self) -> Left | None:
         """What is left of the whole run; None in its first seconds, and where nothing can be told."""
         if self.elapsed < SILENT:
             return None
-        seconds, known, unknown = self._current()
-        working = self._stage.ref if self._stage is not None and self._stage.ref in self._due else None
+        current = [self._left_of(course) for course in self._courses.values()]
+        known = [seconds for seconds in current if seconds is not None]
+        unknown, others = len(known) < len(current), 0.0
+        working = Counter(_kind(ref) for ref in self._courses if ref in self._due)
+        told = bool(known)
         for kind, number in self._open.items():
-            others = number - (working is not None and _kind(working) == kind)
-            expected = self._expected(kind)
-            if others > 0 and expected is not None:
-                seconds, known = seconds + others * expected, True
-            unknown = unknown or (others > 0 and expected is None)
-        return Left(seconds, at_least=unknown) if known and not (unknown and seconds < 1.0) else None
+            waiting, expected = number - working[kind], self._expected(kind)
+            if waiting > 0 and expected is not None:
+                others, told = others + waiting * expected, True
+            unknown = unknown or (waiting > 0 and expected is None)
+        seconds = max((sum(known) + others) / self._jobs, max(known, default=0.0))
+        return Left(seconds, at_least=unknown) if told and not (unknown and seconds < 1.0) else None
 
-    def _current(self) -> tuple[float, bool, bool]:
-        """Seconds that the partition in work still takes, whether they are known, and whether they are not."""
-        if self._stage is None:
-            return 0.0, False, False
-        stage, expected = self.stage_left(), self._expected(_kind(self._stage.ref))
+    def _left_of(self, course: _Course) -> float | None:
+        """Seconds that a partition in work still takes; None where nobody knows."""
+        now, stage, expected = self._clock(), course.left(self._clock()), self._expected(_kind(course.stage.ref))
         if stage is not None:
-            return stage.seconds, True, False
-        passed = self._clock() - self._step
-        return (expected - passed, True, False) if expected is not None and passed < expected else (0.0, False, True)
+            return stage.seconds
+        passed = now - course.begun
+        return expected - passed if expected is not None and passed < expected else None
 
     def _expected(self, kind: Kind) -> float | None:
         taken = self._taken.get(kind)

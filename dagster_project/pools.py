@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
-from dagster_project.run_locks import close_orphans
+from dagster_project.run_locks import close_orphans, told_of
 from minemap_assets.lake.locks import Wait
 from minemap_assets.lake.store import Patience
 from minemap_assets.lake.workspaces import taken
@@ -33,7 +33,7 @@ def pool_turn(instance: DagsterInstance, pools: Collection[str], patience: Patie
                 stack.enter_context(taken(folder, pool, wait, work))
             while runs := _in_the_way(instance, pool):
                 if not close_orphans(instance):
-                    wait.once_more(f"run {sorted(runs)[0][:8]}")
+                    wait.once_more(told_of(instance, sorted(runs)[0]))
         yield
 
 

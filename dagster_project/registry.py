@@ -15,8 +15,10 @@ from minemap_assets.imagery.sources.earth_engine.kind import EARTH_ENGINE
 from minemap_assets.imagery.sources.planet.kind import PLANET_BASEMAPS
 from minemap_assets.imagery.sources.stac.kind import STAC
 from minemap_assets.polygons import assets as polygons
+from minemap_assets.project.operations import OperationsConfig
 from minemap_assets.project.project import Parts, ProjectHome
 from minemap_assets.project.settings import Section
+from minemap_assets.publication import assets as publication
 from minemap_assets.reference import assets as reference
 from minemap_assets.segmentation import assets as segmentation
 from minemap_assets.simulation.kind import SIMULATED
@@ -35,6 +37,7 @@ ROOMS: tuple[Room, ...] = tuple(
         polygons,
         tables,
         validation,
+        publication,
     )
 )
 
@@ -56,7 +59,8 @@ class Registry:
 
     def parts(self) -> Parts:
         """What a project needs to know of them: settings sections, rules over settings, sources, and extensions."""
-        sections = [section for room in self.rooms for section in room.sections]
+        sections = [Section("operations", OperationsConfig)]
+        sections += [section for room in self.rooms for section in room.sections]
         sections += [
             Section(f"sources.{kind.section}", kind.config) for kind in self.sources if kind.config is not None
         ]

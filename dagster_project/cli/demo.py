@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.cli.jobs import Jobs, jobs_or_cores
 from dagster_project.ending_at_once import ends_at_once
 
 
@@ -20,9 +21,10 @@ def demo(
         WorldName, typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds.")
     ] = WorldName.demo,
     check: Annotated[bool, typer.Option("--check", help="Fail where accuracy is below the project's goals.")] = False,
+    jobs: Jobs = None,
 ) -> int:
     """Run the whole graph on a simulated world, and compare what it maps with what is there."""
     with ends_at_once():
         from dagster_project.commands.demonstration import demonstrate
 
-        return demonstrate(world.value, check=check)
+        return demonstrate(world.value, check=check, jobs=jobs_or_cores(jobs))

@@ -55,7 +55,7 @@ def doctor(
 
 
 def _findings(session: Session, regions: str | None, years: str | None, deadline: float) -> "Iterator[Finding]":
-    from dagster_project.machine_readiness import device_findings, folder_findings, version_findings
+    from dagster_project.machine_readiness import device_findings, folder_findings, instance_findings, version_findings
     from minemap_assets.planning import readiness
     from minemap_assets.planning.findings import wrong
     from minemap_assets.planning.readiness import Prospect
@@ -69,6 +69,7 @@ def _findings(session: Session, regions: str | None, years: str | None, deadline
         version_findings,
         partial(device_findings, project.section(SegmentationConfig), environment),
         partial(folder_findings, environment, project.lake.store),
+        partial(instance_findings, environment),
         partial(readiness.region_findings, prospect),
     ]
     if prospect.regions:

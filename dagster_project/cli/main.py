@@ -13,9 +13,11 @@ from typing import Annotated, Any
 import typer
 from dotenv import load_dotenv
 
+from dagster_project import structured_logs
 from dagster_project.cli.advise import advise
 from dagster_project.cli.archive import archive_app
 from dagster_project.cli.area import area
+from dagster_project.cli.backup import backup, restore_backup
 from dagster_project.cli.corrections import corrections_app
 from dagster_project.cli.demo import demo
 from dagster_project.cli.doctor import doctor
@@ -24,12 +26,16 @@ from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
 from dagster_project.cli.inputs import inputs_app
+from dagster_project.cli.metrics import metrics
+from dagster_project.cli.migrate import migrate
 from dagster_project.cli.model import model_app
 from dagster_project.cli.plan import plan
 from dagster_project.cli.promote import promote
 from dagster_project.cli.prune import prune
+from dagster_project.cli.reconcile import reconcile
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
+from dagster_project.cli.release import release_app
 from dagster_project.cli.run import run
 from dagster_project.cli.sample import sample_app
 from dagster_project.cli.series import series_app
@@ -81,8 +87,13 @@ app.command(rich_help_panel=BEGIN)(doctor)
 app.command(rich_help_panel=MAKE)(run)
 app.command(rich_help_panel=MAKE)(promote)
 app.add_typer(model_app, name="model", rich_help_panel=MAKE)
+app.add_typer(release_app, name="release", rich_help_panel=MAKE)
 app.command(rich_help_panel=KEEP)(verify)
 app.command(rich_help_panel=KEEP)(prune)
+app.command(rich_help_panel=KEEP)(reconcile)
+app.command(rich_help_panel=KEEP)(backup)
+app.command(name="restore-backup", rich_help_panel=KEEP)(restore_backup)
+app.command(rich_help_panel=KEEP)(migrate)
 app.add_typer(regions_app, name="regions", rich_help_panel=INPUTS)
 reference_app.command()(fetch)
 app.add_typer(reference_app, name="reference", rich_help_panel=INPUTS)
@@ -99,6 +110,7 @@ app.command(rich_help_panel=LOOK)(status)
 app.command(rich_help_panel=LOOK)(explain)
 app.command(rich_help_panel=LOOK)(advise)
 app.command(rich_help_panel=LOOK)(area)
+app.command(rich_help_panel=LOOK)(metrics)
 app.command(rich_help_panel=LOOK)(ui)
 
 DEBUG = "MINEMAP_DEBUG"
@@ -131,6 +143,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         _load_environment()
+        structured_logs.install()
         code = app(prog_name=NAME, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         complain("stopped", word="")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.cli.jobs import Jobs, jobs_or_cores
 from dagster_project.cli.options import Json, Regions, Sample, Select, Years
 from dagster_project.ending_at_once import ends_at_once
 
@@ -34,6 +35,15 @@ PromoteAnyway = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every partition, with time and reason.")]
 
+Submit = Annotated[
+    bool,
+    typer.Option(
+        "--submit",
+        help="Hand it to the daemon that is running, as a backfill, and follow that to its end; Ctrl-C leaves it going "
+        "on. What is current is kept there too.",
+    ),
+]
+
 
 def run(
     select: Select = None,
@@ -46,6 +56,8 @@ def run(
     promote_anyway: PromoteAnyway = False,
     json: Json = False,
     verbose: Verbose = False,
+    jobs: Jobs = None,
+    submit: Submit = False,
 ) -> int:
     """Make everything a selection needs, for some regions and years; what is current is kept.
 
@@ -55,5 +67,5 @@ def run(
     with ends_at_once():
         from dagster_project.commands.execution import Wishes, run_selection
 
-        wishes = Wishes(losses, promote_anyway, force, dry_run, json, verbose)
+        wishes = Wishes(losses, promote_anyway, force, dry_run, json, verbose, jobs_or_cores(jobs), submit)
         return run_selection(select, regions, years, sample, wishes)

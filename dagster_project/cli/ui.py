@@ -32,6 +32,10 @@ def ui(
         "MINEMAP_STATE": str(session.project.lake.state),
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore::FutureWarning"),
     }
+    from dagster_project.instance import lacking
+
+    if lacks := lacking(session.environment.dagster_home):
+        note(lacks)
     shown = f"[{host}]" if ":" in host else host
     served = parse_authority(shown)
     if served is None or not served.loopback:

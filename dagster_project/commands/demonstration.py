@@ -21,9 +21,9 @@ LEAST_IOU = 0.75
 LARGEST_ERROR = 0.10
 
 
-def demonstrate(world: str, *, check: bool) -> int:
+def demonstrate(world: str, *, check: bool, jobs: int | None = None) -> int:
     """Map a world and show how right the map is; returns the exit code, with `check` 1 where it is below the goals, and
-    3 where its model is not usable.
+    3 where its model is not usable. `jobs` is as in `Wishes`.
     """
     session = open_session()
     simulated = load_world(world)
@@ -43,7 +43,7 @@ def demonstrate(world: str, *, check: bool) -> int:
             soft_wrap=True,
         )
     begun = time.monotonic()
-    report = execute(session, scope, Wishes(promote_anyway=world in TOO_SMALL))
+    report = execute(session, scope, Wishes(promote_anyway=world in TOO_SMALL, jobs=jobs))
     after = session.reopened()
     quality(after, scope)
     code = summarise(report, time.monotonic() - begun)

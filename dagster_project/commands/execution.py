@@ -1,9 +1,10 @@
 """Running a scope from the command line: what is forced, what is shown meanwhile, and how it stops."""
 
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import typer
@@ -17,27 +18,37 @@ from dagster_project.commands.json_output import print_json
 from dagster_project.commands.model_verdicts import gate_ahead, model_notes
 from dagster_project.commands.progress import Display
 from dagster_project.commands.run_report import as_json, closing, exit_code, quality, summarise
+from dagster_project.commands.submission import submit
 from dagster_project.definitions import build_definitions
 from dagster_project.durations import usual_seconds
 from dagster_project.first_promotion import Gate, adopt_promotion
 from dagster_project.forecast import sort
 from dagster_project.interrupts import interruptible
+from dagster_project.outcomes import Recorder, Report, Result, State
 from dagster_project.pace import Pace
-from dagster_project.runner import Recorder, Report, Result, Runner, State
+from dagster_project.registry import Registry
+from dagster_project.runner import Runner, in_order
 from dagster_project.selection import UnclearError, parse_selection
+from dagster_project.worker_messages import Briefing
+from dagster_project.workers import Crew
 from minemap_assets.errors import BadInputError, BusyError, StorageError
 from minemap_assets.graph.graph import Scope, Step
+from minemap_assets.graph.launches import launched, new_launch
 from minemap_assets.graph.partition_states import PartitionStates
 from minemap_assets.graph.partitioning import REGION, YEAR
 from minemap_assets.graph.reasons import Reasons
-from minemap_assets.imagery.assets import COMPOSITES
+from minemap_assets.graph.statement import Asset
+from minemap_assets.imagery.assets import COMPOSITES, REFERENCE_COMPOSITES
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.rules import product_of
 from minemap_assets.imagery.source_kind import kinds_of
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.net.usage import run_usage
 from minemap_assets.planning.spending import hold_steps_to_budget
+from minemap_assets.segmentation.cores import JOBS
 from minemap_assets.sites.assets import SITES
+
+_FETCHED = frozenset({COMPOSITES, REFERENCE_COMPOSITES})
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,9 @@ class Wishes:
     dry: bool = False
     as_json: bool = False
     verbose: bool = False
+    jobs: int | None = None
+    """So many partitions side by side, with as many cores; None is in this process, with whatever cores it has."""
+    submit: bool = False
 
 
 def run_selection(
@@ -61,6 +75,8 @@ def run_selection(
             "--force makes what --select names again, though it is current; name it, as in --select raw_masks, or "
             "--select '*' for everything"
         )
+    if wishes.submit:
+        _check_submission(wishes, sample)
     session = open_session(sample)
     scope = Scope(
         parse_selection(select, session.graph, _chosen),
@@ -71,14 +87,14 @@ def run_selection(
         check_pilot(session, scope.regions)
     if years is not None:
         _check_imagery(session, scope)
-    if wishes.force:
+    if wishes.force and not wishes.submit:
         session = _forcing(session, scope)
     if wishes.dry:
         if not wishes.promote_anyway and not wishes.as_json and (said := gate_ahead(session, scope)):
             note(said)
         return show_forecast(session, scope, as_json=wishes.as_json)
     begun = time.monotonic()
-    report = execute(session, scope, wishes)
+    report = submit(session, scope, everything=wishes.force) if wishes.submit else execute(session, scope, wishes)
     after = session.reopened()
     if wishes.as_json:
         print_json(as_json(report, after, scope))
@@ -89,6 +105,14 @@ def run_selection(
         note(sentence)
     closing(after, scope, report)
     return code
+
+
+def _check_submission(wishes: Wishes, sample: int | None) -> None:
+    """Refuse what only a run in this process understands. Raises `BadInputError`."""
+    mine = {"--accept-losses": wishes.accepts_losses, "--promote-anyway": wishes.promote_anyway, "--sample": sample}
+    for option, given in mine.items():
+        if given:
+            raise BadInputError(f"the daemon makes its runs without {option}; leave it out, or --submit")
 
 
 def _check_imagery(session: Session, scope: Scope) -> None:
@@ -137,11 +161,13 @@ def execute(session: Session, scope: Scope, wishes: Wishes | None = None) -> Rep
     session = session.pinned(replace(session.project.told(recorder), accepts_losses=wishes.accepts_losses))
     session.project.record_inputs()
     steps = session.graph.steps(scope)
+    jobs = _jobs(wishes, steps)
     hold_steps_to_budget(session.project, steps, session.states)
     planned = [ref for step in steps for ref in step.refs]
     instance, report = session.instance(), Report()
     screen = errors if wishes.as_json else console
-    display = Display(screen, len(planned), _pace(session, steps, instance), verbose=wishes.verbose)
+    pace = _pace(session, steps, instance, jobs)
+    display = Display(screen, len(planned), pace, verbose=wishes.verbose)
 
     def last_words() -> str:
         display.close()
@@ -151,11 +177,22 @@ def execute(session: Session, scope: Scope, wishes: Wishes | None = None) -> Rep
         try:
             with display.shown():
                 recorder.tells(display.went_on, display.note)
-                _Run(session, scope, steps, instance, recorder, display, report, wishes).go(interruption.check)
+                run = _Run(session, scope, steps, instance, recorder, display, report, wishes, pace.usual, jobs)
+                run.go(interruption.check)
         except (StorageError, BusyError):
             errors.print(_left(planned, report), markup=False, soft_wrap=True)
             raise
-    return report
+    return replace(report, results=in_order(steps, report.results))
+
+
+def _jobs(wishes: Wishes, steps: Sequence[Step]) -> int:
+    """How many steps are made side by side: as many as are wished, and no more than there are.
+
+    What is wished is also how many cores a step may use by itself, such as a training.
+    """
+    if wishes.jobs is not None:
+        os.environ[JOBS] = str(wishes.jobs)
+    return min(wishes.jobs or 1, max(1, len(steps)))
 
 
 @dataclass
@@ -170,14 +207,19 @@ class _Run:
     display: Display
     report: Report
     wishes: Wishes
+    usual: Mapping[Asset, float]
+    jobs: int
 
     def go(self, check: Callable[[], None]) -> None:
         """Make everything; `check` raises where a stop was asked for."""
         session, steps = self.session, self.steps
         adopt_promotion(session.project, self.scope.assets)
         definitions = build_definitions(session.environment, session.home, session.registry, running_year=True)
-        runner = Runner(definitions, session.graph, session.states, self.instance, self.recorder)
-        last_sites = next((step for step in reversed(steps) if SITES in step.assets), None)
+        tags = new_launch()
+        crew = self._crew(tags) if self.jobs > 1 else None
+        runner = Runner(definitions, session.graph, session.states, self.instance, self.recorder, crew=crew, tags=tags)
+        sites = [step for step in steps if SITES in step.assets]
+        left = set(sites)
         reasons: dict[PartitionRef, str] = {}
         anyway = self.wishes.promote_anyway
         gate = Gate(session.states, session.graph, self.scope.assets, anyway=anyway, tell=self.display.note)
@@ -185,7 +227,6 @@ class _Run:
         def begins(step: Step) -> None:
             gate.reached(step)
             self.report.stopped = gate.stopped
-            self.display.begun(step)
             if self.wishes.verbose:
                 reasons.update(_reasons(session, step))
 
@@ -194,11 +235,43 @@ class _Run:
             made = [reasons.get(r.ref, "") if r.state is not State.KEPT else "" for r in results]
             self.display.ended(step, results, made)
             check()
-            if step == last_sites:  # only now the sites of all regions are known
+            left.discard(step)
+            if step in sites and not left:  # only now the sites of all regions are known
                 hold_steps_to_budget(session.project, steps, session.states)
 
-        with run_usage(session.project.section(ImageryConfig).budget):
-            runner.run(steps, told=told, begins=begins, holds=gate.holds)
+        budget = session.project.section(ImageryConfig).budget
+        waits = {step: sites for step in steps if _FETCHED & set(step.assets)} if budget.limits_anything else {}
+        with launched(session.project, tags, ""), run_usage(budget):
+            runner.run(
+                steps,
+                told=told,
+                begins=begins,
+                works=self.display.begun,
+                holds=gate.holds,
+                waits=waits,
+                seconds=self.usual,
+            )
+
+    def _crew(self, tags: Mapping[str, str]) -> Crew:
+        """Workers that see this run's snapshot."""
+        project, environment = self.session.project, self.session.environment
+        if self.session.registry != Registry():
+            raise ValueError("rooms and sources of a test's own are not known to worker processes")
+
+        def briefing() -> Briefing:
+            return Briefing(
+                environment=environment,
+                settings=project.settings,
+                regions=dict(project.regions),
+                inputs=dict(project._inputs),
+                sample=project.sample,
+                accepts_losses=project.accepts_losses,
+                forced=project.forced,
+                dagster_home=self.instance.root_directory,
+                tags=tags,
+            )
+
+        return Crew(self.jobs, briefing, project, self.recorder)
 
 
 def _reasons(session: Session, step: Step) -> dict[PartitionRef, str]:
@@ -212,7 +285,7 @@ def _reasons(session: Session, step: Step) -> dict[PartitionRef, str]:
     return found
 
 
-def _pace(session: Session, steps: Sequence[Step], instance: DagsterInstance) -> Pace:
+def _pace(session: Session, steps: Sequence[Step], instance: DagsterInstance, jobs: int) -> Pace:
     """What is likely to be made, seen from here and now, and what that took lately.
 
     Where every look costs a request, everything counts as to be made: what is kept goes by quickly.
@@ -224,7 +297,7 @@ def _pace(session: Session, steps: Sequence[Step], instance: DagsterInstance) ->
     else:
         due = frozenset(ref for step in steps for ref in step.refs)
     wanted = {(ref.room, ref.asset) for ref in due}
-    return Pace(due, usual_seconds(instance, [a for a in assets if (a.room, a.name) in wanted]))
+    return Pace(due, usual_seconds(instance, [a for a in assets if (a.room, a.name) in wanted]), jobs=jobs)
 
 
 def _without_cursor(screen: Console) -> str:

@@ -1,6 +1,6 @@
-"""A run on the screen: at a terminal two lines that change, elsewhere a line for each step and now and then one more.
+"""A run on the screen: at a terminal a few lines that change, elsewhere a line for each step and now and then one more.
 
-The first line is the whole run with the time that is left, the second where a long partition is.
+The first line is the whole run with the time that is left, those below it where long partitions are.
 """
 
 import threading
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
 from dagster_project.commands.context import errors, note
+from dagster_project.outcomes import Result, State
 from dagster_project.pace import Pace, Stage, exact
-from dagster_project.runner import Result, State
 from minemap_assets.graph.graph import Step
 from minemap_assets.lake.manifests import PartitionRef
 
@@ -25,6 +25,9 @@ LINE_SECONDS = 30.0
 
 LONG_SECONDS = 1.0
 """A partition that takes longer than this says where it is."""
+
+PARTS = 4
+"""At most so many partitions in work have lines of their own."""
 
 _CLOSING_SECONDS = 0.3
 
@@ -48,7 +51,9 @@ class Display:
     def __init__(self, console: Console, total: int, pace: Pace, *, verbose: bool = False) -> None:
         self._console, self._total, self._pace, self._verbose = console, total, pace, verbose
         self._done = 0
-        self._spoken = time.monotonic()
+        self._spoken: dict[PartitionRef, float] = {}
+        self._working: dict[Step, None] = {}
+        self._parts: dict[PartitionRef, TaskID] = {}
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -61,7 +66,6 @@ class Display:
             disable=not console.is_terminal,
         )
         self._whole = self._bars.add_task("starting", total=total)
-        self._part = self._bars.add_task("", total=1, visible=False, part=True)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -76,17 +80,23 @@ class Display:
         closing.join(_CLOSING_SECONDS)
 
     def begun(self, step: Step) -> None:
-        """A step is about to be made."""
-        self._bars.update(self._whole, description=step.title)
+        """A step is being made."""
+        now = time.monotonic()
+        self._spoken.update(dict.fromkeys(step.refs, now))
+        self._working[step] = None
+        self._describe(step)
 
     def ended(self, step: Step, results: Sequence[Result], reasons: Sequence[str] = ()) -> None:
         """A step is over; `reasons` say for each result why it was made, where that is known."""
         self._done += len(results)
-        self._spoken = time.monotonic()
+        self._working.pop(step, None)
         for result in results:
             self._pace.ended(result.ref, result.seconds, made=result.state is State.MADE)
-        self._bars.update(self._whole, completed=self._done, description=step.title)
-        self._bars.update(self._part, visible=False)
+            self._spoken.pop(result.ref, None)
+            if result.ref in self._parts:
+                self._bars.remove_task(self._parts.pop(result.ref))
+        self._describe(step)
+        self._bars.update(self._whole, completed=self._done)
         for result in results:
             if result.state is State.FAILED:
                 self._console.print(f"[red]failed[/] {escape(failure(result))}", soft_wrap=True)
@@ -98,18 +108,27 @@ class Display:
             self._line(head + ", ".join(outcome(result, timed=True) for result in results))
 
     def went_on(self, partition: PartitionRef, done: int, total: int, stage: str, detail: str) -> None:
-        """The partition that is being made has come further."""
-        self._pace.went_on(Stage(partition, stage, done, total, detail))
+        """A partition that is being made has come further."""
+        where = Stage(partition, stage, done, total, detail)
+        self._pace.went_on(where)
         now = time.monotonic()
+        long = now - self._spoken.setdefault(partition, now)
         if self._console.is_terminal:
-            shown = now - self._spoken >= LONG_SECONDS
-            self._bars.update(
-                self._part, description=f"  {self._pace.stage}", completed=done, total=total, visible=shown
-            )
-        elif now - self._spoken >= LINE_SECONDS and done < total:
-            self._spoken = now
-            left = self._pace.stage_left()
-            self._line(f"{partition}: {self._pace.stage}{f', {left}' if left else ''}")
+            if partition not in self._parts and long >= LONG_SECONDS and len(self._parts) < PARTS:
+                self._parts[partition] = self._bars.add_task("", total=total, ref=partition)
+            if partition in self._parts:
+                named = f"{partition}: " if len(self._working) > 1 else ""
+                self._bars.update(self._parts[partition], description=f"  {named}{where}", completed=done, total=total)
+        elif long >= LINE_SECONDS and done < total:
+            self._spoken[partition] = now
+            left = self._pace.stage_left(partition)
+            self._line(f"{partition}: {where}{f', {left}' if left else ''}")
+
+    def _describe(self, step: Step) -> None:
+        """On the line of the whole run: the steps in work, or the one that was last looked at."""
+        first = next(reversed(self._working), step)
+        more = f" and {len(self._working) - 1} more" if len(self._working) > 1 else ""
+        self._bars.update(self._whole, description=first.title + more)
 
     def note(self, sentence: str) -> None:
         """Say what a person should know: above the lines that change, where the error stream is on a terminal too."""
@@ -130,7 +149,7 @@ class _Times(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The two times."""
-        part = bool(task.fields.get("part"))
-        left = self._pace.stage_left() if part else self._pace.left()
-        passed = "" if part else exact(self._pace.elapsed, tenths=False)
+        part = task.fields.get("ref")
+        left = self._pace.left() if part is None else self._pace.stage_left(part)
+        passed = exact(self._pace.elapsed, tenths=False) if part is None else ""
         return Text(", ".join(text for text in (passed, str(left) if left else "") if text), style="progress.elapsed")

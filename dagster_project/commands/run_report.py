@@ -11,8 +11,8 @@ from dagster_project.commands.context import Session, complain, console, counted
 from dagster_project.commands.model_verdicts import models_json, verdict_lines
 from dagster_project.commands.progress import failure
 from dagster_project.exit_codes import FAILED, STOPPED
+from dagster_project.outcomes import Report, Result, State
 from dagster_project.pace import exact
-from dagster_project.runner import Report, Result, State
 from minemap_assets.graph.graph import Scope
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.segmentation.assets import SEGMENTATION_MODEL

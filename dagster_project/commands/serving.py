@@ -10,12 +10,11 @@ from types import FrameType
 
 from dagster import DagsterInstance
 
+from dagster_project import restoring
 from dagster_project.commands.context import Session, console, note
 from dagster_project.graph_shape import graph_shape
-from dagster_project.instance import restore
 from dagster_project.ui_pages import Pictures
 from minemap_assets.errors import BadInputError, MinemapError
-from minemap_assets.lake.manifests import DamagedError
 
 
 def serve(session: Session, instance: DagsterInstance, host: str, port: int, allowed: list[str]) -> None:
@@ -90,17 +89,11 @@ def check_address(host: str, port: int) -> None:
 
 
 def restore_all(session: Session, instance: DagsterInstance) -> None:
-    """Tell a new or lost instance what the lake holds; what is damaged is set aside for the next run."""
-    for asset in session.graph.assets:
-        refs = [m.ref for m in session.project.lake.manifests(asset.room, asset.name)]
-        restored = 0
-        while refs:
-            try:
-                restored += restore(instance, session.graph, session.states, refs)
-                break
-            except DamagedError as damage:
-                session.states.set_aside(damage)
-                note(f"{damage}; the next `minemap run` makes {damage.ref} again")
-                refs = [ref for ref in refs if ref != damage.ref]
-        if restored:
-            console.print(f"{asset}: {restored} partitions recorded from the lake")
+    """Tell a new or lost instance what the lake holds, and the person what came of it."""
+    restoring.restore_all(
+        instance,
+        session.graph,
+        session.states,
+        restored=lambda asset, number: console.print(f"{asset}: {number} partitions recorded from the lake"),
+        damaged=lambda damage: note(f"{damage}; the next `minemap run` makes {damage.ref} again"),
+    )

@@ -53,11 +53,15 @@ class BuildContext(InputContext):
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What a check found: whether it passed, one sentence, and the facts behind it."""
+    """What a check found: whether it passed, one sentence, and the facts behind it.
+
+    One that `only_warns` is shown where it fails, and holds nothing up.
+    """
 
     passed: bool
     sentence: str
     facts: Mapping[str, Any]
+    only_warns: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,25 @@
 """How the statements become Dagster's: asset definitions with dependencies, checks, metadata and automation; jobs."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from minemap_assets.errors import BadInputError, MinemapError
+from minemap_assets.errors import MinemapError
 from minemap_assets.graph.automation import condition
+from minemap_assets.graph.context import CheckOutcome
 from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.launches import ATTENDED, launched
 from minemap_assets.graph.metadata import KEPT, MADE, RESTORED, made_metadata, static_metadata
 from minemap_assets.graph.partition_states import Made, PartitionStates
 from minemap_assets.graph.partitioning import lake_keys, partition_key
+from minemap_assets.graph.routing import routing_tags
 from minemap_assets.graph.statement import Asset, Room
 from minemap_assets.graph.step_failures import StepFailedError
 from minemap_assets.graph.step_log import StepLog, duration
+from minemap_assets.graph.step_retries import STEP_RETRIES, worth_another_try
 from minemap_assets.lake.manifests import DamagedError, Manifest, PartitionRef
 from minemap_assets.project.project import Project, ProjectHome
 
@@ -67,8 +72,10 @@ def _definition(asset: Asset, graph: Graph, project: Project) -> dg.AssetsDefini
         code_version=asset.code_version,
         check_specs=_check_specs(asset, partitions),
         pool=asset.pool,
-        op_tags=dict(asset.op_tags),
+        op_tags=routing_tags(asset.op_tags),
+        retry_policy=STEP_RETRIES,
         automation_condition=condition(asset, graph) if asset.automated else None,
+        freshness_policy=_freshness_policy(asset),
         metadata=static_metadata(asset, graph),
     )
     def _asset(
@@ -87,6 +94,14 @@ def _deps(asset: Asset, graph: Graph, project: Project) -> list[dg.AssetDep]:
         )
         for dep, upstream in graph.widest(asset)
     ]
+
+
+def _freshness_policy(asset: Asset) -> dg.FreshnessPolicy | None:
+    if asset.freshness is None:
+        return None
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=asset.freshness.deadline, lower_bound_delta=timedelta(days=asset.freshness.days)
+    )
 
 
 def _check_specs(asset: Asset, partitions: dg.PartitionsDefinition[Any] | None) -> list[dg.AssetCheckSpec]:
@@ -111,6 +126,7 @@ def _materialize(
     recorded as materialised: so nothing downstream starts, in this run, a later one or by automation.
     """
     ref = asset.ref(lake_keys(context.partition_key if context.has_partition_key else None))
+    run = context.run
     context.log.info("%s: looking at what it depends on", ref)
     try:
         project = home.open()
@@ -118,23 +134,37 @@ def _materialize(
         project = project.told(log)
         graph = Graph(rooms, project)
         states = PartitionStates(graph, project)
-        made, facts = _make(asset, ref, states)
+        with launched(project, run.tags, run.run_id):
+            made, facts = _make(asset, ref, states)
         project.record_inputs()
     except MinemapError as error:
         # without its cause: it was foreseen, and the sentence says what to do
-        raise StepFailedError(str(error), allow_retries=not isinstance(error, BadInputError)) from None
+        raise StepFailedError(str(error), allow_retries=worth_another_try(error, run.tags)) from None
+    except Exception as error:
+        if worth_another_try(error, run.tags):
+            raise
+        raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
     for manifest in states.healed:
         context.log_event(materialization(project, graph.asset(manifest.ref), manifest, "Made again: it was damaged"))
     context.log.info("%s: %s", ref, f"made in {duration(log.seconds)}" if made.now else KEPT)
-    for name, found in made.findings.items():
-        yield dg.AssetCheckResult(
-            passed=found.passed, check_name=name, description=found.sentence, metadata=dict(found.facts)
-        )
+    yield from _check_results(made.findings)
     if made.failures:
         project.listener.failed(ref, MinemapError("; ".join(made.failures)))
-        raise StepFailedError("; ".join(made.failures), metadata=facts)
+        passing = ATTENDED not in run.tags and any(one.retry for one in made.manifest.missing)
+        raise StepFailedError("; ".join(made.failures), allow_retries=passing, metadata=facts)
     project.listener.finished(ref, made.now)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
+
+
+def _check_results(findings: Mapping[str, CheckOutcome]) -> Iterator[dg.AssetCheckResult]:
+    for name, found in findings.items():
+        yield dg.AssetCheckResult(
+            passed=found.passed,
+            check_name=name,
+            severity=dg.AssetCheckSeverity.WARN if found.only_warns else dg.AssetCheckSeverity.ERROR,
+            description=found.sentence,
+            metadata=dict(found.facts),
+        )
 
 
 def _make(asset: Asset, ref: PartitionRef, states: PartitionStates) -> tuple[Made, dict[str, Any]]:

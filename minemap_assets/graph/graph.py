@@ -3,7 +3,7 @@
 All of it follows from the rooms' statements.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,6 +51,7 @@ class Graph:
         self._families: dict[AssetFamily, tuple[Asset, ...]] = {}
         self.assets = tuple(asset for room in rooms for one in room.assets for asset in self._members(one))
         self._by_name = {(asset.room, asset.name): asset for asset in self.assets}
+        self._reads: dict[PartitionRef, Mapping[PartitionRef, Dep]] = {}
 
     def _members(self, one: Asset | AssetFamily) -> tuple[Asset, ...]:
         if isinstance(one, Asset):
@@ -77,8 +78,14 @@ class Graph:
         """The asset of a partition. Raises `KeyError` for one that is not in the graph."""
         return self._by_name[ref.room, ref.asset]
 
-    def reads(self, asset: Asset, keys: Keys) -> dict[PartitionRef, Dep]:
+    def reads(self, asset: Asset, keys: Keys) -> Mapping[PartitionRef, Dep]:
         """Every partition that one is made from, needed and optional, with the dependency that says so."""
+        ref = asset.ref(keys)
+        if ref not in self._reads:
+            self._reads[ref] = self._looked_up(asset, keys)
+        return self._reads[ref]
+
+    def _looked_up(self, asset: Asset, keys: Keys) -> dict[PartitionRef, Dep]:
         found: dict[PartitionRef, Dep] = {}
         for dep, upstream in self.upstream(asset):
             if dep.lineage:

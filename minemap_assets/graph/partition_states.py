@@ -57,6 +57,7 @@ class PartitionStates:
         self.project = project
         self._manifests: dict[PartitionRef, Manifest | None] = {}
         self._unreadable: dict[PartitionRef, DamagedError] = {}
+        self._contents: dict[PartitionRef, tuple[Manifest, str]] = {}
         self.healed: list[Manifest] = []
 
     def manifest(self, ref: PartitionRef) -> Manifest | None:
@@ -92,15 +93,29 @@ class PartitionStates:
         """True where it has to be made again, even if all its files are as they were published."""
         if not manifest.complete or not asset.intact(self.project, keys) or self.project.is_forced(asset.ref(keys)):
             return True
+        return not self.is_made_from_now(asset, keys, manifest)
+
+    def is_made_from_now(self, asset: Asset, keys: Keys, manifest: Manifest) -> bool:
+        """Whether a partition was made from what there is now: the same code, settings and inputs.
+
+        One that failed a check, or has gaps, may have been: made again it would come out the same, or with fewer gaps.
+        """
         try:
-            contents = {str(ref): manifest.content for ref, manifest in self._inputs(asset, keys).items()}
+            contents = {str(ref): self._content(ref, manifest) for ref, manifest in self._inputs(asset, keys).items()}
             print_ = fingerprint(asset.code_version, asset.settings(self.project, keys), contents)
         except StorageError:
             raise
         except MinemapError:
             # making it says what is wrong
-            return True
-        return manifest.fingerprint != print_
+            return False
+        return manifest.fingerprint == print_
+
+    def _content(self, ref: PartitionRef, manifest: Manifest) -> str:
+        """The hash of what a partition holds, made once for all that read it."""
+        known = self._contents.get(ref)
+        if known is None or known[0] is not manifest:
+            known = self._contents[ref] = (manifest, manifest.content)
+        return known[1]
 
     def _inputs(self, asset: Asset, keys: Keys) -> dict[PartitionRef, Manifest]:
         """All existing inputs that passed their checks.
@@ -208,7 +223,8 @@ class PartitionStates:
 
 
 def _failures(findings: Mapping[str, CheckOutcome]) -> list[str]:
-    return [f"check {name} failed: {found.sentence}" for name, found in findings.items() if not found.passed]
+    failed = ((name, found) for name, found in findings.items() if not (found.passed or found.only_warns))
+    return [f"check {name} failed: {found.sentence}" for name, found in failed]
 
 
 def _lacking(asset: Asset, ref: PartitionRef, manifest: Manifest | None) -> str:

@@ -71,7 +71,6 @@ class Reasons:
         self._states = states
         self._project = states.project
         self._found: dict[PartitionRef, PartitionState] = {}
-        self._reads: dict[PartitionRef, dict[PartitionRef, Dep]] = {}
         self._own: dict[PartitionRef, tuple[Reason, ...]] = {}
         self._lacking: dict[PartitionRef, list[PartitionRef]] = {}
         self._causes: dict[PartitionRef, tuple[Cause, ...]] = {}
@@ -111,9 +110,7 @@ class Reasons:
 
     def reads(self, ref: PartitionRef) -> Mapping[PartitionRef, Dep]:
         """What a partition is made from."""
-        if ref not in self._reads:
-            self._reads[ref] = self._graph.reads(self._graph.asset(ref), ref.keys)
-        return self._reads[ref]
+        return self._graph.reads(self._graph.asset(ref), ref.keys)
 
     def _state(self, ref: PartitionRef) -> PartitionState:
         if ref not in self._found:

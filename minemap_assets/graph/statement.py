@@ -58,6 +58,17 @@ class ColumnFacts:
     in_database: bool = False
 
 
+@dataclass(frozen=True)
+class Freshness:
+    """When an asset has to be made anew: by `deadline`, a cron expression in UTC, and so many `days` before it at most.
+
+    It is about the asset and not about a partition: an old year that is made again counts too.
+    """
+
+    deadline: str
+    days: int
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Asset:
     """One asset. Room, key prefix, group and folder of the lake are one word.
@@ -68,7 +79,7 @@ class Asset:
     for by automation when inputs change; a `job` is what people and schedules start. What was `fetched` may not be
     there to be fetched again, so what replaces it does not delete it. `applies` is False where a project has nothing to
     make it from. `intact` is False where something kept outside the lake is gone. `headline` is what is to be known of
-    a partition before its figures, by name, and `picture` draws one as WebP.
+    a partition before its figures, by name, and `picture` draws one as WebP. `freshness` says by when people expect it.
     """
 
     room: str
@@ -88,6 +99,7 @@ class Asset:
     job: Job | None = None
     fetched: bool = False
     columns: ColumnFacts = ColumnFacts()
+    freshness: Freshness | None = None
     applies: Callable[[Project], bool] = lambda _: True
     intact: Callable[[Project, Keys], bool] = lambda _, __: True
     headline: Callable[[Project, Manifest], Mapping[str, str]] = lambda _, __: {}

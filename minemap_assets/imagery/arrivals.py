@@ -2,7 +2,8 @@
 
 A composite's fingerprint holds what this machine knows. Images that lie with a service may be corrected there without
 anything changing here; so corrections that were seen are counted in the project, and the count is part of the
-fingerprint.
+fingerprint. What a year is compared with is the revision that its source stated when a composite of it was made for the
+first time (`note_revisions`), so that a correction between that run and the first poll counts too.
 """
 
 import json
@@ -18,11 +19,18 @@ from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.store import Store
+from minemap_assets.net.policy import StoppedError
 from minemap_assets.project.project import Project
 from minemap_assets.project.regions import Region
 from minemap_assets.project.settings import StrictModel
 
 ARRIVALS_PATH = "inputs/arrivals.json"
+
+UNKNOWN = "unknown"
+"""The revision of a year whose source failed when it was asked; whatever it says next counts as a correction."""
+
+_RUNNING = "until "
+"""How the revision of a season begins to which a service adds images day by day (`source.latest_until`)."""
 
 Revisions = Mapping[int, str]
 """A revision for each year that has images."""
@@ -41,6 +49,11 @@ class Channel:
         """The channel in one word, for files and cursors."""
         return f"{self.product}/{self.source}/{self.season}"
 
+    @classmethod
+    def of(cls, key: str) -> "Channel":
+        """The channel of a key."""
+        return cls(*key.split("/"))
+
 
 @dataclass(frozen=True)
 class PollResult:
@@ -52,7 +65,7 @@ class PollResult:
 
 
 class Arrival(StrictModel):
-    """The revision of a complete year that was seen last, and how often it had changed since the first poll."""
+    """The revision of a year that was seen last, and how often it had changed since it was first looked at."""
 
     revision: str
     corrections: int = 0
@@ -63,25 +76,41 @@ class Arrivals(StrictModel):
 
     channels: dict[str, dict[int, Arrival]] = Field(default_factory=dict)
 
+    def knows(self, channel: Channel, year: int) -> bool:
+        """Whether there is a revision to compare with."""
+        return year in self.channels.get(channel.key, {})
+
     def corrections(self, channel: Channel, year: int) -> int:
-        """How often a complete year's images changed between polls."""
+        """How often a year's images changed between looks."""
         arrival = self.channels.get(channel.key, {}).get(year)
         return 0 if arrival is None else arrival.corrections
 
-    def with_poll(self, poll: PollResult, complete: Iterable[tuple[Channel, int]]) -> "Arrivals":
-        """These arrivals and what a poll told of complete years, of channels whose images lie with a service."""
-        channels = {key: dict(years) for key, years in self.channels.items()}
-        for channel, year in complete:
+    def with_first(self, channel: Channel, year: int, revision: str) -> "Arrivals":
+        """These arrivals, and a revision to compare with where there was none."""
+        if self.knows(channel, year):
+            return self
+        years = {**self.channels.get(channel.key, {}), year: Arrival(revision=revision)}
+        return Arrivals(channels={**self.channels, channel.key: years})
+
+    def with_poll(self, poll: PollResult, years: Iterable[tuple[Channel, int]]) -> "Arrivals":
+        """These arrivals and what a poll told of years, of channels whose images lie with a service."""
+        channels = {key: dict(known) for key, known in self.channels.items()}
+        for channel, year in years:
             revision = poll.revisions.get(channel, {}).get(year)
             if revision is None or channel not in poll.remote:
                 continue
-            years = channels.setdefault(channel.key, {})
-            before = years.get(year)
+            seen = channels.setdefault(channel.key, {})
+            before = seen.get(year)
             if before is None:
-                years[year] = Arrival(revision=revision)
+                seen[year] = Arrival(revision=revision)
             elif before.revision != revision:
-                years[year] = Arrival(revision=revision, corrections=before.corrections + 1)
+                seen[year] = Arrival(revision=revision, corrections=before.corrections + 1)
         return Arrivals(channels=channels)
+
+
+def grows_daily(revision: str) -> bool:
+    """Whether a season's revision says that a service adds images to it day by day, and only until when."""
+    return revision.startswith(_RUNNING)
 
 
 def season_name(rule: SeasonRule) -> str:
@@ -90,7 +119,10 @@ def season_name(rule: SeasonRule) -> str:
 
 
 def poll_sources(product: str, sources: Iterable[ImagerySource], rules: Iterable[SeasonRule]) -> PollResult:
-    """Ask the sources of one product what they hold. A source that fails does not keep the others from being asked."""
+    """Ask the sources of one product what they hold. A source that fails does not keep the others from being asked.
+
+    One that was stopped meanwhile is among the failures, too.
+    """
     revisions: dict[Channel, Revisions] = {}
     failures: dict[Channel, str] = {}
     remote = set()
@@ -143,6 +175,47 @@ def change_arrivals(store: Store, change: Callable[[Arrivals], Arrivals]) -> Non
         return (json.dumps(arrivals.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
 
     inputs.change(ARRIVALS_PATH, edit)
+
+
+def note_revisions(project: Project, region: Region, year: int, sources: Iterable[ImagerySource]) -> None:
+    """Before a composite is made: remember which revision of its season each source states, where nobody has yet.
+
+    A source whose images lie on this machine speaks for itself in the fingerprint. One that fails now for a reason that
+    may pass is remembered as `UNKNOWN`. One that cannot be asked at all is told of, and compared from its first answer
+    on.
+    """
+    store, rule = project.lake.store, season_rule(region)
+    known = read_arrivals(store)
+    first: dict[Channel, str] = {}
+    for source in sources:
+        channel = Channel(source.product, source.name, season_name(rule))
+        if not known.knows(channel, year):
+            stated = _stated(source, rule, year)
+            if stated is not None:
+                first[channel] = stated
+
+    def with_them(arrivals: Arrivals) -> Arrivals:
+        for channel, revision in first.items():
+            arrivals = arrivals.with_first(channel, year, revision)
+        return arrivals
+
+    if first:
+        change_arrivals(store, with_them)
+
+
+def _stated(source: ImagerySource, rule: SeasonRule, year: int) -> str | None:
+    """The revision that a service states of a season; None where there is none.
+
+    One that could not be asked, for whatever reason, is `UNKNOWN`: its next answer counts as a correction. Why it could
+    not is told by the reading itself, where that fails as well.
+    """
+    try:
+        latest = source.latest_by_season(rule)
+    except StoppedError:
+        raise
+    except MinemapError:
+        return UNKNOWN
+    return latest.revisions.get(year) if latest.remote else None
 
 
 def corrections(project: Project, region: Region, year: int, product: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ from minemap_assets.graph.partitioning import (
     by_region_and_year,
 )
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
-from minemap_assets.imagery.arrivals import corrections
+from minemap_assets.imagery.arrivals import corrections, note_revisions
 from minemap_assets.imagery.checks import COVERAGE_CHECKS
 from minemap_assets.imagery.config import ImageryConfig
 from minemap_assets.imagery.rules import (
@@ -32,6 +32,7 @@ from minemap_assets.imagery.rules import (
 from minemap_assets.imagery.source_kind import check_sources, open_sources, revisions
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.operations import OperationsConfig
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import EARLIEST_YEAR, Section
 from minemap_assets.reference.registered import has_labels
@@ -84,9 +85,11 @@ def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome
     sites = sites_of(context)
     hold_to_budget(project, slug, year, product, sites)
     with run_usage(config.budget), metered():
+        sources = open_sources(project, product)
+        note_revisions(project, region, year, sources)
         return build_imagery(
             sites,
-            open_sources(project, product),
+            sources,
             season_of(region, year),
             config.bands_for(product),
             config.min_clear_fraction,
@@ -172,10 +175,16 @@ def has_imagery(project: Project, year: int) -> bool:
         return any(manifest is not None for manifest in pool.map(project.lake.manifest, refs))
 
 
+def maps_running_year(project: Project, _: int) -> bool:
+    """Whether images of a season that goes on are asked for by themselves, so that its year has to be a partition."""
+    config = project.section(OperationsConfig)
+    return config.automatic and config.open_year_observations > 0
+
+
 ROOM = Room(
     "imagery",
     (COMPOSITES, REFERENCE_COMPOSITES),
     sections=(Section("imagery", ImageryConfig), Section("training", TrainingConfig)),
     rules=(check_sources,),
-    extensions=(RunningYear(has_imagery),),
+    extensions=(RunningYear(has_imagery), RunningYear(maps_running_year)),
 )

@@ -44,7 +44,8 @@ DEFAULT_BANDS: dict[str, tuple[str, ...]] = {
 
 
 class BudgetConfig(StrictModel):
-    """The most that one run may ask of imagery sources; what is not set has no limit.
+    """The most that one run may ask of imagery sources; what is not set has no limit. All runs that one command, one
+    backfill or one tick of a sensor starts count together, on whatever machine.
 
     A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
     than was estimated stops there and keeps what is done (compute units are only estimated). `requests` counts requests

@@ -7,6 +7,7 @@ give. Callables of a kind import what they need when they are called.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
@@ -132,7 +133,11 @@ def open_sources(project: Project, product: str) -> tuple[ImagerySource, ...]:
 
 def revisions(project: Project, product: str) -> list[list[str]]:
     """Name and revision of each of the product's sources, in their order; none is opened. Raises `BadInputError`."""
-    return [[kind.name, kind.revision(project, product)] for kind in kinds_of(project, product)]
+    return [list(one) for one in project.cached(partial(_revisions, product))]
+
+
+def _revisions(product: str, project: Project) -> tuple[tuple[str, str], ...]:
+    return tuple((kind.name, kind.revision(project, product)) for kind in kinds_of(project, product))
 
 
 def check_sources(project: Project) -> None:

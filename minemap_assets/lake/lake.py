@@ -8,7 +8,6 @@ settings, regions, registered reference files, and every version of these (`inpu
 it has.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -16,8 +15,8 @@ from typing import Any
 
 from minemap_assets.errors import NotFoundError, StorageError
 from minemap_assets.lake.checksums import CHECKSUMS
+from minemap_assets.lake.lake_version import check_layout, mark
 from minemap_assets.lake.manifests import (
-    LAYOUT_VERSION,
     DamagedError,
     Manifest,
     Outcome,
@@ -25,16 +24,14 @@ from minemap_assets.lake.manifests import (
     StoredFile,
     file_sha256,
     fingerprint,
-    layout_of,
     parse_manifest,
 )
 from minemap_assets.lake.partitions import MANIFEST, Examine, Partition
+from minemap_assets.lake.pruned import forget_pruned, pruned_files
 from minemap_assets.lake.store import Entry, LocalStore, Store, read_if_there
 from minemap_assets.lake.trash import Trash
 from minemap_assets.lake.workspaces import clear
 from minemap_assets.lake.writer import Base, PartitionWriter, WriteRules
-
-MARKER = "lake.json"
 
 
 class Lake:
@@ -76,17 +73,8 @@ class Lake:
             return None
 
     def check(self) -> int:
-        """Its layout, 0 for a new lake. Raises `StorageError` where it is damaged, or a newer minemap wrote it."""
-        data = read_if_there(self.store, MARKER)
-        if data is None:
-            return 0
-        try:
-            return layout_of(json.loads(data), self.store.root)
-        except (ValueError, RecursionError) as error:
-            raise StorageError(
-                f"{self.store.root}/{MARKER}, which says which layout the lake has, cannot be read; restore it, or "
-                "remove it where no newer minemap has worked here"
-            ) from error
+        """Its layout, 0 for a new lake. Raises `StorageError` where it is damaged, or not what this minemap reads."""
+        return check_layout(self.store)
 
     def tidy(self) -> None:
         """Remove what killed processes left on its way, even where nothing is to be made; as far as that is allowed."""
@@ -95,8 +83,8 @@ class Lake:
 
     def _mark(self) -> None:
         """Say in the lake which layout it has, once."""
-        if not self._marked and self.check() < LAYOUT_VERSION:
-            self.store.write_bytes(MARKER, json.dumps({"layout": LAYOUT_VERSION}).encode())
+        if not self._marked:
+            mark(self.store)
         self._marked = True
 
     def open(self, ref: PartitionRef) -> Partition:
@@ -112,7 +100,7 @@ class Lake:
         return None if manifest is None else Partition(self.store, manifest)
 
     def damaged(self, manifest: Manifest, *, thoroughly: bool = False) -> list[StoredFile]:
-        """Files of a partition that are not what was published, or not there at all.
+        """Files of a partition that are not what was published, or not there at all though nobody pruned them.
 
         The manifest is written last: only a file that may have changed since is read, of the others the size is
         compared. `thoroughly` reads every byte.
@@ -120,10 +108,13 @@ class Lake:
         prefix = manifest.ref.prefix
         entries = self.store.entries(prefix)
         own = entries.get(f"{prefix}/{MANIFEST}")
+        pruned = pruned_files(self.store, manifest.ref, entries)
         found: list[StoredFile] = []
         suspected: list[StoredFile] = []
         for stored in manifest.files:
             entry = entries.get(f"{prefix}/{stored.path}")
+            if entry is None and pruned.get(stored.path) == stored.sha256:
+                continue
             if entry is None or entry.bytes != stored.bytes:
                 found.append(stored)
             elif thoroughly or own is None or self._may_have_changed(stored, entry, own):
@@ -152,6 +143,8 @@ class Lake:
 
     def set_aside(self, ref: PartitionRef, paths: Iterable[str]) -> None:
         """Take damaged files out of their partition, which is made again then; people may still look at them."""
+        paths = list(paths)
+        forget_pruned(self.store, ref, paths)
         for path in paths:
             with suppress(NotFoundError):
                 Trash(self.store).set_aside(f"{ref.prefix}/{path}")

@@ -143,6 +143,21 @@ def described(name: str, root: str) -> str:
     return f"{name.replace('~', '/')} in {root}"
 
 
+def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Entry]]:
+    """All files below a folder, unsorted; what is removed meanwhile, or may not be read, is not there."""
+    inside = []
+    with contextlib.suppress(OSError), os.scandir(folder) as listed:
+        inside = list(listed)
+    for one in inside:
+        path = f"{prefix}/{one.name}"
+        if one.is_dir(follow_symlinks=False):
+            yield from _entries(folder / one.name, path)
+        elif not one.is_dir():
+            with contextlib.suppress(FileNotFoundError):
+                status = one.stat()
+                yield path, Entry(status.st_size, status.st_ctime_ns)
+
+
 class LocalStore:
     """A folder on this machine."""
 
@@ -221,14 +236,7 @@ class LocalStore:
 
     def entries(self, prefix: str) -> dict[str, Entry]:
         """All files below a folder, by path, sorted. The system keeps their change times, and nobody can set them."""
-        found: dict[str, Entry] = {}
-        for path in self.list(prefix):
-            try:
-                status = (self._root / path).stat()
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            found[path] = Entry(status.st_size, status.st_ctime_ns)
-        return found
+        return dict(sorted(_entries(self._root / prefix, prefix)))
 
     def confirm(self, path: str) -> None:
         """Set the file's times to now; a lake that may only be read stays as it is."""

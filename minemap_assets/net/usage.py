@@ -1,18 +1,25 @@
 """What a run has asked of imagery sources so far, held to its limits while it goes on.
 
 A run is what a process does inside `run_usage`; what is asked inside `metered` counts, whichever source, thread or
-partition asks. What an estimate asks of catalogues does not.
+partition asks. What an estimate asks of catalogues does not. Inside `usage_ledger`, a run shares its limits with the
+runs of other processes that have the same ledger.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from minemap_assets.errors import QuotaError
+from minemap_assets.errors import MinemapError, QuotaError
+from minemap_assets.lake.store import Store
+from minemap_assets.net.ledger import LakeLedger, Ledger, OwnLedger
 
 _GIGABYTE = 1_000_000_000
+
+_shared: ContextVar[Ledger | None] = ContextVar("_shared", default=None)
 
 
 class UsageLimits(Protocol):
@@ -33,16 +40,58 @@ class UsageLimits(Protocol):
 
 @dataclass
 class _Run:
-    """The run of this process: its limits, what it has used, and in how many places it is being metered."""
+    """The run of this process: its limits, what it took of them and has not used, in how many places it is metered."""
 
     current: ClassVar["_Run | None"] = None
     guard: ClassVar[threading.Lock] = threading.Lock()
 
     limits: UsageLimits
-    requests: int = 0
-    size: int = 0
-    downloads: int = 0
+    ledger: Ledger
+    left: Counter[str] = field(default_factory=Counter)
     metering: int = 0
+
+    def send(self, name: str, amount: int, limit: int | None) -> None:
+        """Use some of a limit. Raises `QuotaError` where there is not so much, and nothing is used."""
+        if limit is None or not amount:
+            return
+        if self.left[name] < amount:
+            granted = self.ledger.take(name, amount - self.left[name], limit)
+            if not granted:
+                raise _used_up(name, self.ledger.taken(name) - self.left[name])
+            self.left[name] += granted
+        self.left[name] -= amount
+
+    def receive(self, size: int) -> None:
+        """Bytes came in. Raises `QuotaError` where they are more than the limit, now or before."""
+        if self.limits.gigabytes is None:
+            return
+        limit = int(self.limits.gigabytes * _GIGABYTE)
+        if size and size <= self.left["bytes"]:
+            self.left["bytes"] -= size
+            return
+        total = 0
+        if size:
+            granted, total = self.ledger.record("bytes", size - self.left["bytes"], limit)
+            self.left["bytes"] += granted - size
+        elif not self.left["bytes"]:
+            total = self.ledger.taken("bytes")
+        if total > limit:
+            raise _used_up("gigabytes", total)
+
+    def close(self) -> None:
+        """Give back what was not used."""
+        with suppress(MinemapError):  # the budget is smaller by that much then, and never passed
+            self.ledger.give_back(+self.left)
+
+
+@contextmanager
+def usage_ledger(store: Store, launch: str) -> Iterator[None]:
+    """Runs that begin inside share their limits with all of the same `launch` in the same lake, in any process."""
+    token = _shared.set(LakeLedger(store, launch))
+    try:
+        yield
+    finally:
+        _shared.reset(token)
 
 
 @contextmanager
@@ -51,12 +100,15 @@ def run_usage(limits: UsageLimits) -> Iterator[None]:
     with _Run.guard:
         mine = _Run.current is None
         if mine:
-            _Run.current = _Run(limits)
+            _Run.current = _Run(limits, _shared.get() or OwnLedger())
     try:
         yield
     finally:
         if mine:
-            _Run.current = None
+            with _Run.guard:
+                run, _Run.current = _Run.current, None
+                if run is not None:
+                    run.close()
 
 
 @contextmanager
@@ -83,19 +135,18 @@ def charge(requests: int = 0, size: int = 0, downloads: int = 0) -> None:
     if run is None or not run.metering:
         return
     with _Run.guard:
-        sent, came, fetched = run.requests + requests, run.size + size, run.downloads + downloads
-        limits = run.limits
-        if limits.requests is not None and sent > limits.requests:
-            raise _used_up("requests", f"{run.requests:,} requests")
-        if limits.planet_downloads is not None and fetched > limits.planet_downloads:
-            raise _used_up("planet_downloads", f"{run.downloads:,} Planet downloads")
-        run.requests, run.size, run.downloads = sent, came, fetched
-        if limits.gigabytes is not None and came > limits.gigabytes * _GIGABYTE:
-            raise _used_up("gigabytes", f"{came / _GIGABYTE:.3g} GB")
+        run.receive(size)
+        run.send("requests", requests, run.limits.requests)
+        run.send("planet_downloads", downloads, run.limits.planet_downloads)
 
 
-def _used_up(name: str, spent: str) -> QuotaError:
+def _used_up(name: str, spent: int) -> QuotaError:
+    words = {
+        "requests": f"{spent:,} requests",
+        "planet_downloads": f"{spent:,} Planet downloads",
+        "gigabytes": f"{spent / _GIGABYTE:.3g} GB",
+    }
     return QuotaError(
-        f"this run has used up {name} under [imagery.budget] with {spent}, more than was estimated; what is done is "
-        "kept, and the same command goes on from here once the limit is higher"
+        f"this run has used up {name} under [imagery.budget] with {words[name]}, more than was estimated; what is done "
+        "is kept, and the same command goes on from here once the limit is higher"
     )

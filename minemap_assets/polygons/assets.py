@@ -32,14 +32,14 @@ def _outline_settings(project: Project, keys: Keys) -> Any:
     """What decides where a mask's outline runs; everything else concerns what is made of the outlines."""
     names = {"operating_point", "threshold", "product_thresholds"}
     return {
-        "region": project.region(keys[0]).geometry.wkb_hex,
+        "region": project.region(keys[0]).outline,
         "polygons": project.section(PolygonsConfig).model_dump(mode="json", include=names),
     }
 
 
 def _rule_settings(project: Project, keys: Keys) -> Any:
     settings = {
-        "region": project.region(keys[0]).geometry.wkb_hex,
+        "region": project.region(keys[0]).outline,
         "polygons": project.section(PolygonsConfig).model_dump(
             mode="json", exclude={"threshold", "product_thresholds"}
         ),
@@ -129,10 +129,10 @@ def _build_series(context: BuildContext) -> Outcome:
 
 def _history_settings(project: Project, keys: Keys) -> Any:
     names = {"window", "appear", "disappear", "hmm_trust", "min_area_km2"}
-    area, corrections = project.region(keys[0]).geometry, _corrections(project)
-    by_year = {str(year): corrections_facts(corrections, area, year) for year in project.years()}
+    region, corrections = project.region(keys[0]), _corrections(project)
+    by_year = {str(year): corrections_facts(corrections, region.geometry, year) for year in project.years()}
     return {
-        "region": area.wkb_hex,
+        "region": region.outline,
         "corrections": {year: facts for year, facts in by_year.items() if facts},
         "polygons": project.section(PolygonsConfig).model_dump(mode="json", include=names),
         "first_year": project.first_year,

@@ -213,10 +213,12 @@ class ProjectHome:
     def open(self) -> Project:
         """Read settings and regions. Raises `BadInputError` naming the file and the entry that is wrong.
 
-        So it does where a file is gone or blank that was neither, and nobody removed it on purpose.
+        So it does where a file is gone or blank that was neither, and nobody removed it on purpose. Raises
+        `StorageError` where the lake is not of the layout that this minemap reads.
         """
         if self.snapshot is not None:
             return self.snapshot
+        self.lake.check()
         store, inputs = self.lake.store, Inputs(self.lake.store)
         known: dict[Hashable, Any] = {}
 

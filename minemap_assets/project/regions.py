@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ class Region:
     def area_km2(self) -> float:
         """Geodesic area in square kilometres."""
         return geodesic_area_km2(self.geometry)
+
+    @cached_property
+    def outline(self) -> str:
+        """The geometry for fingerprints as hexadecimal WKB; made once, as every partition of the region asks for it."""
+        return self.geometry.wkb_hex
 
 
 def validate_slug(slug: str) -> str:

@@ -5,6 +5,7 @@ from minemap_assets.chips.reader import ChipSet, open_chips
 from minemap_assets.errors import MinemapError
 from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.partitioning import by_region_and_year
+from minemap_assets.graph.routing import ACCELERATOR, WANTED
 from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Job, Room
 from minemap_assets.imagery.assets import by_product_and_region
 from minemap_assets.lake.manifests import Manifest, Outcome, PartitionRef
@@ -17,7 +18,7 @@ from minemap_assets.sites.assets import SITES, sites_of
 GPU_POOL = "gpu"
 """Assets of this pool run one at a time by default: they want the accelerator, or every core."""
 
-ACCELERATED = {"minemap/accelerator": "wanted"}
+ACCELERATED = {ACCELERATOR: WANTED}
 """Tag of steps that use a GPU where they find one; a deployment's executor may ask for one by it."""
 
 TRAINING = Job("training", "Train and evaluate a model; nothing is predicted with it before it is promoted.")

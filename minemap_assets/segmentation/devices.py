@@ -1,12 +1,12 @@
 """Which device and which precision a step computes with. Imports torch: import it late."""
 
-import os
 from pathlib import Path
 
 import torch
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.segmentation.config import Device, Precision
+from minemap_assets.segmentation.cores import cores_to_use
 
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Names of instructions for bfloat16, of x86 and of ARM."""
@@ -44,8 +44,8 @@ def choose_devices(wanted: Device) -> tuple[torch.device, ...]:
 
 
 def side_by_side(networks: int) -> int:
-    """How many networks compute at the same time: as many as this process has cores."""
-    return min(networks, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """How many networks compute at the same time: as many as the run may use cores."""
+    return min(networks, cores_to_use())
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minemap_assets.lake.manifests import PartitionRef
@@ -142,11 +143,18 @@ def verdict_of(project: Project) -> Verdict | None:
 
     Raises `DamagedError` where the scores are not what was published.
     """
-    import pandas as pd
-
     found = project.lake.find(EVALUATION)
     if found is None or not {METRICS, SITE_SCORES} <= set(found.names()):
         return None
+    # every partition that was made with a model tells of it: scores that were judged once are not read again
+    return project.cached(partial(_judged, found.manifest.content))
+
+
+def _judged(_: str, project: Project) -> Verdict:
+    """The verdict by the scores whose content is named."""
+    import pandas as pd
+
+    found = project.lake.open(EVALUATION)
     return judge(pd.read_parquet(found.file(METRICS)), str(found.manifest.summary.get("model_version", "")))
 
 

@@ -18,7 +18,7 @@ from minemap_assets.sites.config import SitesConfig
 
 def _ground_truth_settings(project: Project, keys: Keys) -> Any:
     return {
-        "region": project.region(keys[0]).geometry.wkb_hex,
+        "region": project.region(keys[0]).outline,
         "roles": {name: reference_entry(project, name).role for name in polygon_sets(project)},
         "sites": project.section(SitesConfig).model_dump(mode="json", include={"known_bad", "min_area_m2"}),
     }
@@ -57,7 +57,7 @@ def _sampled(project: Project) -> SitesConfig:
 def _sites_settings(project: Project, keys: Keys) -> Any:
     promoted = project.input(PROMOTED_SITES_PATH)
     return {
-        "region": project.region(keys[0]).geometry.wkb_hex,
+        "region": project.region(keys[0]).outline,
         "sites": _sampled(project).model_dump(
             mode="json", include={"min_pixels", "window_factor", "large", "sample"}, exclude_none=True
         ),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from minemap_assets.errors import MinemapError
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.context import BuildContext, Check, Keys
 from minemap_assets.graph.partitioning import Partitioning, by_year, unpartitioned
-from minemap_assets.graph.statement import Asset, Dep, Room
+from minemap_assets.graph.statement import Asset, Dep, Freshness, Room
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
@@ -23,7 +23,7 @@ from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.segmentation.assets import told_verdict
 from minemap_assets.sites.assets import OWNED_GROUND, SITES
 from minemap_assets.tables import schemas
-from minemap_assets.tables.checks import AREA_CHECKS
+from minemap_assets.tables.checks import AREA_CHECKS, latest_year
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def database_path(project: Project) -> Path:
 
 
 def _regions(project: Project, _: Keys) -> Any:
-    return {slug: region.geometry.wkb_hex for slug, region in project.active_regions().items()}
+    return {slug: region.outline for slug, region in project.active_regions().items()}
 
 
 def _verdict(project: Project) -> str:
@@ -216,6 +216,10 @@ _OF_REGIONS = (
 """A region whose polygons or sites were not made holds no other up: its rows say that it was not observed."""
 
 
+FRESH_BY_MARCH = Freshness("0 0 1 3 *", 30)
+"""The annual update of January has reached every yearly table by the first of March."""
+
+
 def _table(
     spec: TableSpec,
     description: str,
@@ -234,6 +238,7 @@ def _table(
         kinds=kinds,
         columns=replace(column_facts(spec, *beside), in_database=True),
         automated=True,
+        freshness=FRESH_BY_MARCH if partitions is by_year else None,
         build=build,
         **more,
     )
@@ -323,6 +328,13 @@ DATABASE = Asset(
     automated=True,
     intact=_has_database,
     headline=told_verdict,
+    checks=(
+        Check(
+            "latest_year_complete",
+            "The latest year that is over has tables with every region; a warning, which holds nothing up.",
+            lambda _, context: latest_year(context, COUNTRY_SUMMARY),
+        ),
+    ),
     build=_build_database,
 )
 

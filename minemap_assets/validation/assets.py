@@ -56,7 +56,7 @@ def _point_settings(project: Project, _: Keys) -> Any:
 
 
 def _outlines_of_regions(project: Project) -> dict[str, str]:
-    return {slug: region.geometry.wkb_hex for slug, region in project.active_regions().items()}
+    return {slug: region.outline for slug, region in project.active_regions().items()}
 
 
 def _has_samples(project: Project) -> bool:

@@ -72,7 +72,7 @@ def test_verify_names_what_is_damaged_and_the_next_run_makes_it_again(copy: Chai
     assert list((copy.folder / "lake" / ".quarantine").rglob("*.tif"))
     assert "0 files" in command(copy, "prune").text
     assert "2 files (" in command(copy, "prune", "--older-than", "0", "--dry-run").text
-    assert command(copy, "prune", "--older-than", "0").code == 0
+    assert command(copy, "prune", "--older-than", "0", "--yes").code == 0
     assert not (copy.folder / "lake" / ".quarantine").exists()
 
 

@@ -67,6 +67,7 @@ MODEL = "needs a model of transformers; the tests of `minemap model` make one"
 
 NOT_RUN: dict[tuple[str, str], str] = {
     ("*", "minemap ui*"): FOREVER,
+    ("docs/how-to/run.md", "minemap run --submit *"): "needs a daemon; the tests of `minemap run --submit` start one",
     ("README.md", "minemap plan --years 2024"): ELSEWHERE,
     ("README.md", "minemap reference fetch country_boundaries"): ELSEWHERE,
     ("README.md", "minemap doctor"): ELSEWHERE,

@@ -72,7 +72,7 @@ def kills(chain: Chain) -> Iterator[tuple[str, Ended]]:
         return {kind_of(*work.split("~")[:2]) for work in at_work(chain)} - done
 
     while True:
-        command = Command(chain, *DEMO)
+        command = Command(chain, *DEMO, "--jobs", "1")  # so that a kill hits one run of Dagster's
         if not command.wait_for(lambda: bool(fresh())):
             yield "", command.end()
             return

@@ -9,7 +9,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from dagster_project.instance import open_instance, restore
+from dagster_project.instance import open_instance
+from dagster_project.restoring import restore
 from dagster_project.runner import Report, State
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.partition_states import PartitionStates

@@ -79,16 +79,18 @@ def train(
 ) -> Ensemble:
     """Train every member for `recipe.steps` steps.
 
-    Members are dealt out to all GPUs, and learn in as many threads as there are cores, where their random numbers are
-    their own: the result does not hang on that. Of a member that `judge` scores every `config.validate_every` steps the
-    best weights are kept, of the others the last. Goes on from the last of the `checkpoints`, where there is one: on a
-    CPU with the same bytes as without a break. Raises `PermanentError` where a loss is no number any more.
+    Members are dealt out to all GPUs, and learn in as many threads as the run may use cores, where their random
+    numbers are their own: the result does not hang on that. Of a member that `judge` scores every
+    `config.validate_every` steps the best weights are kept, of the others the last. Goes on from the last of the
+    `checkpoints`, where there is one: on a CPU with the same bytes as without a break. Raises `PermanentError` where a
+    loss is no number any more.
     """
     places, licence = _begin(members, source, bands, normalisation, recipe, config)
     if licence:
         checkpoints.note(licence)
     _go_on(places, checkpoints, recipe)
-    workers = side_by_side(len(places)) if all(p.learner.draws_alone for p in places) else 1
+    cores = side_by_side(len(places))
+    workers = cores if all(p.learner.draws_alone for p in places) else 1
     done = places[0].learner.step
     if done:
         progress(done, recipe.steps, STAGE, places[0].learner.said)

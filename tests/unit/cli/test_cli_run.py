@@ -93,7 +93,7 @@ def test_quality_stands_before_counts_and_counts_before_areas(whole: Chain, at: 
     order = [
         "Quality of the model: ",
         "Observed: 12 of 12 sites and years (100%).",
-        "0 asset partitions made, 78 kept, 0 failed, 0 held up, in ",
+        "0 asset partitions made, 79 kept, 0 failed, 0 held up, in ",
         "Mapped mining area: ",
         f"DuckDB file: {whole.folder}/state/minemap.duckdb",
         f"GeoParquet tables: {whole.folder}/lake/tables",

@@ -1,6 +1,6 @@
 """The asset graph as Dagster shows it: which assets there are, what each says of itself, and what it waits for."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -9,9 +9,12 @@ from dagster._core.execution.plan.objects import StepFailureData
 
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import Environment
-from dagster_project.registry import ROOMS
+from dagster_project.registry import ROOMS, Registry
 from graphs import Assembled, assembled, instance_with_regions, with_running_year
 from minemap_assets.graph.partitioning import shown_years
+from minemap_assets.graph.statement import Asset, Freshness, Room
+from minemap_assets.graph.step_retries import STEP_RETRIES
+from minemap_assets.lake.manifests import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,7 @@ def test_the_graph_holds_the_assets_of_the_design(definitions: dg.Definitions) -
         "validation/reference_validation",
         "validation/series_break",
         "validation/source_continuity",
+        "publication/release_review",
     }
 
 
@@ -127,6 +131,24 @@ def test_blocking_checks_stand_where_bad_data_would_enter(definitions: dg.Defini
     } <= blocking
 
 
+def test_a_step_whose_failure_may_pass_is_tried_again(definitions: dg.Definitions) -> None:
+    assert {asset.op.retry_policy for asset in definitions.resolve_asset_graph().assets_defs} == {STEP_RETRIES}
+
+
+def test_by_when_an_asset_is_expected_stands_in_its_statement(tmp_path: Path) -> None:
+    asset = Asset(
+        room="yearbook",
+        name="yearbook",
+        description="What people wait for.",
+        build=lambda _: Outcome(),
+        freshness=Freshness("0 0 1 3 *", 30),
+    )
+    found = assembled(tmp_path, "", Registry(rooms=(*ROOMS, Room("yearbook", (asset,)))))
+    policies = {spec.key.path[-1]: spec.freshness_policy for spec in specs(found.definitions)}
+    assert policies["yearbook"] == dg.FreshnessPolicy.cron("0 0 1 3 *", timedelta(days=30))
+    assert policies["chips"] is None
+
+
 def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Definitions) -> None:
     jobs = {
         job.name: {"/".join(key.path) for key in job.asset_layer.executable_asset_keys}
@@ -137,6 +159,7 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
         "imagery_update": {"imagery/imagery"},
         "reference_update": {"imagery/reference_imagery", "chips/training_chips"},
         "training": {"segmentation/segmentation_model", "segmentation/model_evaluation"},
+        "verification": set(),
     }
 
 
@@ -165,6 +188,7 @@ def failure_of(found: Assembled, key: dg.AssetKey, partition: str | None = None)
             instance=instance, asset_selection=[key], partition_key=partition, raise_on_error=False
         )
     (failure,) = [e for e in outcome.all_events if e.event_type is dg.DagsterEventType.STEP_FAILURE]
+    assert not [e for e in outcome.all_events if e.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY]
     return failure.step_failure_data
 
 
@@ -192,15 +216,17 @@ def test_what_runs_by_itself_says_what_it_does_and_whether_it_is_on(definitions:
     one = [*(definitions.schedules or ()), *(definitions.sensors or ())]
     assert {each.name for each in one} == {
         "annual_update",
+        "daily_verification",
         "region_sync",
         "new_imagery",
-        "missing_imagery",
+        "reconcile",
+        "run_failure_alert",
         "automation",
     }
     for each in one:
         said = each.description or ""
         on = each.default_status in (dg.DefaultSensorStatus.RUNNING, dg.DefaultScheduleStatus.RUNNING)
-        assert ("; on from the start" in said, "; off until you turn it on." in said) == (on, not on), each.name
+        assert ("; on from the start" in said, "; off until you turn it on" in said) == (on, not on), each.name
         assert (said[-1], said.count(". ")) == (".", 0), each.name
     assert [each.name for each in one if "on from the start" in (each.description or "")] == ["region_sync"]
 

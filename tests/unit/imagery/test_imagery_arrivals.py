@@ -9,10 +9,12 @@ from meddling import MeddledStore
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.arrivals import (
     ARRIVALS_PATH,
+    UNKNOWN,
     Arrivals,
     Channel,
     PollResult,
     change_arrivals,
+    grows_daily,
     read_arrivals,
 )
 from minemap_assets.imagery.seasons import CALENDAR_YEAR, SeasonRule
@@ -42,6 +44,20 @@ def test_the_first_poll_is_no_correction_and_every_change_is_one() -> None:
 def test_a_failed_poll_is_no_correction() -> None:
     failed = PollResult({}, frozenset(), {CHANNEL: "overloaded"})
     assert after(seen("a"), failed, seen("a")).corrections(CHANNEL, 2020) == 0
+
+
+def test_what_was_seen_first_is_what_later_looks_are_compared_with() -> None:
+    noted = Arrivals().with_first(CHANNEL, 2020, "a")
+    assert noted.with_first(CHANNEL, 2020, "b") == noted
+    assert noted.with_poll(seen("a"), [(CHANNEL, 2020)]).corrections(CHANNEL, 2020) == 0
+    assert noted.with_poll(seen("b"), [(CHANNEL, 2020)]).corrections(CHANNEL, 2020) == 1
+    unknown = Arrivals().with_first(CHANNEL, 2020, UNKNOWN)
+    assert unknown.with_poll(seen("a"), [(CHANNEL, 2020)]).corrections(CHANNEL, 2020) == 1
+    assert noted.with_first(CHANNEL, 2019, "x").knows(CHANNEL, 2020)
+
+
+def test_a_channel_is_known_by_its_key() -> None:
+    assert Channel.of(CHANNEL.key) == CHANNEL
 
 
 def test_images_on_this_machine_speak_for_themselves() -> None:
@@ -103,4 +119,5 @@ def test_a_season_is_complete_once_newer_images_exist(
     latest = latest_until(datetime(2021, 4, 9, 10, tzinfo=UTC), rule, 2018)
     assert [y for y, state in latest.revisions.items() if state == "complete"] == complete
     assert [y for y, state in latest.revisions.items() if state == "until 2021-04"] == running
+    assert [y for y, state in latest.revisions.items() if grows_daily(state)] == running
     assert latest.newest == datetime(2021, 4, 9, tzinfo=UTC)

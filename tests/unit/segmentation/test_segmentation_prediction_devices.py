@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.segmentation import devices
+from minemap_assets.segmentation import cores, devices
 from minemap_assets.segmentation.devices import choose_device, choose_devices, choose_precision, side_by_side
 
 CPU = torch.device("cpu")
@@ -53,5 +53,6 @@ def test_models_of_an_ensemble_are_dealt_out_to_every_gpu(monkeypatch: pytest.Mo
 
 
 def test_no_more_networks_compute_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.delenv(cores.JOBS, raising=False)
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     assert [side_by_side(count) for count in (1, 2, 5)] == [1, 2, 2]

@@ -1,0 +1,1 @@
+"""The room publication: what leaves the project, and whether it may."""
