@@ -49,7 +49,8 @@ $(READY): requirements.lock pyproject.toml
 	    "$$found" -m venv .venv; \
 	fi
 	@echo "Installing the packages of requirements.lock into .venv; the first time takes some minutes."
-	@$(QUIET_PIP) install --requirement requirements.lock
+	@$(QUIET_PIP) install --upgrade "pip>=25"  # before it, finding 300 packages takes minutes longer
+	@$(QUIET_PIP) install --no-compile --requirement requirements.lock
 	@$(QUIET_PIP) install --no-deps --editable .
 	@touch $(READY)
 

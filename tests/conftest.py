@@ -20,6 +20,9 @@ VARIABLE = "MINEMAP_TEST_DATA"
 settings.register_profile("minemap", deadline=None)  # how long an example takes says nothing on a busy machine
 settings.load_profile("minemap")
 
+# Several tests run side by side as it is; those about workers ask for them.
+os.environ.setdefault("MINEMAP_JOBS", "1")
+
 wait_for_no_disk()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -23,6 +23,8 @@ Of what an asset is made from,
 - *where it exists* is used as far as it was made, and holds nothing up,
 - *waits to be asked* starts nothing when it changes; the next run takes it in.
 
+Which of them are made by themselves, and when, is set in `[operations]`.
+
 ## Assets
 
 A project without files of its own has these; each polygon set that it registers is one more asset of `reference`.

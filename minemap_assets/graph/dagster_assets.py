@@ -17,7 +17,7 @@ from minemap_assets.graph.partition_states import Made, PartitionStates
 from minemap_assets.graph.partitioning import lake_keys, partition_key
 from minemap_assets.graph.routing import routing_tags
 from minemap_assets.graph.statement import Asset, Room
-from minemap_assets.graph.step_failures import StepFailedError
+from minemap_assets.graph.step_failures import StepFailedError, StepStoppedError
 from minemap_assets.graph.step_log import StepLog, duration
 from minemap_assets.graph.step_retries import STEP_RETRIES, worth_another_try
 from minemap_assets.lake.manifests import DamagedError, Manifest, PartitionRef
@@ -144,6 +144,8 @@ def _materialize(
         if worth_another_try(error, run.tags):
             raise
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as stop:
+        raise StepStoppedError(f"{ref} was stopped; what is done of it is kept") from stop
     for manifest in states.healed:
         context.log_event(materialization(project, graph.asset(manifest.ref), manifest, "Made again: it was damaged"))
     context.log.info("%s: %s", ref, f"made in {duration(log.seconds)}" if made.now else KEPT)

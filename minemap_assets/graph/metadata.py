@@ -1,5 +1,7 @@
 """A partition's facts as Dagster shows them: numbers and sentences for people, a picture, the columns of its table."""
 
+import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +24,9 @@ RESTORED = "recorded from the lake, where it was made before"
 
 PICTURES = "pictures"
 """First part of the paths under which the web server draws pictures."""
+
+_MARKUP = re.compile(r"[\\`*\[\]|]")
+"""Characters with a meaning in the Markdown of a table; those of HTML are escaped as HTML."""
 
 _BYTES = "bytes"
 """A fact of some summaries that the size of all files says better."""
@@ -99,13 +104,16 @@ def _table(rows: list[dict[str, Any]]) -> dg.MetadataValue[Any]:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     columns.sort(key=lambda column: not all(isinstance(row.get(column, ""), str) for row in rows))
     lines = [[_cell(row.get(column, "")) for column in columns] for row in rows]
-    heads = [column.replace("_", " ") for column in columns]
+    heads = [_cell(column.replace("_", " ")) for column in columns]
     text = "\n".join("| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(columns), *lines))
     return dg.MetadataValue.md(text)
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    """A value as plain words: nothing in it is taken for Markdown or for elements of a page."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return _MARKUP.sub(r"\\\g<0>", html.escape(" ".join(str(value).split()), quote=False))
 
 
 def _column_schema(partition: Partition, descriptions: Mapping[str, str]) -> dg.TableSchema | None:

@@ -1,9 +1,9 @@
-"""Failures of a step that Dagster shows as one sentence: what is wrong, where, and what to do."""
+"""How a step ends that does not succeed: with one sentence that Dagster shows, or stopped for good."""
 
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterUserCodeProcessError
+from dagster._core.errors import DagsterError, DagsterUserCodeProcessError
 from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
 
@@ -17,3 +17,12 @@ class StepFailedError(DagsterUserCodeProcessError, dg.Failure):
         account = SerializableErrorInfo(f"{sentence}\n", stack=[], cls_name=None)
         told = {"user_code_process_error_infos": [account], "allow_retries": allow_retries, "metadata": metadata}
         super().__init__(sentence, **told)  # type: ignore[no-untyped-call]
+
+
+class StepStoppedError(DagsterError, dg.DagsterExecutionInterruptedError):
+    """The run was cancelled, or its process is to end.
+
+    Dagster takes an interruption of a step that has a retry policy for a failure which may pass, and begins the step
+    anew, so that a run could not be cancelled (dagster 1.13.27); an error of its own that is an interruption as well
+    ends the run.
+    """

@@ -149,7 +149,7 @@ def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Entry]]:
     with contextlib.suppress(OSError), os.scandir(folder) as listed:
         inside = list(listed)
     for one in inside:
-        path = f"{prefix}/{one.name}"
+        path = f"{prefix}/{one.name}" if prefix else one.name
         if one.is_dir(follow_symlinks=False):
             yield from _entries(folder / one.name, path)
         elif not one.is_dir():

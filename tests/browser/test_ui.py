@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from dagster_project.definitions import build_definitions
 from dagster_project.first_promotion import user
+from tiny import Chain
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -71,21 +73,30 @@ def test_the_lineage_shows_every_room(page: Page, address: str, tmp_path: Path) 
     see(page, tmp_path, "lineage")
 
 
-def test_automation_says_what_it_does_before_it_is_turned_on(page: Page, address: str, tmp_path: Path) -> None:
+def hint_of(page: Page, about: Locator) -> str:
+    """What is shown over an icon; the list is drawn again while it loads, which takes the hint away."""
+    hint = page.get_by_role("tooltip")
+    for _ in range(20):
+        page.mouse.move(0, 0)
+        about.hover()
+        page.wait_for_timeout(500)
+        if hint.count() == 1:
+            return hint.inner_text().strip()
+    raise AssertionError("no hint comes")
+
+
+def test_automation_says_what_it_does_before_it_is_turned_on(
+    page: Page, address: str, finished: Chain, tmp_path: Path
+) -> None:
+    definitions = build_definitions(finished.environment, finished.project_home)
+    described = [one.description or "" for one in (*(definitions.schedules or ()), *(definitions.sensors or ()))]
     page.goto(f"{address}/automation")
     expect(page.get_by_text("annual_update")).to_be_visible(timeout=PATIENCE)
     about = page.locator("[aria-label=info]")
-    expect(about).to_have_count(5)
-    said = page.get_by_role("tooltip").get_by_text(
-        "fetches images of ended seasons that are new or were corrected; off until you turn it on."
-    )
-    for _ in range(20):  # the list is drawn again while it loads, which takes the hint away
-        about.nth(3).hover()
-        page.wait_for_timeout(500)
-        if said.is_visible():
-            break
-        page.mouse.move(0, 0)
-    expect(said).to_be_visible()
+    expect(about).to_have_count(len(described))
+    said = [hint_of(page, about.nth(number)) for number in range(len(described))]
+    assert sorted(said) == sorted(described)
+    assert sum("off until you turn it on" in one for one in said) == len(said) - 1, "regions are listed always"
     see(page, tmp_path, "automation")
 
 

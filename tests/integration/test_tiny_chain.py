@@ -82,6 +82,7 @@ AFTER_POLYGONS = {
     "database",
     "reference_validation",
     "series_break",
+    "release_review",
 }
 
 

@@ -137,7 +137,11 @@ def test_promoting_before_training(project: Terminal) -> None:
             "MINEMAP_HOME is 'ftp://x/y', which is neither a folder nor an object store's URL",
         ),
         ("MINEMAP_STATE", " ", "MINEMAP_STATE: it is empty"),
-        ("MINEMAP_EXECUTOR", "multi", "MINEMAP_EXECUTOR is 'multi'; it has to be 'in_process' or 'multiprocess'"),
+        (
+            "MINEMAP_EXECUTOR",
+            "multi",
+            "MINEMAP_EXECUTOR is 'multi'; it has to be 'in_process', 'multiprocess', 'ray' or 'k8s'",
+        ),
         ("MINEMAP_SAMPLE", "few", "MINEMAP_SAMPLE is 'few'; it has to be a whole number"),
         ("MINEMAP_SAMPLE", "0", "MINEMAP_SAMPLE is '0'; it has to be at least 1"),
     ],

@@ -24,7 +24,7 @@ from minemap_assets.lake.input_history import HISTORY
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import Manifest, fingerprint
 from minemap_assets.lake.partitions import MANIFEST
-from minemap_assets.lake.store import LocalStore
+from minemap_assets.lake.store import Entry, LocalStore
 from minemap_assets.project.project import Project, ProjectHome
 from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
@@ -85,9 +85,9 @@ class CountingStore(LocalStore):
         self.looks[path] += 1
         return super().size(path)
 
-    def sizes(self, prefix: str) -> dict[str, int]:
+    def entries(self, prefix: str) -> dict[str, Entry]:
         self.looks[prefix] += 1
-        return LocalStore(Path(self.root)).sizes(prefix)
+        return super().entries(prefix)
 
     def list(self, prefix: str) -> Iterator[str]:
         self.looks[prefix] += 1

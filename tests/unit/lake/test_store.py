@@ -134,6 +134,7 @@ def test_what_was_written_later_has_no_smaller_time(store: LocalStore) -> None:
     assert store.entries("a")["a/1"].changed > entries["a/2"].changed
     store.confirm("a/none")
     assert store.entries("none") == {}
+    assert list(store.entries("")) == list(store.list(""))
 
 
 def test_a_file_that_is_put_survives_whoever_empties_its_folder(store: LocalStore) -> None:

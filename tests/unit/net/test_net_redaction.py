@@ -32,6 +32,7 @@ def test_logs_hold_neither_queries_nor_accounts(
         def log_message(self, *_: object) -> None: ...
 
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")  # the client of Kubernetes quiets it for a whole process
     with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as web, Client("service", transport=sends) as asking:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         asking.request("GET", f"http://me:s3cret-a@127.0.0.1:{web.server_port}/start?key=s3cret-c")
