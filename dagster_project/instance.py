@@ -10,6 +10,7 @@ from typing import Any
 from dagster import DagsterInstance
 from dagster._core.instance.config import dagster_instance_config
 
+from dagster_project.event_log import hasten
 from dagster_project.run_locks import close_orphans
 from minemap_assets.errors import BadInputError
 from minemap_assets.graph.partitioning import REGION
@@ -97,6 +98,7 @@ def open_instance(home: Path) -> DagsterInstance:
             instance = DagsterInstance.from_config(str(home))
             # its databases are made when they are first asked for
             _ = instance.event_log_storage, instance.schedule_storage
+            hasten(instance)
             close_orphans(instance)
     return instance
 

@@ -1,0 +1,78 @@
+"""The quick event log: the same files as Dagster's own, which either may open."""
+
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import DagsterInstance
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from dagster_project.event_log import QuickEventLog, hasten
+
+
+@dg.asset
+def one() -> int:
+    return 1
+
+
+def instance_at(folder: Path, *, quick: bool) -> DagsterInstance:
+    folder.mkdir(exist_ok=True)
+    instance = DagsterInstance.from_config(str(folder))
+    if quick:
+        hasten(instance)
+    return instance
+
+
+def open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def schema_of(path: Path) -> list[str]:
+    with sqlite3.connect(path) as database:
+        said = database.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+        version = database.execute("SELECT version_num FROM alembic_version").fetchall()
+        return [str(row) for row in (*said, *version, *database.execute("PRAGMA journal_mode").fetchall())]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_what_one_wrote_the_other_reads(tmp_path: Path, quick: bool) -> None:
+    with instance_at(tmp_path, quick=quick) as instance:
+        assert type(instance.event_log_storage) is (QuickEventLog if quick else SqliteEventLogStorage)
+        run = dg.materialize([one], instance=instance).run_id
+        written = [log.message for log in instance.all_logs(run)]
+    with instance_at(tmp_path, quick=not quick) as instance:
+        assert [log.message for log in instance.all_logs(run)] == written
+        assert len(written) > 5
+        record = instance.get_latest_materialization_event(dg.AssetKey("one"))
+        assert record is not None
+        assert record.run_id == run
+        assert dg.materialize([one], instance=instance).success
+
+
+def test_a_copied_schema_is_the_one_that_dagster_builds(tmp_path: Path) -> None:
+    for name, quick in (("quick", True), ("plain", False)):
+        with instance_at(tmp_path / name, quick=quick) as instance:
+            run = dg.materialize([one], instance=instance).run_id
+            runs = Path(instance.event_log_storage.path_for_shard(run))  # type: ignore[attr-defined]
+            shutil.copy(runs, tmp_path / f"{name}.db")
+    assert schema_of(tmp_path / "quick.db") == schema_of(tmp_path / "plain.db")
+
+
+def test_threads_take_turns_and_leave_no_open_file(tmp_path: Path) -> None:
+    with instance_at(tmp_path, quick=True) as instance:
+        before = open_files()
+
+        def report(number: int) -> None:
+            for turn in range(5):
+                event = dg.AssetMaterialization(f"asset{number}", partition=str(turn))
+                instance.report_runless_asset_event(event)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(report, range(8)))
+        for number in range(8):
+            assert instance.get_materialized_partitions(dg.AssetKey(f"asset{number}")) == set("01234")
+        assert open_files() <= before + 2
