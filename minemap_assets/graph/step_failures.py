@@ -3,7 +3,7 @@
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterError, DagsterUserCodeProcessError
+from dagster._core.errors import DagsterUserCodeProcessError
 from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
 
@@ -19,7 +19,7 @@ class StepFailedError(DagsterUserCodeProcessError, dg.Failure):
         super().__init__(sentence, **told)  # type: ignore[no-untyped-call]
 
 
-class StepStoppedError(DagsterError, dg.DagsterExecutionInterruptedError):
+class StepStoppedError(dg.DagsterError, dg.DagsterExecutionInterruptedError):
     """The run was cancelled, or its process is to end.
 
     Dagster takes an interruption of a step that has a retry policy for a failure which may pass, and begins the step
