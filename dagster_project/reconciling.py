@@ -95,8 +95,17 @@ class Walk:
             return False
         if state is PartitionState.MISSING:
             return all(reason.kind is Kind.NEVER_MADE for reason in why) and self._is_begun(asset, ref)
+        if self._would_come_out_the_same(asset, ref):
+            return False
         own = [reason for reason in why if reason.kind is not Kind.UPSTREAM]
         return self._has_inputs(asset, ref) and not all(self._is_decided(asset, reason) for reason in own)
+
+    def _would_come_out_the_same(self, asset: Asset, ref: PartitionRef) -> bool:
+        """Whether it failed a check, and has to fail it again: what fetches nothing depends on its inputs alone."""
+        manifest = self.states.manifest(ref)
+        if asset.fetched or manifest is None or not manifest.rejected or any(one.retry for one in manifest.missing):
+            return False
+        return self.states.is_made_from_now(asset, ref.keys, manifest)
 
     def _is_begun(self, asset: Asset, ref: PartitionRef) -> bool:
         """Whether there is anything of it: of inputs that it may do without, and that ask for it, one at least."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,9 @@ class Services:
     daemon: "subprocess.Popen[bytes]"
 
 
+PATIENT = {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1"}
+"""What the daemon finds in its environment besides: a backfill waits while the code server is started again."""
+
 Shape = Callable[[], Hashable]
 """Tells what the code server would load now. Raises `MinemapError` where that cannot be said."""
 
@@ -58,7 +61,8 @@ def services(shape: Shape) -> Iterator[Services]:
         socket, workspace = Path(folder) / "code", Path(folder) / "workspace.yaml"
         location = {"grpc_server": {"socket": str(socket), "location_name": MODULE}}
         workspace.write_text(json.dumps({"load_from": [location]}))
-        with _code_server(socket, shape), _process("dagster._daemon", "run", "--workspace", str(workspace)) as daemon:
+        words = ("dagster._daemon", "run", "--workspace", str(workspace))
+        with _code_server(socket, shape), _process(*words, environment=PATIENT) as daemon:
             yield Services(workspace, daemon)
 
 
@@ -131,12 +135,13 @@ def _answers(client: DagsterGrpcClient) -> bool:
 
 
 @contextmanager
-def _process(*words: str) -> "Iterator[subprocess.Popen[bytes]]":
+def _process(*words: str, environment: Mapping[str, str] | None = None) -> "Iterator[subprocess.Popen[bytes]]":
     """`python -m WORDS`, ended with the block, and all processes that it started and that did not leave its group.
 
     It has a group of its own: Ctrl-C on a terminal interrupts this process alone, which then ends it once.
     """
-    process = subprocess.Popen([sys.executable, "-m", *words], process_group=0)
+    given = {**os.environ, **(environment or {})}
+    process = subprocess.Popen([sys.executable, "-m", *words], process_group=0, env=given)
     try:
         yield process
     finally:

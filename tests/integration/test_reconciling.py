@@ -10,6 +10,7 @@ from minemap_assets.graph.partition_states import PartitionStates
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.polygons.assets import MINING_POLYGONS, RAW_POLYGONS
+from minemap_assets.publication.assets import RELEASE_REVIEW
 from minemap_assets.segmentation.assets import PROMOTED_MODEL, RAW_MASKS
 from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from tiny import YEARS, Chain
@@ -56,6 +57,14 @@ def test_what_follows_from_something_under_way_waits_and_what_rests_holds_up_nob
     assert "site_panel" in {ref.asset for ref in rest}
     masks = frozenset({RAW_MASKS.ref(EVERY[0])})
     assert first not in Walk(graph, states, under_way=masks).due(1000)
+
+
+def test_what_waits_for_a_persons_word_is_not_made_again_and_again(chain: Chain) -> None:
+    gate = '[release]\ngate = "on"\ncountry_change = 0.0001\ncountry_change_km2 = 0.0\n\n# Settings of the demo'
+    chain.change("# Settings of the demo", gate)
+    assert due(chain) == [RELEASE_REVIEW.ref(())]
+    assert chain.run("release_review").failures
+    assert due(chain) == []
 
 
 def test_a_walk_goes_on_where_the_last_one_stopped(chain: Chain) -> None:
