@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
 
+from dagster_project import bound_process
 from minemap_assets.errors import MinemapError
 
 MODULE = "dagster_project.definitions"
@@ -137,11 +138,13 @@ def _answers(client: DagsterGrpcClient) -> bool:
 @contextmanager
 def _process(*words: str, environment: Mapping[str, str] | None = None) -> "Iterator[subprocess.Popen[bytes]]":
     """`python -m WORDS`, ended with the block, and all processes that it started and that did not leave its group.
+    Where this process is killed, it ends by itself (`bound_process.py`).
 
     It has a group of its own: Ctrl-C on a terminal interrupts this process alone, which then ends it once.
     """
     given = {**os.environ, **(environment or {})}
-    process = subprocess.Popen([sys.executable, "-m", *words], process_group=0, env=given)
+    bound = [sys.executable, "-m", bound_process.__name__, str(os.getpid()), *words]
+    process = subprocess.Popen(bound, process_group=0, env=given)
     try:
         yield process
     finally:

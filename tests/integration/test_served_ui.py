@@ -50,12 +50,16 @@ class Served:
         pairs = [line.split() for line in listed.splitlines()]
         return [pid for session, pid in pairs if session == str(self.process.pid)]
 
-    def process_of(self, word: str) -> int:
-        """The process that has a word in its command."""
-        listed = subprocess.run(["ps", "-eo", "sid=,pid=,args="], capture_output=True, text=True, check=True).stdout
+    def processes_of(self, word: str) -> list[int]:
+        """The processes that have a word in their commands."""
+        listed = subprocess.run(["ps", "-wweo", "sid=,pid=,args="], capture_output=True, text=True, check=True).stdout
         lines = [line.split(maxsplit=2) for line in listed.splitlines()]
-        (pid,) = [pid for session, pid, args in lines if session == str(self.process.pid) and f" {word} " in args]
-        return int(pid)
+        return [int(pid) for session, pid, args in lines if session == str(self.process.pid) and f" {word} " in args]
+
+    def process_of(self, word: str) -> int:
+        """The one process that has a word in its command."""
+        (pid,) = self.processes_of(word)
+        return pid
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -223,6 +227,17 @@ def test_the_command_ends_everything_it_started(number: signal.Signals, tmp_path
             assert "Traceback" not in running.log()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_what_it_started_ends_though_it_is_killed(tmp_path: Path) -> None:
+    with serving(tmp_path, UI) as running:
+        assert len(running.processes()) >= 4
+        running.process.kill()
+        running.process.wait()
+        end = time.monotonic() + 60.0
+        while running.processes() and time.monotonic() < end:
+            time.sleep(0.5)
+        assert running.processes() == []
 
 
 def test_a_signal_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
