@@ -1,7 +1,7 @@
 """A program that ends with the process that started it, also where that one was killed and could end nothing itself.
 
-`python -m dagster_project.bound_process PARENT MODULE WORD...` is `python -m MODULE WORD...`, and is told to end as soon
-as the process PARENT is no longer the one that it belongs to. The daemon would start runs for ever otherwise.
+`python -m dagster_project.bound_process PARENT MODULE WORD...` is `python -m MODULE WORD...`, and is told to end as
+soon as the process PARENT is no longer the one that it belongs to. The daemon would start runs for ever otherwise.
 """
 
 import os
