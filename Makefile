@@ -11,6 +11,10 @@ SEED ?=
 
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
+
+# Setup leaves compiling to the first import, which otherwise every process would do again.
+unexport PYTHONDONTWRITEBYTECODE
+
 QUIET_PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
 # The first interpreter that runs and is new enough; `make setup PYTHON=...` names one.

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from minemap_assets.errors import BadInputError, MinemapError, PermanentError, RetryableError
+from minemap_assets.net.certificates import trusted
 from minemap_assets.net.connection import Connection, FailedAttemptError, Sign
 from minemap_assets.net.downloads import Downloaded, fetch
 from minemap_assets.net.plain_transport import transport_for
@@ -85,6 +86,7 @@ class Client(Connection):
             timeout=httpx.Timeout(policy.timeout),
             limits=httpx.Limits(max_connections=policy.concurrency),
             follow_redirects=True,
+            verify=trusted(),
             transport=transport or transport_for(policy.concurrency),
         )
         super().__init__(name, policy, http, sign=sign, clock=clock, stop=stop, hidden_keys=hidden_keys)

@@ -6,6 +6,8 @@ from urllib.request import getproxies
 import httpx
 import urllib3
 
+from minemap_assets.net.certificates import trusted
+
 _PIECE = 1 << 20
 """Most bytes of a body that are handed on at a time."""
 
@@ -19,9 +21,7 @@ class PlainTransport(httpx.BaseTransport):
     """HTTP/1.1 without proxies. Safe from several threads."""
 
     def __init__(self, connections: int) -> None:
-        self._pool = urllib3.PoolManager(
-            maxsize=connections, retries=False, ssl_context=httpx.create_ssl_context(), headers={}
-        )
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=trusted(), headers={})
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, its body still to come. Raises as httpx's own transport does."""

@@ -13,8 +13,8 @@ from minemap_assets.segmentation.config import SegmentationConfig
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-QUICK = SegmentationConfig(folds=2, steps=100)
-"""A quarter of the default recipe's work."""
+QUICK = SegmentationConfig(folds=2, steps=60)
+"""A seventh of the default recipe's work."""
 
 
 def test_the_recipe_outlines_real_tailings_on_ground_it_has_not_seen(test_data: Path) -> None:

@@ -45,9 +45,8 @@ def moved(path: Path, scale: tuple[float, float, float], corner: tuple[float, fl
 
 
 def bomb(path: Path, side: int = 40_000) -> Path:
-    """A GeoTIFF whose only strip is a few kilobytes, and gigabytes when it is unpacked."""
-    row = zlib.compressobj(9)
-    strip = b"".join([*(row.compress(bytes(side * 2)) for _ in range(side)), row.flush()])
+    """A GeoTIFF whose only strip is a few megabytes, and gigabytes when it is unpacked."""
+    strip = _deflated_zeros(rows=side, row=side * 2)
     data = bytearray(small(path, count=1).read_bytes())
     offset = len(data)
     for tag, place in _entries(data):
@@ -56,6 +55,14 @@ def bomb(path: Path, side: int = 40_000) -> Path:
             struct.pack_into("<HII", data, place + 2, 4, 1, values[tag])
     path.write_bytes(bytes(data) + strip)
     return path
+
+
+def _deflated_zeros(rows: int, row: int) -> bytes:
+    """So many zeros as zlib writes them. After a full flush every row is the same bytes, so that one is compressed."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    once = packer.compress(bytes(row)) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = struct.pack(">I", (rows * row % 65_521) << 16 | 1)  # Adler-32 of nothing but zeros
+    return b"\x78\xda" + once * rows + packer.flush() + checksum
 
 
 def vast_jp2(path: Path, side: int = 40_000) -> Path:

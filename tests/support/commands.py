@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import iter_modules
 
+import dagster_project.commands
 from tiny import Chain
 
 SCRIPT = str(Path(__file__).with_name("one_command.py"))
@@ -29,8 +31,14 @@ PATIENCE = 300.0
 
 _forked = multiprocessing.get_context("forkserver")
 _forked.set_forkserver_preload(
-    ["dagster_project.cli.main", "dagster_project.definitions", "torch", "transformers", "rasterio", "duckdb", "zarr"]
+    [
+        *("dagster_project.cli.main", "dagster_project.definitions", "dagster_project.first_promotion"),
+        *("dagster_project.commands." + m.name for m in iter_modules(dagster_project.commands.__path__)),
+        *("warm_commands", "upath", "rich.emoji"),
+        *("torch", "transformers", "rasterio", "duckdb", "scipy.ndimage", "scipy.sparse.csgraph", "zarr"),
+    ]
 )
+"""Also what a command imports only when it comes to it."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Daemon:
         """Commands of the processes of its session by their ids: the daemon, its code server, the workers of runs."""
         if self.process is None:
             return {}
-        listed = subprocess.run(["ps", "-eo", "sid=,pid=,args="], capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(["ps", "-wweo", "sid=,pid=,args="], capture_output=True, text=True, check=True).stdout
         lines = [line.split(maxsplit=2) for line in listed.splitlines()]
         return {int(pid): args for session, pid, args in lines if session == str(self.process.pid)}
 

@@ -1,18 +1,35 @@
 """Dagster's databases in tests wait for no disk: a process that is killed loses nothing by that, only a machine would.
 
-Most of what making an instance and writing down a run takes is such waiting.
+Most of what making an instance and writing down a run takes is such waiting, and reading how the tables came to be,
+which changes as little during a test.
 """
 
 from typing import Any
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+
+_from_config = ScriptDirectory.from_config
 
 
 def wait_for_no_disk() -> None:
     """From now on, in this process and those forked from it."""
-    event.listen(Engine, "connect", _unsynchronised)
+    if not event.contains(Engine, "connect", _unsynchronised):
+        event.listen(Engine, "connect", _unsynchronised)
+        ScriptDirectory.from_config = _known  # type: ignore[method-assign]
 
 
 def _unsynchronised(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous = OFF")
+
+
+_scripts: dict[str, ScriptDirectory] = {}
+
+
+def _known(config: Config) -> ScriptDirectory:
+    place = config.get_main_option("script_location", "")
+    if place not in _scripts:
+        _scripts[place] = _from_config(config)
+    return _scripts[place]

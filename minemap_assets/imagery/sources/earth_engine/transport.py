@@ -24,6 +24,7 @@ from minemap_assets.imagery.sources.earth_engine.service_errors import (
     server_message,
     spent_error,
 )
+from minemap_assets.net.certificates import trusted
 from minemap_assets.net.client import user_agent
 from minemap_assets.net.connection import Connection, FailedAttemptError
 from minemap_assets.net.policy import ClientPolicy, Clock, error_for_status
@@ -60,6 +61,7 @@ class Exchange(Connection):
             timeout=httpx.Timeout(policy.deadline, connect=min(policy.timeout, policy.deadline)),
             limits=httpx.Limits(max_connections=policy.concurrency),
             follow_redirects=True,
+            verify=trusted(),
         )
         super().__init__("Earth Engine", policy, http, clock=clock)
         self._told = False

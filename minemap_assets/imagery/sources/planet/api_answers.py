@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import httpx
 
 from minemap_assets.errors import AuthenticationError, MinemapError, NotEntitledError, QuotaError
+from minemap_assets.net.certificates import trusted
 
 KEY_VARIABLE = "PL_API_KEY"
 """Environment variable that holds the API key, the one that the planet SDK reads too."""
@@ -64,7 +65,7 @@ class PlanetTransport(httpx.BaseTransport):
     """
 
     def __init__(self, below: httpx.BaseTransport | None = None, own: Callable[[str], bool] = lambda _: False) -> None:
-        self._below = below or httpx.HTTPTransport()
+        self._below = below or httpx.HTTPTransport(verify=trusted())
         self._own = own
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -122,7 +123,7 @@ class StorageTransport(httpx.BaseTransport):
     """
 
     def __init__(self, below: httpx.BaseTransport | None = None) -> None:
-        self._below = below or httpx.HTTPTransport()
+        self._below = below or httpx.HTTPTransport(verify=trusted())
         self._lock = threading.Lock()
         self._refused: set[str] = set()
         self._stated: dict[str, Checksum] = {}
