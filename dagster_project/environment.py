@@ -19,7 +19,7 @@ from minemap_assets.messages import explain
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>/+)(?P<rest>.*)")
 """A scheme has two letters or more: one alone is a drive."""
 
-_EMPTIED = ("dagster", "lake-cache", "cache", "stac-cache", "downloads")
+_EMPTIED = ("dagster", "lake-cache", "backup-copies", "cache", "stac-cache", "downloads")
 """Folders of the state that minemap, or whoever begins anew, empties."""
 
 _OWN = ("inputs", ".staging", ".trash", ".leases", ".usage")
