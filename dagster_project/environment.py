@@ -19,7 +19,13 @@ from minemap_assets.messages import explain
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<slashes>/+)(?P<rest>.*)")
 """A scheme has two letters or more: one alone is a drive."""
 
-_EMPTIED = ("dagster", "lake-cache", "backup-copies", "cache", "stac-cache", "downloads")
+COPIES = ("lake-cache", "backup-copies")
+"""Folders of the state with copies of objects of a remote lake or backup (`lake/copies.py`)."""
+
+CACHES = ("cache", "stac-cache", "downloads")
+"""Folders of the state with what was fetched from services and can be fetched again."""
+
+_EMPTIED = ("dagster", *COPIES, *CACHES)
 """Folders of the state that minemap, or whoever begins anew, empties."""
 
 _OWN = ("inputs", ".staging", ".trash", ".leases", ".usage")

@@ -10,8 +10,9 @@ from dagster import DagsterInstance
 
 from dagster_project.commands.context import Session
 from dagster_project.commands.metrics_format import Family, Kind, Sample
-from dagster_project.commands.pruning import CACHES, COPIES, size_of
+from dagster_project.commands.pruning import size_of
 from dagster_project.commands.step_totals import Totals, count_runs
+from dagster_project.environment import CACHES, COPIES
 from minemap_assets.graph.graph import Scope
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.graph.routing import wants_accelerator

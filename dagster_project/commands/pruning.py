@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from dagster_project.commands.context import Session
 from dagster_project.commands.prunable_partitions import Choice, PrunablePartitions, take_pixels_out
+from dagster_project.environment import CACHES, COPIES
 from minemap_assets.errors import NotFoundError
 from minemap_assets.graph.graph import Graph, Scope
 from minemap_assets.graph.partitioning import REGION
@@ -24,12 +25,6 @@ from minemap_assets.lake.trash import Trash
 from minemap_assets.project.project import Project
 from minemap_assets.segmentation.model_origins import imports
 from minemap_assets.segmentation.promotion import MODELS_FOLDER, in_use
-
-COPIES = ("lake-cache", "backup-copies")
-"""Folders of the state with copies of objects of a remote lake or backup (`lake/copies.py`)."""
-
-CACHES = ("cache", "stac-cache", "downloads")
-"""Folders of the state with what was fetched from services and can be fetched again."""
 
 
 class Kind(Enum):
