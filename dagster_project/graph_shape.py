@@ -19,6 +19,7 @@ def graph_shape(home: ProjectHome, registry: Registry) -> Hashable:
         (
             str(asset),
             asset.description,
+            graph.applies(asset),
             repr(asset.partitions.definition(project)),
             tuple(
                 (str(upstream), repr(dep.mapping.dagster(project, upstream.partitions, asset.partitions)))

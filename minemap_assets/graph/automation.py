@@ -18,6 +18,7 @@ import dagster as dg
 from dagster._core.definitions.declarative_automation.automation_condition import BuiltinAutomationCondition
 
 from minemap_assets.graph.graph import Graph
+from minemap_assets.graph.launches import makes_tag
 from minemap_assets.graph.partitioning import YEAR
 from minemap_assets.graph.statement import Asset, Dep
 
@@ -71,12 +72,12 @@ def _updated(asset: Asset, graph: Graph) -> Condition:
 def _new_content(asset: Asset, graph: Graph, beside: Condition | None = None) -> Labelled:
     """An input's content is new, or something `beside` that holds of it.
 
-    Dagster leaves out updates by a run that made this asset as well. That is right for the same partition, but the
-    neighbours across a window of years were not part of that run: there every new content counts.
+    Updates by a run that made this asset as well are left out. That is right for the same partition, but the neighbours
+    across a window of years were not part of that run: there every new content counts.
     """
     terms = dg.AutomationCondition
     new = terms.data_version_changed()
-    elsewhere: Condition = new & ~terms.executed_with_root_target()
+    elsewhere: Condition = new & ~terms.all_new_updates_have_run_tags(tag_keys={makes_tag(_key(asset))})
     own = elsewhere if beside is None else elsewhere | beside
     near = terms.any_deps_match(own).ignore(_selection(asset, graph, lambda dep: not dep.triggers))
     around = [a for dep, a in graph.upstream(asset) if dep.mapping.reach is not None and dep.triggers]

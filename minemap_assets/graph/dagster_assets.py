@@ -7,11 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from minemap_assets.errors import MinemapError
+from minemap_assets.errors import BadInputError, MinemapError
 from minemap_assets.graph.automation import condition
 from minemap_assets.graph.context import CheckOutcome
 from minemap_assets.graph.graph import Graph
-from minemap_assets.graph.launches import ATTENDED, launched
+from minemap_assets.graph.launches import ATTENDED, launched, say_what_is_made
 from minemap_assets.graph.metadata import KEPT, MADE, RESTORED, made_metadata, static_metadata
 from minemap_assets.graph.partition_states import Made, PartitionStates
 from minemap_assets.graph.partitioning import lake_keys, partition_key
@@ -74,7 +74,7 @@ def _definition(asset: Asset, graph: Graph, project: Project) -> dg.AssetsDefini
         pool=asset.pool,
         op_tags=routing_tags(asset.op_tags),
         retry_policy=STEP_RETRIES,
-        automation_condition=condition(asset, graph) if asset.automated else None,
+        automation_condition=condition(asset, graph) if asset.automated and graph.applies(asset) else None,
         freshness_policy=_freshness_policy(asset),
         metadata=static_metadata(asset, graph),
     )
@@ -127,12 +127,14 @@ def _materialize(
     """
     ref = asset.ref(lake_keys(context.partition_key if context.has_partition_key else None))
     run = context.run
+    say_what_is_made(context.instance, run, context.job_def.asset_layer.selected_asset_keys)
     context.log.info("%s: looking at what it depends on", ref)
     try:
         project = home.open()
         log = StepLog(project.listener, context.log)
         project = project.told(log)
         graph = Graph(rooms, project)
+        _require_something_to_make(asset, graph)
         states = PartitionStates(graph, project)
         with launched(project, run.tags, run.run_id):
             made, facts = _make(asset, ref, states)
@@ -156,6 +158,11 @@ def _materialize(
         raise StepFailedError("; ".join(made.failures), allow_retries=passing, metadata=facts)
     project.listener.finished(ref, made.now)
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(made.manifest.content))
+
+
+def _require_something_to_make(asset: Asset, graph: Graph) -> None:
+    if not graph.applies(asset):
+        raise BadInputError(f"{asset}: this project has nothing to make it from; it holds: {asset.description}")
 
 
 def _check_results(findings: Mapping[str, CheckOutcome]) -> Iterator[dg.AssetCheckResult]:

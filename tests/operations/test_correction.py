@@ -1,6 +1,6 @@
 """An old year's pixels change under a real daemon: at rest everything that depends on them is made of them, once.
 
-The daemon and its code server are processes, and every run is one. Seven years and two regions: the window of polygons
+The daemon and its code server are processes, and every run is one. Six years and two regions: the window of polygons
 reaches two years on both sides.
 """
 
@@ -25,8 +25,10 @@ TICKS = 3
 """Looks of automation after which it would have asked for something."""
 
 QUIET = 15.0
-PATIENCE = 900.0
 """Seconds without a run after which nothing more comes."""
+
+PATIENCE = 400.0
+"""Seconds after which what is waited for does not happen any more."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A project of two regions and seven years whose images lie in a team's own archive: a file for each site and year.
+"""A project of two regions and six years whose images lie in a team's own archive: a file for each site and year.
 
 The ground is that of the tiny world, drawn for more years than it has; the model is one that was trained on it. Nothing
 is trained here: the project has no labels. A test changes a file, or drops a new year's, and indexes the folder again,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterInstance
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
 from tiny import Chain
 
@@ -132,14 +133,17 @@ def wait_until(happened: Callable[[], bool], what: str, patience: float = PATIEN
 
 
 def wait_for_rest(instance: DagsterInstance, quiet: float, patience: float = PATIENCE) -> None:
-    """Wait until no run is on its way and none was begun for `quiet` seconds."""
+    """Wait until no run and no backfill is on its way and none was begun for `quiet` seconds."""
     since, known = time.monotonic(), -1
 
     def rests() -> bool:
         nonlocal since, known
-        runs = instance.get_runs()
-        if len(runs) != known or any(run.status not in AT_REST for run in runs):
-            since, known = time.monotonic(), len(runs)
+        runs, backfills = instance.get_runs(), instance.get_backfills()
+        at_work = [run for run in runs if run.status not in AT_REST] + [
+            one for one in backfills if one.status not in BULK_ACTION_TERMINAL_STATUSES
+        ]
+        if len(runs) + len(backfills) != known or at_work:
+            since, known = time.monotonic(), len(runs) + len(backfills)
         return time.monotonic() - since > quiet
 
     wait_until(rests, f"a rest of {quiet:.0f} s", patience)

@@ -14,6 +14,7 @@ import pytest
 
 from graphs import REGIONS, assembled, with_running_year
 from minemap_assets.graph.automation import BY_AUTOMATION
+from minemap_assets.graph.launches import makes_tags
 
 PRODUCTS = ("planet-nicfi", "sentinel-2-l2a")
 JANUARY = datetime(2026, 1, 15, 6)
@@ -50,7 +51,9 @@ class Automation:
         """A run that materialises a region and year of some assets, with these versions."""
         region, year = partition.split("|")
         told = {"dagster/partition": partition, "dagster/partition/region": region, "dagster/partition/year": year}
-        run = dg.DagsterRun(job_name="__ASSET_JOB", asset_selection=frozenset(made), tags=told | tags)
+        run = dg.DagsterRun(
+            job_name="__ASSET_JOB", asset_selection=frozenset(made), tags=told | makes_tags(made) | tags
+        )
         self.instance.add_run(run)
         for key, version in made.items():
             event = dg.AssetMaterialization(key, partition=partition, tags={"dagster/data_version": version})
@@ -125,7 +128,10 @@ TABLES = ("polygons", "site_panel", "country_summary", "region_summary")
 
 
 def test_new_imagery_of_one_region_and_year_asks_for_exactly_what_depends_on_it(automation: Automation) -> None:
-    """The other region has no 2025 yet, and holds nothing up; the open year 2026 exists and is asked for by nothing."""
+    """The other region has no 2025 yet, and holds nothing up; the open year 2026 exists and is asked for by nothing.
+
+    Without labelled points there is no validation to make, and none is asked for.
+    """
     asked = automation.after("imagery", "imagery", "alder|2025", "new")
     years = {str(y) for y in (2023, 2024, 2025)}
     expected = (
@@ -135,7 +141,7 @@ def test_new_imagery_of_one_region_and_year_asks_for_exactly_what_depends_on_it(
         | yearly("mining_polygons", "alder", 2023, 2024, 2025)
         | {(table, year) for table in TABLES for year in years}
         | {("imagery_clarity", "2025"), ("site_history", "alder"), ("change_grid", None), ("database", None)}
-        | {(asset, None) for asset in ("reference_validation", "area_estimates", "series_break", "release_review")}
+        | {(asset, None) for asset in ("series_break", "release_review")}
     )
     assert asked == expected
 
@@ -164,7 +170,7 @@ def test_a_new_region_gets_its_ground_truth_and_sites_but_no_imagery(automation:
     automation.instance.add_dynamic_partitions("region", ["cedar"])
     asked = automation.settle()
     made = {(asset, "cedar") for asset in ("ground_truth", "sites", "owned_ground")}
-    assert asked == made | {("reference_validation", None)}
+    assert asked == made
 
 
 def test_a_partition_that_was_kept_asks_for_nothing(automation: Automation) -> None:
@@ -191,6 +197,19 @@ def test_neighbours_hear_of_masks_that_were_made_in_one_run_with_their_own_polyg
     asked = automation.settle()
     around = {f"alder|{year}" for year in (2019, 2020, 2022, 2023)}
     assert around <= {p for a, p in asked if a == "mining_polygons"}
+
+
+def test_runs_that_end_at_the_same_time_ask_for_nothing_that_they_made_themselves(automation: Automation) -> None:
+    masks, polygons = dg.AssetKey(["segmentation", "raw_masks"]), dg.AssetKey(["polygons", "raw_polygons"])
+    for year in (2020, 2021, 2022):
+        automation.run(f"birch|{year}", {masks: f"masks {year}", polygons: f"polygons {year}"})
+    asked = automation.settle()
+    assert not {p for a, p in asked if a in ("raw_masks", "raw_polygons")}
+    assert {p for a, p in asked if a == "mining_polygons"} >= yearly_keys("birch", 2020, 2021, 2022)
+
+
+def yearly_keys(region: str, *years: int) -> set[str]:
+    return {f"{region}|{year}" for year in years}
 
 
 @pytest.mark.parametrize("tags", [{BY_AUTOMATION: "true"}, {}])

@@ -164,7 +164,10 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
 
 
 def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definitions: dg.Definitions) -> None:
-    """Polygon sets and points are registered by people, and made when somebody runs what needs them."""
+    """Polygon sets and points are registered by people, and made when somebody runs what needs them.
+
+    The project has neither labelled points nor samples, so there is nothing to ask for of what is made from them.
+    """
     asked = {"/".join(s.key.path) for s in specs(definitions) if s.automation_condition is not None}
     every = {"/".join(s.key.path) for s in specs(definitions)}
     assert every - asked == {
@@ -176,7 +179,16 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
         "segmentation/segmentation_model",
         "segmentation/model_evaluation",
         "segmentation/promoted_model",
+        "validation/reference_validation",
+        "validation/area_estimates",
     }
+
+
+def test_what_a_project_has_nothing_to_make_from_fails_with_one_sentence(tmp_path: Path) -> None:
+    failure = failure_of(assembled(tmp_path), dg.AssetKey(["validation", "area_estimates"]))
+    assert failure.error is not None
+    begin = "validation/area_estimates: this project has nothing to make it from; it holds: Mining area and its change"
+    assert failure.error.message.startswith(begin)
 
 
 def failure_of(found: Assembled, key: dg.AssetKey, partition: str | None = None) -> StepFailureData:
