@@ -48,8 +48,9 @@ class BudgetConfig(StrictModel):
     backfill or one tick of a sensor starts count together, on whatever machine.
 
     A run whose estimate (`minemap plan`) is above a limit does not fetch anything, and one that turns out to need more
-    than was estimated stops there and keeps what is done (compute units are only estimated). `requests` counts requests
-    to services, `gigabytes` what they send. `planet_downloads` counts quads, `eecu_hours` Earth Engine's compute units.
+    than was estimated stops there and keeps what is done (compute units are only estimated). What a service is asked
+    before anything is fetched, whether a season holds something new, does not count. `requests` counts requests to
+    services, `gigabytes` what they send. `planet_downloads` counts quads, `eecu_hours` Earth Engine's compute units.
     """
 
     requests: int | None = Field(None, ge=0, le=10**12)

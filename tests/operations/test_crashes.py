@@ -124,7 +124,7 @@ def killed_command(chain: Chain, instance: DagsterInstance, first: str, second: 
 
 
 def test_a_killed_step_is_tried_again_in_its_run(chain: Chain) -> None:
-    region = chain.project.active_regions()[0]
+    region = next(iter(chain.project.active_regions()))
     without(chain, region)
     with (
         running_daemon(chain, {"MINEMAP_EXECUTOR": "multiprocess", **UNHURRIED}) as daemon,
