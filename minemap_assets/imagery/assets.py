@@ -69,7 +69,7 @@ def _request(project: Project, slug: str, year: int, product: str) -> Any:
         "product": product,
         "season": [season.start.isoformat(), season.end.isoformat()],
         "bands": config.bands_for(product),
-        "sources": revisions(project, product),
+        "sources": revisions(project, product, season),
         "min_clear_fraction": config.min_clear_fraction,
         "max_unobserved_share": config.max_unobserved_share,
     }

@@ -83,9 +83,10 @@ class SourceKind:
 
     `name` stands in `[imagery.sources]`, `section` names its table under `[sources]` with the class `config`. Of
     `products` the first is what its access is checked for where the settings name it for none. `revision` is what an
-    opened source's `revision` would be. `cost_model` is given the opened source where its service may be asked, None
-    where everything is to be assumed. `clear_scenes` expects, from its catalogue, so many clear views of places
-    (EPSG:4326) in each month of a season; None where it cannot tell for that product.
+    opened source's `revision` would be; `season_revision` changes only with what is read for a season, where the source
+    can tell without opening anything (None: `revision`). `cost_model` is given the opened source where its service may
+    be asked, None where everything is to be assumed. `clear_scenes` expects, from its catalogue, so many clear views of
+    places (EPSG:4326) in each month of a season; None where it cannot tell for that product.
 
     `keeps_fetched`: what one partition fetched costs nothing when another one needs it. `transfer_varies`: how much has
     to be fetched for a site is measured better than assumed.
@@ -99,6 +100,7 @@ class SourceKind:
     access: AccessCheck
     section: str = ""
     config: type[BaseModel] | None = None
+    season_revision: Callable[[Project, str, Season], str] | None = None
     cost_model: Callable[[Project, str, ImagerySource | None], CostModel] | None = None
     clear_scenes: Callable[[Project, str, Sequence[BaseGeometry], Season], MonthlyCounts | None] | None = None
     keeps_fetched: bool = False
@@ -131,13 +133,22 @@ def open_sources(project: Project, product: str) -> tuple[ImagerySource, ...]:
     return tuple(kind.open(project, product) for kind in kinds_of(project, product))
 
 
-def revisions(project: Project, product: str) -> list[list[str]]:
-    """Name and revision of each of the product's sources, in their order; none is opened. Raises `BadInputError`."""
-    return [list(one) for one in project.cached(partial(_revisions, product))]
+def revisions(project: Project, product: str, season: Season) -> list[list[str]]:
+    """Name and revision, for a season, of each of the product's sources, in their order; none is opened.
+
+    Raises `BadInputError`.
+    """
+    return [list(one) for one in project.cached(partial(_revisions, product, season))]
 
 
-def _revisions(product: str, project: Project) -> tuple[tuple[str, str], ...]:
-    return tuple((kind.name, kind.revision(project, product)) for kind in kinds_of(project, product))
+def _revisions(product: str, season: Season, project: Project) -> tuple[tuple[str, str], ...]:
+    return tuple((kind.name, _revision(kind, project, product, season)) for kind in kinds_of(project, product))
+
+
+def _revision(kind: SourceKind, project: Project, product: str, season: Season) -> str:
+    if kind.season_revision is None:
+        return kind.revision(project, product)
+    return kind.season_revision(project, product, season)
 
 
 def check_sources(project: Project) -> None:

@@ -10,6 +10,7 @@ from archives import BANDS4, GRID, on_grid, ramp, stack, write_tif
 from dagster_project.registry import SOURCES, Registry
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.arrivals import Arrival, Arrivals, Channel, change_arrivals, corrections
+from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source_kind import SourceKind, check_sources, kind_named, kinds, open_sources, revisions
 from minemap_assets.imagery.sources.archive.catalogue import FOLDER, add_archive
 from minemap_assets.imagery.sources.archive.index import ArchiveRules, index_archive
@@ -36,8 +37,8 @@ def opened(folder: Path, settings: str = SETTINGS) -> Project:
     return home.open()
 
 
-def with_archive(project: Project, folder: Path) -> None:
-    write_tif(folder / "a_20210701.tif", stack(on_grid(ramp)), GRID.affine)
+def with_archive(project: Project, folder: Path, file: str = "a_20210701.tif") -> None:
+    write_tif(folder / file, stack(on_grid(ramp)), GRID.affine)
     rules = ArchiveRules(bands=BANDS4)
     report = index_archive(str(folder), name="own", product="planet-nicfi", rules=rules)
     assert report.images, report.refused
@@ -65,10 +66,19 @@ def test_settings_that_decide_pixels_change_the_revision(tmp_path: Path, kind: S
 def test_revisions_stand_in_the_order_of_the_settings_and_open_nothing(tmp_path: Path) -> None:
     order = ["stac", "archive", "simulated", "earth-engine"]
     project = opened(tmp_path, f"{SETTINGS}[imagery.sources]\nsentinel-2-l2a = {order}")
-    assert [name for name, _ in revisions(project, "sentinel-2-l2a")] == order
-    assert [[s.name, s.revision] for s in open_sources(project, "sentinel-2-l2a")] == revisions(
-        project, "sentinel-2-l2a"
-    )
+    found = revisions(project, "sentinel-2-l2a", SeasonRule().season(2021))
+    assert [name for name, _ in found] == order
+    assert [[s.name, s.revision] for s in open_sources(project, "sentinel-2-l2a")] == found
+
+
+def test_a_new_file_of_an_archive_leaves_the_revisions_of_other_seasons_as_they_were(tmp_path: Path) -> None:
+    with_archive(opened(tmp_path), tmp_path / "images")
+    seasons = [SeasonRule().season(year) for year in (2021, 2022)]
+    before = [revisions(opened(tmp_path), "planet-nicfi", season) for season in seasons]
+    with_archive(opened(tmp_path), tmp_path / "images", "a_20220701.tif")
+    after = [revisions(opened(tmp_path), "planet-nicfi", season) for season in seasons]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 def test_an_index_is_read_once_and_no_image_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +95,9 @@ def test_an_index_is_read_once_and_no_image_opened(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(LocalStore, "read_bytes", counted)
     project = opened(tmp_path)
     for _ in range(3):
-        revisions(project, "planet-nicfi")
+        revisions(project, "planet-nicfi", SeasonRule().season(2021))
         open_sources(project, "planet-nicfi")
-        revisions(project, "sentinel-2-l2a")
+        revisions(project, "sentinel-2-l2a", SeasonRule().season(2021))
     assert {path: n for path, n in reads.items() if path.startswith(FOLDER)} == {
         f"{FOLDER}/roots.json": 1,
         f"{FOLDER}/own.geojson": 1,
@@ -107,9 +117,11 @@ def test_an_unknown_source_is_refused_with_the_names_that_are_known(tmp_path: Pa
 def test_a_product_without_a_source_says_where_to_name_one(tmp_path: Path) -> None:
     project = opened(tmp_path, "[imagery.sources]\nplanet-nicfi = []")
     check_sources(project)
-    for find in (open_sources, revisions):
-        with pytest.raises(BadInputError, match=r"no source is set for planet-nicfi; name one in .*minemap\.toml"):
-            find(project, "planet-nicfi")
+    nowhere = pytest.raises(BadInputError, match=r"no source is set for planet-nicfi; name one in .*minemap\.toml")
+    with nowhere:
+        open_sources(project, "planet-nicfi")
+    with nowhere:
+        revisions(project, "planet-nicfi", SeasonRule().season(2021))
 
 
 def test_kinds_are_those_the_project_was_put_together_with(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.imagery.costs import CostModel
+from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source import ImagerySource
 from minemap_assets.imagery.source_kind import (
     AccessAnswer,
@@ -14,7 +15,7 @@ from minemap_assets.imagery.source_kind import (
     Terms,
     without_credentials,
 )
-from minemap_assets.imagery.sources.archive.indexed_images import NAME, images_of, revision_of
+from minemap_assets.imagery.sources.archive.indexed_images import NAME, IndexedImage, images_of, revision_of
 from minemap_assets.project.project import Project
 
 _ADDRESS = "://"
@@ -28,13 +29,21 @@ def _open(project: Project, product: str) -> ImagerySource:
 
 
 def _revision(project: Project, product: str) -> str:
-    return project.cached(partial(_revision_of_product, product))
+    return revision_of(_images(project, product))
 
 
-def _revision_of_product(product: str, project: Project) -> str:
+def _season_revision(project: Project, product: str, season: Season) -> str:
+    return revision_of([found for found in _images(project, product) if found.image.within(season)])
+
+
+def _images(project: Project, product: str) -> tuple[IndexedImage, ...]:
+    return project.cached(partial(_images_of_product, product))
+
+
+def _images_of_product(product: str, project: Project) -> tuple[IndexedImage, ...]:
     from minemap_assets.imagery.sources.archive.catalogue import read_archives
 
-    return revision_of(images_of(product, read_archives(project)))
+    return images_of(product, read_archives(project))
 
 
 def _cost_model(project: Project, product: str, source: ImagerySource | None) -> CostModel:
@@ -61,9 +70,7 @@ def _check(project: Project, product: str) -> AccessAnswer:
 
 
 def _terms(project: Project, product: str) -> tuple[Terms, ...]:
-    from minemap_assets.imagery.sources.archive.catalogue import read_archives
-
-    images = [found.image for found in images_of(product, read_archives(project))]
+    images = [found.image for found in _images(project, product)]
     return tuple({Terms(i.terms or "terms unknown", i.redistributable) for i in images})
 
 
@@ -72,6 +79,7 @@ ARCHIVE = SourceKind(
     products=("sentinel-2-l2a", "sentinel-2-l1c", "planet-nicfi"),
     open=_open,
     revision=_revision,
+    season_revision=_season_revision,
     facts=SourceFacts("those of its files", "that of its files", "none"),
     access=AccessCheck(without_credentials, _check, _terms),
     cost_model=_cost_model,
