@@ -223,7 +223,7 @@ class Trial:
                 raise FailedError(f"{service}: user {who}, capabilities {told.get('EffectiveCaps')}")
             if (self.secret in json.dumps(config["Env"])) != (service == "code"):
                 raise FailedError(f"{service}: the account of imagery is {'not ' if service == 'code' else ''}there")
-            for ports in (host.get("PortBindings") or {}).values():
+            for ports in filter(None, (host.get("PortBindings") or {}).values()):
                 if any(port["HostIp"] != "127.0.0.1" for port in ports):
                     raise FailedError(f"{service} is open to other machines: {ports}")
         return ""

@@ -44,7 +44,7 @@ def backfill_status(instance: DagsterInstance, backfill_id: str) -> BulkActionSt
     return backfill.status
 
 
-def wait_for_backfills(instance: DagsterInstance, *backfill_ids: str, patience: float = 1800.0) -> None:
+def wait_for_backfills(instance: DagsterInstance, *backfill_ids: str, patience: float = 900.0) -> None:
     """Wait for their ends. Raises `AssertionError` where one does not succeed."""
     over = [*BULK_ACTION_TERMINAL_STATUSES]
     wait_until(

@@ -15,8 +15,8 @@ from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.store import Patience
 from tiny import Chain
 
-eventually = partial(wait_until, patience=1800.0)
-"""Wait for what takes seconds, and many minutes on a machine that does ten other things."""
+eventually = partial(wait_until, patience=600.0)
+"""Wait for what takes seconds, and some minutes on a machine that does ten other things."""
 
 UNHURRIED = {"DAGSTER_GRPC_TIMEOUT_SECONDS": "600"}
 """Environment of a daemon on such a machine: its code server may take minutes to start a run."""
