@@ -1,8 +1,8 @@
-"""Dagster's event log in SQLite files, with what a command does in it many times a second done once.
+"""Dagster's records in SQLite files, with what a command does in them many times a second done once.
 
-Dagster prepares an engine for every single question, which compiles the same statements again, and builds the schema
-of every run's file by its migrations (dagster 1.13.27): half of the time that a small partition takes. The files are
-the same: whoever opens them with Dagster's own class reads and writes them as well.
+Dagster prepares an engine for every single question, which compiles the same statements again, opens and closes the
+file, and builds the schema of every run's file by its migrations (dagster 1.13.27): most of the time that a small
+partition takes. The files are the same: whoever opens them with Dagster's own classes reads and writes them as well.
 """
 
 import os
@@ -14,28 +14,61 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
+
+from dagster_project.open_databases import OpenDatabases, Turns
 
 
 def hasten(instance: DagsterInstance) -> None:
-    """Have this process use the quick log, where the instance keeps its log in SQLite files."""
+    """Have this process use the quick records, where the instance keeps its own in SQLite files."""
     log = instance.event_log_storage
     if type(log) is SqliteEventLogStorage:
         quick = QuickEventLog(log._base_dir)
         quick.register_instance(instance)
         instance._event_storage = quick
+    runs = instance.run_storage
+    if type(runs) is SqliteRunStorage:
+        records = QuickRunRecords(runs._conn_string, runs.inst_data)
+        records.register_instance(instance)
+        instance._run_storage = records
+
+
+class QuickRunRecords(SqliteRunStorage):
+    """Dagster's records of runs, in a file that stays open."""
+
+    def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(conn_string, inst_data)
+        self._path = str(make_url(conn_string).database)
+        self._files, self._turns = OpenDatabases(), Turns()
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction; one at a time, but for questions in the middle of another one."""
+        with self._turns.turn() as inside:
+            if inside:
+                with super().connect() as connection:
+                    yield connection
+            else:
+                with self._files.transaction(self._path) as connection:
+                    yield connection
+
+    def dispose(self) -> None:
+        """Close the file."""
+        self._files.close()
+        super().dispose()
 
 
 class QuickEventLog(SqliteEventLogStorage):
-    """Dagster's log with one engine for all files, and a schema that is built once and copied."""
+    """Dagster's log in files that stay open, with a schema that is built once and copied."""
 
     def __init__(self, base_dir: str) -> None:
-        self._shard = ""
         self._tables: set[str] = set()
         self._empty: bytes | None = None
-        self._engine = create_engine("sqlite://", poolclass=NullPool, creator=self._open)
+        self._files = OpenDatabases()
         super().__init__(base_dir)
 
     def has_table(self, table_name: str) -> bool:
@@ -48,15 +81,18 @@ class QuickEventLog(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Connection]:
         """A transaction in the file of a run, or of the index; one at a time, as in Dagster."""
         with self._db_lock:
-            self._shard = shard
+            path = self.path_for_shard(shard)
             if shard not in self._initialized_dbs:
-                self._prepare(Path(self.path_for_shard(shard)))
+                self._prepare(Path(path))
                 self._initialized_dbs.add(shard)
-            with self._engine.connect() as connection, connection.begin():
+            with self._files.transaction(path) as connection:
                 yield connection
 
-    def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path_for_shard(self._shard), timeout=SQLITE_BUSY_TIMEOUT_SECONDS)
+    def dispose(self) -> None:
+        """Close the files."""
+        with self._db_lock:
+            self._files.close()
+        super().dispose()
 
     def _prepare(self, path: Path) -> None:
         """Have a file with the schema: a copy of an empty one, or the one that is there as Dagster finds it."""
@@ -70,7 +106,7 @@ class QuickEventLog(SqliteEventLogStorage):
                     pass  # another process was faster
                 else:
                     return
-        self._initdb(self._engine)
+        self._initdb(self._files.at(str(path)))
 
     def _schema(self) -> bytes:
         """A file with the schema and nothing else, as Dagster makes it."""

@@ -4,6 +4,7 @@ Most of what making an instance and writing down a run takes is such waiting, an
 which changes as little during a test.
 """
 
+import sqlite3
 from importlib import import_module
 from typing import Any
 
@@ -24,7 +25,8 @@ def wait_for_no_disk() -> None:
 
 
 def _unsynchronised(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA synchronous = OFF")
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 _scripts: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """The quick event log: the same files as Dagster's own, which either may open."""
 
+import os
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,11 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from dagster_project.event_log import QuickEventLog, hasten
+from dagster_project.event_log import QuickEventLog, QuickRunRecords, hasten
+from dagster_project.open_databases import OpenDatabases
 
 
 @dg.asset
@@ -63,8 +67,10 @@ def test_a_copied_schema_is_the_one_that_dagster_builds(tmp_path: Path) -> None:
 
 
 def test_threads_take_turns_and_leave_no_open_file(tmp_path: Path) -> None:
+    with instance_at(tmp_path, quick=True):
+        pass  # what is imported on the way may keep files of its own
+    before = open_files()
     with instance_at(tmp_path, quick=True) as instance:
-        before = open_files()
 
         def report(number: int) -> None:
             for turn in range(5):
@@ -75,4 +81,56 @@ def test_threads_take_turns_and_leave_no_open_file(tmp_path: Path) -> None:
             list(pool.map(report, range(8)))
         for number in range(8):
             assert instance.get_materialized_partitions(dg.AssetKey(f"asset{number}")) == set("01234")
-        assert open_files() <= before + 2
+    assert open_files() == before
+
+
+def test_few_files_stay_open_however_many_runs_there_are(tmp_path: Path) -> None:
+    with instance_at(tmp_path, quick=True) as instance:
+        opened = []
+        for _ in range(6):
+            assert dg.materialize([one], instance=instance).success
+            opened.append(open_files())
+    assert opened[-1] == opened[1]
+
+
+def test_a_question_in_the_middle_of_another_is_answered(tmp_path: Path) -> None:
+    with instance_at(tmp_path, quick=True) as instance:
+        records = instance.run_storage
+        assert isinstance(records, QuickRunRecords)
+        run = dg.materialize([one], instance=instance).run_id
+        with records.connect():
+            assert records.has_run(run)
+
+
+def test_what_fails_in_the_middle_is_rolled_back_and_the_file_goes_on(tmp_path: Path) -> None:
+    files = OpenDatabases()
+    path = str(tmp_path / "some.db")
+    with files.transaction(path) as connection:
+        connection.execute(text("CREATE TABLE found (number INTEGER)"))
+    with pytest.raises(OperationalError):
+        insert_and_fail(files, path)
+    with files.transaction(path) as connection:
+        assert connection.execute(text("SELECT count(*) FROM found")).scalar() == 0
+    files.close()
+
+
+def insert_and_fail(files: OpenDatabases, path: str) -> None:
+    with files.transaction(path) as connection:
+        connection.execute(text("INSERT INTO found VALUES (1)"))
+        connection.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+
+def test_a_forked_process_leaves_the_files_of_its_parent_alone(tmp_path: Path) -> None:
+    files, path = OpenDatabases(), str(tmp_path / "some.db")
+    with files.transaction(path) as connection:
+        connection.execute(text("CREATE TABLE found (number INTEGER)"))
+    child = os.fork()
+    if child == 0:
+        with files.transaction(path) as connection:
+            connection.execute(text("INSERT INTO found VALUES (1)"))
+        files.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    with files.transaction(path) as connection:
+        assert connection.execute(text("SELECT count(*) FROM found")).scalar() == 1
+    files.close()
