@@ -14,8 +14,11 @@ from torch import nn
 
 def fan_in(network: nn.Module) -> None:
     """Draw all weights anew from torch's current seed: kernels for ReLU after He et al. (2015), linear layers so that
-    the spread of their inputs is kept (LeCun et al. 1998); norms are one, biases zero.
+    the spread of their inputs is kept (LeCun et al. 1998); norms are one, biases zero. Nothing is drawn on the device
+    `meta`, where a network waits for weights from a file.
     """
+    if any(weight.is_meta for weight in network.parameters()):
+        return
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")

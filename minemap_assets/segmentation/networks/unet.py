@@ -76,8 +76,9 @@ class UNet(MineNetwork):
         self.join = _Layer(widths[0] + shape.detail, shape.detail) if shape.detail else None
         self.head = nn.Conv2d(shape.detail or widths[0], 1, kernel_size=1)
         fan_in(self)
-        # the margin begins with a spread of about one, whatever the width
-        nn.init.normal_(self.head.weight, std=1.0 / math.sqrt(self.head.in_channels))
+        if not self.head.weight.is_meta:
+            # the margin begins with a spread of about one, whatever the width
+            nn.init.normal_(self.head.weight, std=1.0 / math.sqrt(self.head.in_channels))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Margins (crop, row, column)."""
