@@ -22,9 +22,13 @@ from minemap_assets.lake.kept_files import KeptFiles
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.partitions import MANIFEST
 from minemap_assets.lake.trash import Trash
+from minemap_assets.net.ledger import FOLDER as LEDGERS
 from minemap_assets.project.project import Project
 from minemap_assets.segmentation.model_origins import imports
 from minemap_assets.segmentation.promotion import MODELS_FOLDER, in_use
+
+LEDGER_DAYS = 30
+"""No run of a launch goes on for so long without asking a source for anything."""
 
 
 class Kind(Enum):
@@ -68,8 +72,10 @@ def find(session: Session, kinds: Iterable[Kind], scope: Scope, days: int) -> li
 
 
 def _trash(session: Session, days: int) -> Found:
-    trash = Trash(session.project.lake.store)
-    before = time.time_ns() - int(timedelta(days=days).total_seconds() * 1e9)
+    """The trash, and the ledgers of budgets to which nobody has written for long: their runs are over."""
+    store = session.project.lake.store
+    trash, before = Trash(store), _days_ago(days)
+    ledgers = {path: one for path, one in store.entries(LEDGERS).items() if one.changed < _days_ago(LEDGER_DAYS)}
     everything = list(trash.everything())
     old = [thrown for thrown in everything if thrown.since < before]
     younger = f"lie there for less than {days} days"
@@ -77,9 +83,16 @@ def _trash(session: Session, days: int) -> Found:
 
     def delete() -> int:
         trash.empty(before)
+        for path in ledgers:
+            store.delete(path)
         return 0
 
-    return Found(Kind.TRASH, len(old), sum(thrown.bytes for thrown in old), delete, kept)
+    size = sum(one.bytes for one in (*old, *ledgers.values()))
+    return Found(Kind.TRASH, len(old) + len(ledgers), size, delete, kept)
+
+
+def _days_ago(days: int) -> int:
+    return time.time_ns() - int(timedelta(days=days).total_seconds() * 1e9)
 
 
 def _taken_out(session: Session, kind: Kind, choice: Choice) -> Found:

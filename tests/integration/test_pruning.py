@@ -12,6 +12,7 @@ from dagster_project.runner import State
 from minemap_assets.graph.graph import Scope
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.lake.pruned import PRUNED
+from minemap_assets.net.ledger import FOLDER as LEDGERS
 from minemap_assets.project.regions import REGIONS_PATH, write_regions
 from tiny import WORLD, YEARS, Chain
 
@@ -171,3 +172,17 @@ def test_the_command_only_says_it_without_a_yes(
     assert rasters(copy) == held
     command(pixels=True, yes=True)
     assert rasters(copy) == []
+
+
+def test_ledgers_of_budgets_go_once_their_runs_are_long_over(copy: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copy.folder / "lake" / LEDGERS
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "one.json").write_text('{"requests": 3}')
+    (found,) = prune(copy, Kind.TRASH)
+    assert found.files == 0
+    monkeypatch.setattr("dagster_project.commands.pruning.LEDGER_DAYS", 0)
+    (found,) = prune(copy, Kind.TRASH)
+    assert (found.files, found.bytes) == (1, 15)
+    found.delete()
+    assert not (folder / "one.json").exists()
