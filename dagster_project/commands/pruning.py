@@ -87,7 +87,7 @@ def _trash(session: Session, days: int) -> Found:
             store.delete(path)
         return 0
 
-    size = sum(one.bytes for one in (*old, *ledgers.values()))
+    size = sum(thrown.bytes for thrown in old) + sum(entry.bytes for entry in ledgers.values())
     return Found(Kind.TRASH, len(old) + len(ledgers), size, delete, kept)
 
 
