@@ -15,18 +15,17 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
-MOST_OPEN = 2
-"""An instance's index, and the file of the run that is being made."""
-
 
 class OpenDatabases:
-    """Connections by path, the ones used last kept open, and one engine for all, which knows what it has compiled.
+    """Connections by path, of which the `most_open` used last stay open (none, until told otherwise), and one engine
+    for all, which knows what it has compiled.
 
     A transaction outlives the death of its process; one that the machine's own death takes is told anew from the lake.
     Whoever uses it takes turns.
     """
 
     def __init__(self) -> None:
+        self.most_open = 0
         self._path = ""
         self._open: OrderedDict[str, Connection] = OrderedDict()
         self._owner = os.getpid()
@@ -51,14 +50,16 @@ class OpenDatabases:
             connection.close()
             raise
         self._open[path] = connection
-        while len(self._open) > MOST_OPEN:
-            self._open.popitem(last=False)[1].close()
+        self._close_but(self.most_open)
 
     def close(self) -> None:
         """Close what is open; it can be used again."""
         self._leave_others_alone()
-        while self._open:
-            self._open.popitem()[1].close()
+        self._close_but(0)
+
+    def _close_but(self, most: int) -> None:
+        while len(self._open) > most:
+            self._open.popitem(last=False)[1].close()
 
     def _leave_others_alone(self) -> None:
         """A forked process has connections of its own: the ones it was born with belong to its parent."""

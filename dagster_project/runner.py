@@ -8,6 +8,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from dagster_project.decisions import Decisions
+from dagster_project.event_log import kept_open
 from dagster_project.outcomes import (
     Gaps,
     Holds,
@@ -85,7 +86,12 @@ class Runner:
         home = Path(self._instance.root_directory)
         self._states.project.lake.tidy()
         decisions = Decisions(self._graph, self._states, self._instance, holds)
-        with storage_errors(home, "MINEMAP_STATE"), uncaptured(self._instance), running(self._instance) as tags:
+        with (
+            storage_errors(home, "MINEMAP_STATE"),
+            uncaptured(self._instance),
+            kept_open(self._instance),
+            running(self._instance) as tags,
+        ):
             if self._crew is None:
                 self._one_by_one(steps, decisions, watch, {**tags, **self._tags})
             else:

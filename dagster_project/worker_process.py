@@ -152,7 +152,7 @@ def work(briefing: Briefing, wire: Wire) -> None:
     from dagster import DagsterInstance
 
     from dagster_project.definitions import build_definitions
-    from dagster_project.event_log import hasten
+    from dagster_project.event_log import kept_open
     from dagster_project.outcomes import Recorder
     from dagster_project.registry import Registry
     from dagster_project.run_locks import running
@@ -175,9 +175,9 @@ def work(briefing: Briefing, wire: Wire) -> None:
         storage_errors(place, "MINEMAP_STATE"),
         DagsterInstance.from_config(briefing.dagster_home) as instance,
         uncaptured(instance),
+        kept_open(instance),
         running(instance) as tags,
     ):
-        hasten(instance)
         maker = StepMaker(definitions, states, instance, recorder)
         while (order := wire.order()) is not None:
             wire.busy = True

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from dagster_project.event_log import QuickEventLog, QuickRunRecords, hasten
+from dagster_project.event_log import QuickEventLog, QuickRunRecords, hasten, kept_open
 from dagster_project.open_databases import OpenDatabases
 
 
@@ -84,13 +85,27 @@ def test_threads_take_turns_and_leave_no_open_file(tmp_path: Path) -> None:
     assert open_files() == before
 
 
-def test_few_files_stay_open_however_many_runs_there_are(tmp_path: Path) -> None:
+def test_only_who_makes_runs_keeps_files_open_and_few_however_many_runs_there_are(tmp_path: Path) -> None:
     with instance_at(tmp_path, quick=True) as instance:
-        opened = []
-        for _ in range(6):
-            assert dg.materialize([one], instance=instance).success
-            opened.append(open_files())
-    assert opened[-1] == opened[1]
+        assert dg.materialize([one], instance=instance).success
+        before, opened = open_files(), []
+        with kept_open(instance):
+            for _ in range(6):
+                assert dg.materialize([one], instance=instance).success
+                opened.append(open_files())
+        assert before < opened[1] == opened[-1]
+        assert open_files() == before
+
+
+def test_who_watches_a_run_hears_of_its_events_though_its_file_stays_open(tmp_path: Path) -> None:
+    """As a page of the UI does it, in another process."""
+    with instance_at(tmp_path, quick=True) as instance, instance_at(tmp_path, quick=False) as watching:
+        run = dg.materialize([one], instance=instance).run_id
+        heard = threading.Event()
+        watching.watch_event_logs(run, None, lambda *_: heard.set())
+        with kept_open(instance):
+            instance.report_engine_event("a word", instance.get_run_by_id(run))
+            assert heard.wait(10.0)
 
 
 def test_a_question_in_the_middle_of_another_is_answered(tmp_path: Path) -> None:
@@ -103,8 +118,8 @@ def test_a_question_in_the_middle_of_another_is_answered(tmp_path: Path) -> None
 
 
 def test_what_fails_in_the_middle_is_rolled_back_and_the_file_goes_on(tmp_path: Path) -> None:
-    files = OpenDatabases()
-    path = str(tmp_path / "some.db")
+    files, path = OpenDatabases(), str(tmp_path / "some.db")
+    files.most_open = 1
     with files.transaction(path) as connection:
         connection.execute(text("CREATE TABLE found (number INTEGER)"))
     with pytest.raises(OperationalError):
@@ -122,6 +137,7 @@ def insert_and_fail(files: OpenDatabases, path: str) -> None:
 
 def test_a_forked_process_leaves_the_files_of_its_parent_alone(tmp_path: Path) -> None:
     files, path = OpenDatabases(), str(tmp_path / "some.db")
+    files.most_open = 1
     with files.transaction(path) as connection:
         connection.execute(text("CREATE TABLE found (number INTEGER)"))
     child = os.fork()
