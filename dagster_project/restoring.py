@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 from dagster import AssetRecordsFilter, DagsterInstance
 
+from dagster_project.event_log import kept_open
 from dagster_project.runless_events import report
 from minemap_assets.graph.dagster_assets import asset_key, materialization
 from minemap_assets.graph.graph import Graph
@@ -40,11 +41,12 @@ def restore_all(
     Manifests are read one by one, those of partitions that the instance knows of not at all.
     """
     count = 0
-    for asset in graph.assets:
-        found = _restore_asset(instance, asset, states, damaged)
-        if found:
-            restored(asset, found)
-        count += found
+    with kept_open(instance):
+        for asset in graph.assets:
+            found = _restore_asset(instance, asset, states, damaged)
+            if found:
+                restored(asset, found)
+            count += found
     return count
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 from dagster import DagsterInstance
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
+from dagster_project.in_process_jobs import InProcessJobs
 from dagster_project.outcomes import Gaps, Recorder, Result, State
 from dagster_project.pools import pool_turn
 from minemap_assets.errors import MinemapError, StorageError
@@ -17,8 +18,6 @@ from minemap_assets.graph.partitioning import partition_key
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.store import Patience
-
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 WAITS = "waits for an earlier step of the same run"
 
@@ -55,7 +54,7 @@ class StepMaker:
     def __init__(
         self, definitions: dg.Definitions, states: PartitionStates, instance: DagsterInstance, recorder: Recorder
     ) -> None:
-        self._definitions = definitions
+        self._jobs = InProcessJobs(definitions)
         self._states = states
         self._instance = instance
         self._recorder = recorder
@@ -67,26 +66,17 @@ class StepMaker:
         `BusyError` where a pool was waited for long enough.
         """
         keys = [asset_key(asset) for asset in wanted]
-        job = self._definitions.resolve_implicit_job_def_def_for_assets(keys)
-        if job is None:
-            raise RuntimeError(f"no job holds {keys}")
         try:
             pools = {a.pool for a in wanted if a.pool is not None}
             with pool_turn(self._instance, pools, self._patience(step), step.title):
                 self._recorder.clear()
-                outcome = job.execute_in_process(
-                    run_config=QUIET,
-                    instance=self._instance,
-                    asset_selection=keys,
-                    partition_key=partition_key(step.keys),
-                    raise_on_error=False,
-                    tags={"minemap/step": step.title, **tags},
-                )
+                own = {"minemap/step": step.title, **tags}
+                succeeded = self._jobs.run(self._instance, keys, partition_key(step.keys), own)
         except dg.DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
         self._states.forget(step.refs)
         self._raise_if_over()
-        if not outcome.success and not self._recorder.errors:
+        if not succeeded and not self._recorder.errors:
             # outside of the assets' own code; taken for held up, it would pass unseen
             raise RuntimeError(f"Dagster ended the run of {step.title} before any asset could say why")
         return [self._result(asset.ref(step.keys)) for asset in wanted]
