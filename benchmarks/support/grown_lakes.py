@@ -20,7 +20,7 @@ from minemap_assets.graph.setting_texts import setting_texts
 from minemap_assets.graph.statement import Asset
 from minemap_assets.lake.manifests import Manifest, PartitionRef, fingerprint, manifest_bytes
 from minemap_assets.lake.partitions import MANIFEST
-from minemap_assets.project.project import Project, ProjectHome
+from minemap_assets.project.project import Project
 from minemap_assets.project.regions import REGIONS_PATH, Region, write_regions
 from minemap_assets.project.settings import SETTINGS_PATH
 
@@ -33,10 +33,9 @@ _CORNERS = 64
 
 @dataclass(frozen=True)
 class Grown:
-    """A grown project: its folder, where it lies, and how many partitions it has."""
+    """A grown project: its folder, and how many partitions it has."""
 
     folder: Path
-    home: ProjectHome
     partitions: int
 
     @property
@@ -52,8 +51,7 @@ def grow(finished: Path, folder: Path, regions: int) -> Grown:
     templates = _templates(home_of(Environment(home=str(finished / "lake"), state=finished / "state")).open())
     shutil.copytree(finished / "lake", folder / "pool")
     _copy_inputs(finished, folder, slugs)
-    home = home_of(environment)
-    project = home.open()
+    project = home_of(environment).open()
     graph = Graph(Registry().rooms, project)
     manifests: dict[PartitionRef, Manifest] = {}
     for asset, keys in _every(graph, project):
@@ -64,7 +62,7 @@ def grow(finished: Path, folder: Path, regions: int) -> Grown:
     # last of all: a link changes the time of the file, and what changed after its manifest is read again
     for ref, manifest in manifests.items():
         (folder / "lake" / ref.prefix / MANIFEST).write_bytes(manifest_bytes(manifest))
-    return Grown(folder, home, len(manifests))
+    return Grown(folder, len(manifests))
 
 
 def _templates(project: Project) -> dict[tuple[str, str], list[Manifest]]:
