@@ -35,6 +35,10 @@ _READ_ONLY = ("read-only file system", "readonly database", "read-only database"
 _LOCKED = (errno.EACCES, errno.EPERM)
 _NO_ROOM = 65_536
 """Free bytes below which a failed write of any kind is put down to a full disk."""
+_BROKEN, _HARDLY_ROOM = "disk i/o error", 4_000_000
+"""What SQLite says, among others, where its files beside a database find no room; once it has let go of them there is
+some again. Free bytes below which that is put down to a full disk.
+"""
 
 
 def explain(error: BaseException, folder: Path, variable: str = "MINEMAP_HOME") -> str | None:
@@ -54,7 +58,8 @@ def explain(error: BaseException, folder: Path, variable: str = "MINEMAP_HOME") 
         if isinstance(link, FileNotFoundError) and there != folder and _leads_to(link, folder):
             return f"{folder} cannot be made: {there} takes no folder; choose another folder with {variable}"
     disk = shutil.disk_usage(there)
-    no_room = not isinstance(error, MinemapError) and disk.free < _NO_ROOM and disk.total > 0
+    least = _HARDLY_ROOM if any(_BROKEN in str(link).lower() for link in _chain(error)) else _NO_ROOM
+    no_room = not isinstance(error, MinemapError) and disk.free < least and disk.total > 0
     return _full(folder, there) if no_room else None
 
 

@@ -1,8 +1,11 @@
 """The moment of a commit: wherever it breaks off, a partition is the old one, the new one, or not made."""
 
 import errno
+import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,3 +168,12 @@ def test_what_a_disk_refuses_is_told_from_other_errors(tmp_path: Path, error: Ex
         sentence = explain(raised, tmp_path)
         assert (sentence is None) == (words is None)
         assert words is None or (sentence is not None and words in sentence)
+
+
+@pytest.mark.parametrize(("free", "full"), [(500_000, True), (50_000_000, False)])
+def test_files_that_sqlite_finds_no_room_for_are_a_full_disk_though_there_is_some_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, full: bool
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, free=free))
+    sentence = explain(sqlite3.OperationalError("disk I/O error"), tmp_path)
+    assert (sentence is not None and "is full" in sentence) == full
