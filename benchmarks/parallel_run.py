@@ -2,7 +2,8 @@
 
 Runs the demo in two fresh folders, then makes imagery, masks, polygons, tables and validation again in both, where the
 model stays as it is. Prints the ratios of the times (one job to two) and the goal of the whole; the contents of both
-lakes have to be equal. `--whole` leaves out that part, and `--folder` keeps both projects. `--world tiny` shows that it works, and says nothing of speed: importing takes most of that.
+lakes have to be equal. `--whole` leaves out that part, and `--folder` keeps both projects. `--world tiny` shows that it
+works, and says nothing of speed: importing takes most of that.
 """
 
 import argparse
