@@ -53,6 +53,8 @@ def main() -> int:
     parser.add_argument("--whole", action="store_true", help="leave out the part without training")
     parser.add_argument("--folder", type=Path, help="where the projects are made, and stay")
     options = parser.parse_args()
+    if options.folder and options.folder.exists() and any(options.folder.iterdir()):
+        parser.error(f"{options.folder} holds something already, and what is current there takes no time; name another")
     whole, part, found = {}, {}, {}
     with nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory() as place:
         for jobs in (1, 2):

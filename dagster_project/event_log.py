@@ -48,15 +48,14 @@ def kept_open(instance: DagsterInstance) -> Iterator[None]:
     open put off.
     """
     hasten(instance)
-    files = [one.files for one in (instance.event_log_storage, instance.run_storage) if isinstance(one, _QUICK)]
-    for one in files:
-        one.most_open = MOST_OPEN
+    stored = (instance.event_log_storage, instance.run_storage)
+    quick = [one for one in stored if isinstance(one, QuickEventLog | QuickRunRecords)]
+    before = [one.stay_open(MOST_OPEN) for one in quick]
     try:
         yield
     finally:
-        for one in files:
-            one.most_open = 0
-            one.close()
+        for one, most in zip(quick, before, strict=True):
+            one.stay_open(most)
 
 
 class QuickRunRecords(SqliteRunStorage):
@@ -65,7 +64,7 @@ class QuickRunRecords(SqliteRunStorage):
     def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(conn_string, inst_data)
         self._path = str(make_url(conn_string).database)
-        self.files, self._turns = OpenDatabases(), Turns()
+        self._files, self._turns = OpenDatabases(), Turns()
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -75,12 +74,17 @@ class QuickRunRecords(SqliteRunStorage):
                 with super().connect() as connection:
                     yield connection
             else:
-                with self.files.transaction(self._path) as connection:
+                with self._files.transaction(self._path) as connection:
                     yield connection
+
+    def stay_open(self, most: int) -> int:
+        """Have so many files stay open from now on; returns how many might before."""
+        with self._turns.turn():
+            return self._files.keep(most)
 
     def dispose(self) -> None:
         """Close the file."""
-        self.files.close()
+        self._files.close()
         super().dispose()
 
 
@@ -90,7 +94,7 @@ class QuickEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str) -> None:
         self._tables: set[str] = set()
         self._empty: bytes | None = None
-        self.files = OpenDatabases()
+        self._files = OpenDatabases()
         super().__init__(base_dir)
 
     def has_table(self, table_name: str) -> bool:
@@ -107,15 +111,20 @@ class QuickEventLog(SqliteEventLogStorage):
             if shard not in self._initialized_dbs:
                 self._prepare(Path(path))
                 self._initialized_dbs.add(shard)
-            with self.files.transaction(path) as connection:
+            with self._files.transaction(path) as connection:
                 yield connection
-            if self.files.most_open and shard != INDEX_SHARD_NAME:
+            if self._files.most_open and shard != INDEX_SHARD_NAME:
                 os.utime(path)  # whoever watches the file hears of it, though what is new lies in its log
+
+    def stay_open(self, most: int) -> int:
+        """Have so many files stay open from now on; returns how many might before."""
+        with self._db_lock:
+            return self._files.keep(most)
 
     def dispose(self) -> None:
         """Close the files."""
         with self._db_lock:
-            self.files.close()
+            self._files.close()
         super().dispose()
 
     def _prepare(self, path: Path) -> None:
@@ -130,7 +139,7 @@ class QuickEventLog(SqliteEventLogStorage):
                     pass  # another process was faster
                 else:
                     return
-        self._initdb(self.files.at(str(path)))
+        self._initdb(self._files.at(str(path)))
 
     def _schema(self) -> bytes:
         """A file with the schema and nothing else, as Dagster makes it."""
@@ -143,6 +152,3 @@ class QuickEventLog(SqliteEventLogStorage):
                 with closing(sqlite3.connect(path)) as database:
                     self._empty = database.serialize()
         return self._empty
-
-
-_QUICK = (QuickEventLog, QuickRunRecords)

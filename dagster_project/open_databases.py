@@ -1,4 +1,4 @@
-"""SQLite files that stay open between questions: most of what a small question takes is opening and closing its file.
+"""SQLite files that may stay open between questions: opening and closing its file is most of what a small one takes.
 
 Closing the last connection to a file in WAL mode writes everything in the log over to the file, and waits for the disk.
 Between transactions others read and write the files as before.
@@ -51,6 +51,13 @@ class OpenDatabases:
             raise
         self._open[path] = connection
         self._close_but(self.most_open)
+
+    def keep(self, most: int) -> int:
+        """Let so many stay open from now on, and close the others; returns how many might before."""
+        self._leave_others_alone()
+        before, self.most_open = self.most_open, most
+        self._close_but(most)
+        return before
 
     def close(self) -> None:
         """Close what is open; it can be used again."""

@@ -91,7 +91,8 @@ def test_only_who_makes_runs_keeps_files_open_and_few_however_many_runs_there_ar
         before, opened = open_files(), []
         with kept_open(instance):
             for _ in range(6):
-                assert dg.materialize([one], instance=instance).success
+                with kept_open(instance):
+                    assert dg.materialize([one], instance=instance).success
                 opened.append(open_files())
         assert before < opened[1] == opened[-1]
         assert open_files() == before
@@ -119,7 +120,7 @@ def test_a_question_in_the_middle_of_another_is_answered(tmp_path: Path) -> None
 
 def test_what_fails_in_the_middle_is_rolled_back_and_the_file_goes_on(tmp_path: Path) -> None:
     files, path = OpenDatabases(), str(tmp_path / "some.db")
-    files.most_open = 1
+    files.keep(1)
     with files.transaction(path) as connection:
         connection.execute(text("CREATE TABLE found (number INTEGER)"))
     with pytest.raises(OperationalError):
@@ -137,7 +138,7 @@ def insert_and_fail(files: OpenDatabases, path: str) -> None:
 
 def test_a_forked_process_leaves_the_files_of_its_parent_alone(tmp_path: Path) -> None:
     files, path = OpenDatabases(), str(tmp_path / "some.db")
-    files.most_open = 1
+    files.keep(1)
     with files.transaction(path) as connection:
         connection.execute(text("CREATE TABLE found (number INTEGER)"))
     child = os.fork()
