@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -77,18 +77,31 @@ def measure(chain: SiteChain, pixel_km2: npt.NDArray[np.float64]) -> Measures:
     begun, ended = chain.begun.astype(np.float64) * ground, chain.ended.astype(np.float64) * ground
     mined, since = chain.mined * pixel_km2, chain.since.astype(np.float64)
     return Measures(
-        ground=ground @ pixel_km2,
+        ground=_sums(ground, pixel_km2),
         mined=mined.sum(axis=1),
         shown=(mined * chain.seen).sum(axis=1),
-        expected=(chain.posterior * ground) @ pixel_km2,
-        seen=(chain.seen & ground) @ pixel_km2,
-        begun=begun @ pixel_km2,
-        ended=ended @ pixel_km2,
-        variance=_TOGETHER * ((begun + ended - (begun - ended) ** 2) @ pixel_km2**2),
+        expected=_sums(chain.posterior * ground, pixel_km2),
+        seen=_sums(chain.seen & ground, pixel_km2),
+        begun=_sums(begun, pixel_km2),
+        ended=_sums(ended, pixel_km2),
+        variance=_TOGETHER * _sums(begun + ended - (begun - ended) ** 2, pixel_km2**2),
         sure=(mined * chain.posterior).sum(axis=1),
-        since=mined @ since.T,
-        unsure=_TOGETHER * ((mined * pixel_km2) @ (since * (1.0 - since)).T),
+        since=_products(mined, since),
+        unsure=_TOGETHER * _products(mined * pixel_km2, since * (1.0 - since)),
     )
+
+
+# Not `@`: BLAS adds up in another order with another number of threads, and the last digits with it.
+
+
+def _sums(values: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> Km2:
+    """Sum of (year, pixel) values, each times its pixel's weight, by year."""
+    return np.asarray(np.einsum("yp,p->y", values, weights), dtype=np.float64)
+
+
+def _products(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sum over pixels of the product of each year's values (year, pixel) with each of the other's."""
+    return np.asarray(np.einsum("yp,zp->yz", one, other), dtype=np.float64)
 
 
 @dataclass(frozen=True)
