@@ -255,6 +255,7 @@ SITE_HISTORY = Asset(
         Dep(OWNED_GROUND, triggers=False),
     ),
     settings=_history_settings,
+    code_version="2",
     columns=column_facts(history_schemas.SITE_HISTORY, history_schemas.MINE_YEARS),
     automated=True,
     headline=told_verdict,

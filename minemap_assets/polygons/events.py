@@ -91,16 +91,18 @@ def measure(chain: SiteChain, pixel_km2: npt.NDArray[np.float64]) -> Measures:
     )
 
 
-# Not `@`: BLAS adds up in another order with another number of threads, and the last digits with it.
-
-
 def _sums(values: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> Km2:
-    """Sum of (year, pixel) values, each times its pixel's weight, by year."""
+    """Sum of (year, pixel) values, each times its pixel's weight, by year.
+
+    Not with `@`: BLAS adds up in another order with another number of threads, and the last digits change.
+    """
     return np.asarray(np.einsum("yp,p->y", values, weights), dtype=np.float64)
 
 
 def _products(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sum over pixels of the product of each year's values (year, pixel) with each of the other's."""
+    """Sum over pixels of the product of each year's values (year, pixel) with each of the other's; not with `@`, as
+    above.
+    """
     return np.asarray(np.einsum("yp,zp->yz", one, other), dtype=np.float64)
 
 
