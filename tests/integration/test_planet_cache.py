@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from minemap_assets.imagery.sources.planet.client import PlanetClient
 from minemap_assets.imagery.sources.planet.config import PlanetConfig
 from minemap_assets.imagery.sources.planet.quad_cache import FOLDER, QuadCache, QuadRecord
 from minemap_assets.lake.kept_files import KeptFiles
+from minemap_assets.lake.locks import hold
 from planet_trial import HALF_YEAR, MONTHS, SEASON, SITES, quads_under, source
 from planet_world import BANDS, SUPPORT, Running, served
 from servers.planet_faults import Account
@@ -129,3 +132,20 @@ def test_processes_that_evict_each_others_quads_read_the_same(server: Running, t
     places = {quad for grid in SITES.values() for quad in quads_under([grid], MONTHS[0])}
     # one process may use what the other fetched: at the least something was fetched twice
     assert server.stats()["counts"]["download"] > len(MONTHS) * len(places), "what was evicted came back"
+
+
+def test_two_who_want_the_same_absent_mask_ask_once(server: Running, tmp_path: Path) -> None:
+    """Both find no note of it, then wait for one another: whoever comes second reads the note of the first."""
+    source(server, tmp_path).read(SITES["c"], SEASON, BANDS)
+    before = server.stats()["counts"]["mask"]
+    notes = list((tmp_path / FOLDER).glob("*/*_no_udm2.json"))
+    for note in notes:
+        note.unlink()
+    with ExitStack() as held, ThreadPoolExecutor(2) as pool:
+        for note in notes:
+            held.enter_context(hold(note.with_name(note.name.replace("_no_udm2.json", "_udm2.lock")), keep=True))
+        reads = [pool.submit(source(server, tmp_path).read, SITES["c"], SEASON, BANDS) for _ in range(2)]
+        assert not wait(reads, timeout=2.0).done, "both are at the locks"
+        held.close()
+        assert all(read.result(30.0).provenance for read in reads)
+    assert server.stats()["counts"]["mask"] == before + len(notes)

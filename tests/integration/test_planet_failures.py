@@ -63,7 +63,7 @@ def test_every_route_failing_a_fifth_of_the_time(basemaps: Path, tmp_path: Path,
         needed = sum(calm.stats()["counts"].values())
     with served(basemaps, page_size=2, faults=0.2, seed=seed, stall_s=2.0) as rough:
         lake = Lake.local(tmp_path / "rough", tmp_path / "s2")
-        manifest = build(lake, source(rough, tmp_path / "rough-cache"))
+        manifest = build(lake, source(rough, tmp_path / "rough-cache", BRISK))
         stats = rough.stats()
     assert not manifest.missing
     assert pixels_of(lake, manifest) == expected

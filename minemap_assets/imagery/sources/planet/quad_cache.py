@@ -125,21 +125,24 @@ class QuadCache:
             yield self._mask(_Wanted(mosaic, quad, mask=True), stack)
 
     def _mask(self, wanted: _Wanted, stack: ExitStack) -> Path | None:
-        folder = self._folder / wanted.mosaic.id
-        of_quad, of_mosaic = folder / f"{wanted.quad}_{_NO_MASK}", folder / _NO_MASK
-        if of_quad.is_file() or of_mosaic.is_file():
+        if self._noted_absent(wanted):
             return None
         try:
             return stack.enter_context(self._reading(wanted))
         except NotEntitledError:
             _LOG.warning("the Planet account may not download %s, so its clouds are not hidden", wanted.what)
-        except NotFoundError:
-            _write(of_quad, "{}")
-        except PermanentError as error:
-            if isinstance(error, StorageError):
+        except (NotFoundError, PermanentError):
+            if not self._noted_absent(wanted):
                 raise
-            _write(of_mosaic, "{}")
         return None
+
+    def _noted_absent(self, wanted: _Wanted) -> bool:
+        of_quad, of_mosaic = self._absence_notes(wanted)
+        return of_quad.is_file() or of_mosaic.is_file()
+
+    def _absence_notes(self, wanted: _Wanted) -> tuple[Path, Path]:
+        folder = self._folder / wanted.mosaic.id
+        return folder / f"{wanted.quad}_{_NO_MASK}", folder / _NO_MASK
 
     @contextmanager
     def _reading(self, wanted: _Wanted) -> Iterator[Path]:
@@ -219,8 +222,25 @@ class QuadCache:
         return record
 
     def _download(self, wanted: _Wanted, path: Path, verify: Verify) -> Downloaded:
-        fetch = self._client.download_mask if wanted.mask else self._client.download
-        return fetch(wanted.mosaic, wanted.quad, path, verify)
+        if wanted.mask:
+            return self._download_mask(wanted, path, verify)
+        return self._client.download(wanted.mosaic, wanted.quad, path, verify)
+
+    def _download_mask(self, wanted: _Wanted, path: Path, verify: Verify) -> Downloaded:
+        """Called with the mask's lock held, so that whoever waited for it finds the note and does not ask again."""
+        if self._noted_absent(wanted):
+            raise NotFoundError(f"{wanted.what} is not there")
+        of_quad, of_mosaic = self._absence_notes(wanted)
+        try:
+            return self._client.download_mask(wanted.mosaic, wanted.quad, path, verify)
+        except (NotEntitledError, StorageError):
+            raise
+        except NotFoundError:
+            _write(of_quad, "{}")
+            raise
+        except PermanentError:
+            _write(of_mosaic, "{}")
+            raise
 
     def _record(self, wanted: _Wanted) -> QuadRecord | None:
         """What is known of the current version of a file, which may be gone."""
