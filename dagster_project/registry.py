@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dagster_project.environment import Environment
 from minemap_assets.chips import assets as chips
+from minemap_assets.detection import assets as detection
 from minemap_assets.graph.statement import Room
 from minemap_assets.imagery import assets as imagery
 from minemap_assets.imagery.source_kind import SourceKind
@@ -37,6 +38,7 @@ ROOMS: tuple[Room, ...] = tuple(
         polygons,
         tables,
         validation,
+        detection,
         publication,
     )
 )

@@ -38,6 +38,7 @@ from dagster_project.cli.regions import regions_app
 from dagster_project.cli.release import release_app
 from dagster_project.cli.run import run
 from dagster_project.cli.sample import sample_app
+from dagster_project.cli.scan import scan_app
 from dagster_project.cli.series import series_app
 from dagster_project.cli.sites import sites_app
 from dagster_project.cli.sources import sources
@@ -86,6 +87,7 @@ app.command(rich_help_panel=BEGIN)(demo)
 app.command(rich_help_panel=BEGIN)(doctor)
 app.command(rich_help_panel=MAKE)(run)
 app.command(rich_help_panel=MAKE)(promote)
+app.add_typer(scan_app, name="scan", rich_help_panel=MAKE)
 app.add_typer(model_app, name="model", rich_help_panel=MAKE)
 app.add_typer(release_app, name="release", rich_help_panel=MAKE)
 app.command(rich_help_panel=KEEP)(verify)

@@ -1,10 +1,12 @@
 """The room imagery: composites of a region's sites in one year, and of the reference year in every product."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+import geopandas as gpd
 
 from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.partitioning import (
@@ -61,44 +63,65 @@ by_product_and_region = Partitioning((product_dimension, training_region_dimensi
 """Every product and region that enters training."""
 
 
-def _request(project: Project, slug: str, year: int, product: str) -> Any:
+def composites_request(project: Project, slug: str, year: int, product: str, bands: Sequence[str]) -> Any:
+    """What composites of a region and year depend on, beside where they are made."""
     region, config = project.region(slug), project.section(ImageryConfig)
     season, corrected = season_of(region, year), corrections(project, region, year, product)
     known = {"corrections": corrected} if corrected else {}
     return known | {
         "product": product,
         "season": [season.start.isoformat(), season.end.isoformat()],
-        "bands": config.bands_for(product),
+        "bands": bands,
         "sources": revisions(project, product, season),
         "min_clear_fraction": config.min_clear_fraction,
         "max_unobserved_share": config.max_unobserved_share,
     }
 
 
-def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome:
+def build_composites(
+    context: BuildContext,
+    places: gpd.GeoDataFrame,
+    slug: str,
+    year: int,
+    product: str,
+    bands: Sequence[str],
+    unit: str = "site",
+) -> Outcome:
+    """Composites of places [site_id, crs, transform, width, height] in a region's season, within the budget; `unit` is
+    what people call such a place.
+    """
     from minemap_assets.imagery.budget import hold_to_budget
     from minemap_assets.imagery.build import build_imagery
     from minemap_assets.net.usage import metered, run_usage
 
     project = context.project
     region, config = project.region(slug), project.section(ImageryConfig)
-    sites = sites_of(context)
-    hold_to_budget(project, slug, year, product, sites)
+    hold_to_budget(project, slug, year, product, places)
     with run_usage(config.budget), metered():
         sources = open_sources(project, product)
         note_revisions(project, region, year, sources)
         return build_imagery(
-            sites,
+            places,
             sources,
             season_of(region, year),
-            config.bands_for(product),
+            bands,
             config.min_clear_fraction,
             context.writer,
             corrections=corrections(project, region, year, product),
             max_unobserved_share=config.max_unobserved_share,
             progress=context.progress,
             workers=config.workers,
+            unit=unit,
         )
+
+
+def _request(project: Project, slug: str, year: int, product: str) -> Any:
+    return composites_request(project, slug, year, product, project.section(ImageryConfig).bands_for(product))
+
+
+def _build(context: BuildContext, slug: str, year: int, product: str) -> Outcome:
+    bands = context.project.section(ImageryConfig).bands_for(product)
+    return build_composites(context, sites_of(context), slug, year, product, bands)
 
 
 def _build_year(context: BuildContext) -> Outcome:

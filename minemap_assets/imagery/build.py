@@ -77,6 +77,7 @@ class _Build:
     season: Season
     writer: PartitionWriter
     preview: Preview
+    unit: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     passed_over: Counter[PassedOver] = field(default_factory=Counter)
     failures: list[tuple[str, MinemapError]] = field(default_factory=list)
@@ -99,13 +100,14 @@ def build_imagery(
     max_unobserved_share: float = 0.0,
     progress: Progress = no_progress,
     workers: int = 1,
+    unit: str = "site",
 ) -> Outcome:
     """Write `<site_id>.tif` for every site, `index.parquet`, `not_observed.parquet` and `preview.png`.
 
     Sources are asked in order; a composite that is less clear than `min_clear_fraction` is kept only where no later
     source does better. `workers` sites are read at a time (more than one pays off over a network), with the same
     result, and each is published as soon as it is read. Files published by an interrupted run under the same
-    fingerprint are adopted, not read again.
+    fingerprint are adopted, not read again. `unit` is what people call a place that is imaged.
 
     Raises `NotFoundError` where no source has anything for any site (unless `max_unobserved_share` is 1: then every
     site may be without an image), the class of the first other failure where all sites failed, and `BadInputError` for
@@ -115,7 +117,7 @@ def build_imagery(
     kind.check_bands(bands)
     requests = tuple(plan(sites, sources, season, bands, min_clear_fraction, corrections))
     chain = SourceChain(sources, season, tuple(bands), min_clear_fraction)
-    build = _Build(chain, season, writer, Preview(tuple(bands), [request.site_id for request in requests]))
+    build = _Build(chain, season, writer, Preview(tuple(bands), [request.site_id for request in requests]), unit)
     _build_sites(requests, build, workers, progress)
     _raise_if_nothing(build, len(requests), kind.name, all_may_lack=max_unobserved_share >= 1.0)
     unseen = _not_observed(build, min_clear_fraction)
@@ -148,7 +150,7 @@ def _build_sites(requests: Sequence[Request], build: _Build, workers: int, progr
                 build.failures.append((request.site_id, answer))
             else:
                 _enter(request, _publish(request, answer, build), build)
-            progress(build.done, len(requests), "fetching site")
+            progress(build.done, len(requests), f"fetching {build.unit}")
     build.rows.sort(key=itemgetter("site_id"))
     build.failures.sort(key=itemgetter(0))
 
@@ -161,7 +163,7 @@ def _unread(requests: Sequence[Request], build: _Build, progress: Progress) -> I
             yield request
         else:
             _enter(request, facts, build)
-            progress(build.done, len(requests), "fetching site")
+            progress(build.done, len(requests), f"fetching {build.unit}")
 
 
 def _enter(request: Request, facts: dict[str, Any], build: _Build) -> None:
@@ -236,11 +238,11 @@ def _raise_if_nothing(build: _Build, sites: int, product_name: str, *, all_may_l
             return
         raise NotFoundError(
             f"there is no {product_name} imagery for {season.year} ({season.start} to {season.end}) at any of the "
-            f"{sites} sites: {first}"
+            f"{sites} {build.unit}s: {first}"
         )
     raise type(others[0])(
-        f"none of the {sites} sites could be read for {season.year}, {len(others)} of them for a reason other than "
-        f"missing imagery; the first is: {others[0]}"
+        f"none of the {sites} {build.unit}s could be read for {season.year}, {len(others)} of them for a reason other "
+        f"than missing imagery; the first is: {others[0]}"
     )
 
 

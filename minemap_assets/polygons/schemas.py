@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from minemap_assets.errors import PermanentError
 from minemap_assets.geo.vector import WGS84, read_geoparquet, write_geoparquet, write_parquet
 
-ColumnType = Literal["string", "int32", "float64", "bool", "list<string>", "geometry"]
+ColumnType = Literal["string", "int32", "float64", "bool", "list<string>", "list<float64>", "geometry"]
+
+_NESTED = ("list<string>", "list<float64>", "geometry")
 
 _ARROW: dict[str, Any] = {
     "string": pa.large_string(),
@@ -22,6 +24,7 @@ _ARROW: dict[str, Any] = {
     "float64": pa.float64(),
     "bool": pa.bool_(),
     "list<string>": pa.list_(pa.string()),
+    "list<float64>": pa.list_(pa.float64()),
 }
 
 
@@ -87,7 +90,7 @@ def _of_type(kind: ColumnType) -> _OfType:
     return column
 
 
-text, texts = _of_type("string"), _of_type("list<string>")
+text, texts, reals = _of_type("string"), _of_type("list<string>"), _of_type("list<float64>")
 whole, real, shape = _of_type("int32"), _of_type("float64"), _of_type("geometry")
 
 
@@ -112,14 +115,15 @@ def empty_table(spec: TableSpec) -> pd.DataFrame:
 
 
 def _typed(values: "pd.Series[Any]", column: Column, spec: TableSpec) -> Any:
-    if not column.nullable and column.type not in ("list<string>", "geometry") and values.isna().any():
+    if not column.nullable and column.type not in _NESTED and values.isna().any():
         raise PermanentError(f"the table {spec.name} has an empty {column.name}; make its partition again")
     match column.type:
         case "geometry":
             return gpd.GeoSeries(np.asarray(values, dtype=object), crs=WGS84)
-        case "list<string>":
+        case "list<string>" | "list<float64>":
+            item = str if column.type == "list<string>" else float
             lists = np.empty(len(values), dtype=object)
-            lists[:] = [[str(v) for v in row] if row is not None else [] for row in values]
+            lists[:] = [[item(v) for v in row] if row is not None else [] for row in values]
             return pd.Series(lists, dtype=object)
         case "string":
             return pd.Series(values.to_numpy(dtype=object), dtype="str")

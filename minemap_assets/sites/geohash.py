@@ -29,13 +29,15 @@ def encode(longitudes: Degrees, latitudes: Degrees, precision: int = PRECISION) 
     return names
 
 
-def position_ids(prefix: str, longitudes: Degrees, latitudes: Degrees, sizes: Degrees) -> list[str]:
+def position_ids(
+    prefix: str, longitudes: Degrees, latitudes: Degrees, sizes: Degrees, precision: int = PRECISION
+) -> list[str]:
     """One id for each position: the prefix and its geohash.
 
-    Only things with the same centre to about a metre can share one; the largest then keeps the plain id and the others
-    get `-2`, `-3` in order of falling size, whatever order they came in.
+    Only things with the same centre, to about a metre at the default precision, can share one; the largest then keeps
+    the plain id and the others get `-2`, `-3` in order of falling size, whatever order they came in.
     """
-    hashes = [f"{prefix}{text}" for text in encode(longitudes, latitudes)]
+    hashes = [f"{prefix}{text}" for text in encode(longitudes, latitudes, precision)]
     ids = list(hashes)
     seen: dict[str, int] = {}
     for n in sorted(range(len(hashes)), key=lambda n: (-sizes[n], longitudes[n], latitudes[n])):

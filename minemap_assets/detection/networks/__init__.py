@@ -1,0 +1,1 @@
+"""The networks of the patch classifier, and the files they come from."""

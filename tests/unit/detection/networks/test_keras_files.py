@@ -1,0 +1,122 @@
+"""Published weights: the scores that TensorFlow gave on real scenes, and files that hold something else."""
+
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import rasterio
+import torch
+
+from minemap_assets.detection.networks.keras_files import read_keras
+from minemap_assets.detection.networks.patch_networks import PatchNetwork, published_2024, published_2026
+from minemap_assets.errors import BadInputError
+
+BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B8A", "B08", "B09", "B11", "B12")
+"""The order of the published ensemble."""
+
+SCENES = {
+    "beihai_2016-12-09": "beihai/imgs_1",
+    "beihai_2018-03-09": "beihai/imgs_2",
+    "brasilia_1": "brasilia/imgs_1",
+}
+
+
+def data() -> Path:
+    """The folder of real data."""
+    if "MINEMAP_TEST_DATA" not in os.environ:
+        pytest.skip("MINEMAP_TEST_DATA names no folder of real data")
+    return Path(os.environ["MINEMAP_TEST_DATA"])
+
+
+def published(name: str) -> Path:
+    """A file of published weights by a part of its name."""
+    (found,) = (data() / "earth-genome-detector" / "models").glob(f"*{name}*.h5")
+    return found
+
+
+def scene(folder: Path) -> np.ndarray:
+    """Reflectance (band, row, column) on the 10 m grid, coarser bands by the nearest pixel."""
+    files = {band: next(folder.glob(f"*_{band}.tif")) for band in BANDS}
+    with rasterio.open(files["B04"]) as finest:
+        (height, width), there = finest.shape, finest.transform
+    eastings, northings = there.c + (np.arange(width) + 0.5) * there.a, there.f + (np.arange(height) + 0.5) * there.e
+    layers = []
+    for band in BANDS:
+        with rasterio.open(files[band]) as source:
+            pixels, own = source.read(1), source.transform
+        columns = np.clip((eastings - own.c) / own.a, 0, pixels.shape[1] - 1).astype(int)
+        rows = np.clip((northings - own.f) / own.e, 0, pixels.shape[0] - 1).astype(int)
+        layers.append(pixels[np.ix_(rows, columns)])
+    return np.clip(np.stack(layers).astype(np.float32) / 10_000, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_member_scores_real_scenes_as_the_published_detector_does(name: str) -> None:
+    golden = np.load(data() / "earth-genome-detector" / "golden" / f"scores_v3.2-3.7ensemble_{name}.npz")
+    pixels = scene(data() / "oscd-sentinel2-l1c" / SCENES[name])
+    patches = [pixels[:, r : r + 48, c : c + 48] for r, c in zip(golden["row"], golden["col"], strict=True)]
+    with torch.inference_mode():
+        batches = torch.from_numpy(np.stack(patches)).split(64)
+        members = [torch.cat([one(batch) for batch in batches]).sigmoid() for one in read_keras(published("ensemble"))]
+    assert np.abs(torch.stack(members, 1).numpy() - golden["scores"]).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "bands", "parameters"), [("v4.21", 48, 13, 116_865), ("v2.6_rgb", 44, 3, 113_954)]
+)
+def test_other_published_networks_are_read_and_run(name: str, pixels: int, bands: int, parameters: int) -> None:
+    (network,) = read_keras(published(name))
+    assert (network.shape.pixels, network.shape.bands) == (pixels, bands)
+    assert sum(one.numel() for one in network.parameters()) == parameters
+    with torch.inference_mode():
+        scores = network(torch.full((2, bands, pixels, pixels), 0.1))
+    assert scores.shape == (2,)
+    assert scores.isfinite().all()
+
+
+@pytest.mark.parametrize(("shape", "parameters"), [(published_2024(), 116_577), (published_2026(), 787_585)])
+def test_networks_have_the_published_number_of_parameters(shape: object, parameters: int) -> None:
+    network = PatchNetwork(shape)  # type: ignore[arg-type]
+    kept = (*network.parameters(), *(one for name, one in network.named_buffers() if "num_batches" not in name))
+    assert sum(one.numel() for one in kept) == parameters  # Keras counts the means and spreads of batch norms as well
+
+
+def keras_file(path: Path, layers: list[dict[str, object]]) -> Path:
+    """A file in Keras' form, with these layers and no weights."""
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
+        file.create_group("model_weights")
+    return path
+
+
+def layer(kind: str, **config: object) -> dict[str, object]:
+    """One layer of such a file."""
+    return {"class_name": kind, "config": {"name": kind.lower(), **config}}
+
+
+INPUT = layer("InputLayer", batch_input_shape=[None, 48, 48, 12])
+CONVOLUTION = layer("Conv2D", kernel_size=[3, 3], padding="same", activation="relu", filters=8)
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ([INPUT, layer("LSTM")], "a layer of LSTM"),
+        ([INPUT, layer("Conv2D", kernel_size=[5, 5])], r"convolutions of \[5, 5\]"),
+        ([INPUT, CONVOLUTION, layer("Flatten")], "no pooling follows"),
+        ([layer("InputLayer", batch_input_shape=[None, 48, 40, 12])], "48 x 40 pixels"),
+    ],
+)
+def test_another_architecture_is_refused_in_one_sentence(tmp_path: Path, layers: list[object], says: str) -> None:
+    with pytest.raises(BadInputError, match=f"another architecture .*{says}"):
+        read_keras(keras_file(tmp_path / "other.h5", layers))  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_none_of_keras_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "some.h5"
+    path.write_bytes(b"no weights")
+    with pytest.raises(BadInputError, match="holds no network that Keras saved"):
+        read_keras(path)
