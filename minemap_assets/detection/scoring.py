@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from minemap_assets.detection.networks.patch_networks import PatchNetwork
+from minemap_assets.detection.networks.patch_networks import PatchClassifier
 from minemap_assets.imagery.products import Product
 from minemap_assets.segmentation.config import Device
 from minemap_assets.segmentation.devices import choose_device, side_by_side
@@ -31,7 +31,7 @@ def network_input(pixels: npt.NDArray[np.uint16], product: Product) -> Floats:
 class PatchScorer:
     """An ensemble on a device, ready to score."""
 
-    def __init__(self, networks: Sequence[PatchNetwork], device: Device = "auto", threads: int = 1) -> None:
+    def __init__(self, networks: Sequence[PatchClassifier], device: Device = "auto", threads: int = 1) -> None:
         self._device = choose_device(device)
         self._threads = threads
         self._networks = [
@@ -56,7 +56,7 @@ class PatchScorer:
             return np.stack(list(found), axis=1)
 
     @torch.inference_mode()
-    def _of(self, network: PatchNetwork, batches: Sequence[torch.Tensor]) -> Floats:
+    def _of(self, network: PatchClassifier, batches: Sequence[torch.Tensor]) -> Floats:
         """In whatever thread: torch's modes are a thread's own."""
         parts = [network(batch.to(self._device)).sigmoid() for batch in batches]
         found: Floats = torch.cat(parts).float().cpu().numpy()

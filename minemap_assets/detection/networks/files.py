@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from minemap_assets.detection.networks.patch_networks import PatchNetwork, PatchShape
+from minemap_assets.detection.networks.patch_networks import PatchClassifier, built
+from minemap_assets.detection.networks.shapes import ANY_SHAPE, NetworkShape
 from minemap_assets.errors import BadInputError
 
 CONFIG_FILE = "config.json"
@@ -22,7 +23,7 @@ def weights_file(member: int) -> str:
     return f"weights-{member}.safetensors"
 
 
-def save_networks(networks: Sequence[PatchNetwork], folder: Path) -> None:
+def save_networks(networks: Sequence[PatchClassifier], folder: Path) -> None:
     """Write the members of an ensemble, which have one shape."""
     facts = {"members": len(networks), "network": networks[0].shape.model_dump(mode="json")}
     (folder / CONFIG_FILE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -31,11 +32,11 @@ def save_networks(networks: Sequence[PatchNetwork], folder: Path) -> None:
         save_file(dict(sorted(weights.items())), folder / weights_file(member))
 
 
-def load_networks(folder: Path) -> list[PatchNetwork]:
+def load_networks(folder: Path) -> list[PatchClassifier]:
     """The members of a folder, ready to predict. Raises `BadInputError` where it holds none that are whole."""
     try:
         facts = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        shape, members = PatchShape.model_validate(facts["network"]), int(facts["members"])
+        shape, members = ANY_SHAPE.validate_python(facts["network"]), int(facts["members"])
         return [_member(shape, folder / weights_file(member)) for member in range(members)]
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, ValidationError, SafetensorError) as error:
         raise BadInputError(
@@ -43,8 +44,8 @@ def load_networks(folder: Path) -> list[PatchNetwork]:
         ) from error
 
 
-def _member(shape: PatchShape, path: Path) -> PatchNetwork:
+def _member(shape: NetworkShape, path: Path) -> PatchClassifier:
     with torch.device("meta"):
-        network = PatchNetwork(shape)
+        network = built(shape)
     network.load_state_dict(load_file(path), assign=True)
     return network.eval()

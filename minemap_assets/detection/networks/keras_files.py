@@ -17,7 +17,8 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from minemap_assets.detection.networks.patch_networks import KERAS_EPSILON, Group, PatchNetwork, PatchShape
+from minemap_assets.detection.networks.patch_networks import KERAS_EPSILON, PatchNetwork
+from minemap_assets.detection.networks.shapes import Group, PatchShape
 from minemap_assets.errors import BadInputError
 
 Layer = Mapping[str, Any]

@@ -1,76 +1,41 @@
 """Patch classifiers: small convolutional networks that say of a square patch whether it shows a mine. Imports torch:
 import it late.
-
-Both published architectures of Amazon Mining Watch are shapes of one network: groups of convolutions with a pooling
-layer after each, then dense layers (mining-detector, commit bbbcb2d; model_config of its .h5 files).
 """
 
-from typing import Annotated, Literal
+from abc import ABC, abstractmethod
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
+from torch.nn import functional
+
+from minemap_assets.detection.networks.shapes import EncoderShape, NetworkShape, PatchShape
+from minemap_assets.segmentation.networks.efficientnet import EfficientNetLite0
 
 KERAS_EPSILON = 1e-3
 """What Keras adds to the variance of a batch, where PyTorch adds 1e-5."""
 
-
-class Group(BaseModel):
-    """Convolutions of 3 x 3 pixels with ReLU, and the pooling after them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    filters: Annotated[int, Field(ge=1, le=1024)]
-    convolutions: Annotated[int, Field(ge=1, le=16)]
-    pool: Annotated[int, Field(ge=1, le=8)]
+LIMIT = 6.0
+"""Normalised values are cut to this many spreads, so that one bright cloud does not rule a patch."""
 
 
-class PatchShape(BaseModel):
-    """What a patch network looks like. `normalised`: a batch norm follows each ReLU. With two `outputs` the network
-    weighs "mine" (the second) against "other".
+class PatchClassifier(nn.Module, ABC):
+    """Reads physical numbers (patch, band, row, column), 0 where nothing was observed; gives log-odds of a mine
+    (patch).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    shape: NetworkShape
 
-    pixels: Annotated[int, Field(ge=8, le=512)]
-    bands: Annotated[int, Field(ge=1, le=256)]
-    groups: tuple[Group, ...]
-    dense: tuple[int, ...]
-    outputs: Literal[1, 2] = 1
-    normalised: bool = False
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
-
-    @property
-    def deepest(self) -> int:
-        """Pixels on a side after the last pooling."""
-        side = self.pixels
-        for group in self.groups:
-            side //= group.pool
-        return side
+    @abstractmethod
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Log-odds of a mine (patch)."""
 
 
-PIXELS = 48
-SMALL = tuple(Group(filters=32, convolutions=3, pool=pool) for pool in (2, 2, 3))
-LARGE = tuple(Group(filters=filters, convolutions=3, pool=2) for filters in (32, 64, 128))
-DENSE = (64, 64, 32)
-
-
-def published_2024(bands: int = 12) -> PatchShape:
-    """The members of v3.2 to v3.7, and v4.21 with 13 bands."""
-    return PatchShape(pixels=PIXELS, bands=bands, groups=SMALL, dense=DENSE)
-
-
-def published_2026(bands: int = 13) -> PatchShape:
-    """The wider network with batch norms."""
-    return PatchShape(pixels=PIXELS, bands=bands, groups=LARGE, dense=DENSE, normalised=True)
-
-
-class PatchNetwork(nn.Module):
-    """See `PatchShape`. Reads reflectance (patch, band, row, column), gives log-odds of a mine (patch)."""
+class PatchNetwork(PatchClassifier):
+    """See `PatchShape`."""
 
     def __init__(self, shape: PatchShape) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape: PatchShape = shape
         layers: list[nn.Module] = []
         width = shape.bands
         for group in shape.groups:
@@ -91,3 +56,34 @@ class PatchNetwork(nn.Module):
         """Log-odds of a mine (patch)."""
         out: torch.Tensor = self.head(self.features(patches).flatten(1))
         return out[:, 0] if self.shape.outputs == 1 else out[:, 1] - out[:, 0]
+
+
+class EncoderNetwork(PatchClassifier):
+    """See `EncoderShape`."""
+
+    def __init__(self, shape: EncoderShape) -> None:
+        super().__init__()
+        self.shape: EncoderShape = shape
+        self.encoder = EfficientNetLite0(shape.bands, shape.levels)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.head = nn.Linear(2 * self.encoder.channels[-1], 1)
+        self.register_buffer("mean", torch.tensor(shape.mean)[None, :, None, None])
+        self.register_buffer("spread", torch.tensor(shape.spread)[None, :, None, None])
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Log-odds of a mine (patch)."""
+        seen = patches != 0
+        scaled = ((patches - self.get_buffer("mean")) / self.get_buffer("spread")).clamp(-LIMIT, LIMIT)
+        inputs = torch.where(seen, scaled, torch.zeros_like(scaled))
+        if self.shape.enlarge > 1:
+            inputs = functional.interpolate(
+                inputs, scale_factor=float(self.shape.enlarge), mode="bilinear", align_corners=False
+            )
+        features = self.encoder(inputs)[-1]
+        out: torch.Tensor = self.head(self.dropout(torch.cat([features.mean((-2, -1)), features.amax((-2, -1))], 1)))
+        return out[:, 0]
+
+
+def built(shape: NetworkShape) -> PatchClassifier:
+    """A network of a shape, with random weights."""
+    return PatchNetwork(shape) if isinstance(shape, PatchShape) else EncoderNetwork(shape)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import h5py
@@ -9,9 +10,13 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from keras_weights import random_network, write_ensemble, write_sequential
 from minemap_assets.detection.networks.keras_files import read_keras
-from minemap_assets.detection.networks.patch_networks import PatchNetwork, published_2024, published_2026
+from minemap_assets.detection.networks.patch_networks import PatchNetwork
+from minemap_assets.detection.networks.shapes import Group, PatchShape, published_2024, published_2026
 from minemap_assets.errors import BadInputError
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B8A", "B08", "B09", "B11", "B12")
@@ -82,6 +87,39 @@ def test_networks_have_the_published_number_of_parameters(shape: object, paramet
     network = PatchNetwork(shape)  # type: ignore[arg-type]
     kept = (*network.parameters(), *(one for name, one in network.named_buffers() if "num_batches" not in name))
     assert sum(one.numel() for one in kept) == parameters  # Keras counts the means and spreads of batch norms as well
+
+
+shapes = st.builds(
+    PatchShape,
+    pixels=st.integers(16, 24),
+    bands=st.integers(1, 5),
+    groups=st.lists(
+        st.builds(Group, filters=st.integers(1, 6), convolutions=st.integers(1, 2), pool=st.integers(2, 3)),
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+    dense=st.lists(st.integers(1, 8), max_size=2).map(tuple),
+    outputs=st.sampled_from([1, 2]),
+    normalised=st.booleans(),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(shapes, st.integers(1, 3), st.integers(0, 2**31))
+def test_any_such_network_comes_back_as_it_was(shape: PatchShape, members: int, seed: int) -> None:
+    networks = [random_network(shape, seed + number) for number in range(members)]
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "weights.h5"
+        if members == 1:
+            write_sequential(networks[0], path)
+        else:
+            write_ensemble(networks, path)
+        found = read_keras(path)
+    patches = torch.rand(2, shape.bands, shape.pixels, shape.pixels)
+    with torch.inference_mode():
+        for ours, theirs in zip(found, networks, strict=True):
+            assert ours.shape == theirs.shape.model_copy(update={"dropout": ours.shape.dropout})
+            assert torch.equal(ours(patches), theirs(patches))
 
 
 def keras_file(path: Path, layers: list[dict[str, object]]) -> Path:
