@@ -20,8 +20,8 @@ def random_network(shape: PatchShape, seed: int) -> PatchNetwork:
     network = PatchNetwork(shape).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.1, 0.1)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.uniform_(module.get_buffer("running_mean"), -0.1, 0.1)
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 1.5)
     return network
 
 
@@ -59,7 +59,9 @@ def _put(group: h5py.Group, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
 def _layers(network: PatchNetwork) -> tuple[list[dict[str, Any]], dict[str, np.ndarray[Any, Any]]]:
     shape = network.shape
     side = [None, shape.pixels, shape.pixels, shape.bands]
-    layers = [{"class_name": "InputLayer", "config": {"name": "input", "batch_input_shape": side}}]
+    layers: list[dict[str, Any]] = [
+        {"class_name": "InputLayer", "config": {"name": "input", "batch_input_shape": side}}
+    ]
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     flat = False
     for number, module in enumerate([*network.features, nn.Flatten(), *network.head]):
@@ -78,27 +80,23 @@ def _layers(network: PatchNetwork) -> tuple[list[dict[str, Any]], dict[str, np.n
 
 
 def _layer(module: nn.Module, shape: PatchShape) -> tuple[str, dict[str, Any]] | None:
+    found: tuple[str, dict[str, Any]] | None = None
     match module:
         case nn.Conv2d():
-            return "Conv2D", {
-                "filters": module.out_channels,
-                "kernel_size": [3, 3],
-                "padding": "same",
-                "activation": "relu",
-            }
+            kernel = {"kernel_size": [3, 3], "padding": "same", "activation": "relu"}
+            found = "Conv2D", {"filters": module.out_channels, **kernel}
         case nn.BatchNorm2d():
-            return "BatchNormalization", {"epsilon": module.eps}
+            found = "BatchNormalization", {"epsilon": module.eps}
         case nn.MaxPool2d():
             pool = [module.kernel_size, module.kernel_size]
-            return "MaxPooling2D", {"pool_size": pool, "strides": pool, "padding": "valid"}
+            found = "MaxPooling2D", {"pool_size": pool, "strides": pool, "padding": "valid"}
         case nn.Flatten():
-            return "Flatten", {}
+            found = "Flatten", {}
         case nn.Linear():
-            return "Dense", {"units": module.out_features, "activation": "relu"}
+            found = "Dense", {"units": module.out_features, "activation": "relu"}
         case nn.Dropout():
-            return "Dropout", {"rate": shape.dropout}
-        case _:
-            return None
+            found = "Dropout", {"rate": shape.dropout}
+    return found
 
 
 def _weights(module: nn.Module, side: int) -> dict[str, np.ndarray[Any, Any]]:
