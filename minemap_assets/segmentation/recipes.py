@@ -32,7 +32,23 @@ MOST_PIXELS = 2**27
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Augmentation:
+    """How what is trained on is turned, enlarged and recoloured; each is explained at `SegmentationConfig`."""
+
+    flips: bool
+    rotation: Rotation
+    scale_low: float
+    scale_high: float
+    brightness: float
+    gain: float
+    gamma: float
+    offset: float
+    noise: float
+    coarse_share: float
+
+
+@dataclass(frozen=True)
+class Recipe(Augmentation):
     """Everything that training depends on besides its chips and its seed; each is explained at `SegmentationConfig`."""
 
     name: RecipeName
@@ -54,16 +70,6 @@ class Recipe:
     dice_weight: float
     balanced: bool
     hard_share: float
-    flips: bool
-    rotation: Rotation
-    scale_low: float
-    scale_high: float
-    brightness: float
-    gain: float
-    gamma: float
-    offset: float
-    noise: float
-    coarse_share: float
 
 
 SMALL = Recipe(

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from minemap_assets.imagery.products import SCALE
-from minemap_assets.segmentation.recipes import Recipe
+from minemap_assets.segmentation.recipes import Augmentation
 
 DARK = 0.12
 """Reflectance that gamma leaves as it is: a usual one of land."""
@@ -33,7 +33,7 @@ class Example:
     known: torch.Tensor
 
 
-def augment(example: Example, recipe: Recipe, seed: int, step: int, light: Sequence[bool] = ()) -> Example:
+def augment(example: Example, recipe: Augmentation, seed: int, step: int, light: Sequence[bool] = ()) -> Example:
     """Turn, enlarge and recolour a batch; pixels that were not observed stay 0 and their label is not known.
 
     `light` says of each crop whether its numbers are reflectance (all are where it is empty): others keep their colour.
@@ -49,7 +49,7 @@ def augment(example: Example, recipe: Recipe, seed: int, step: int, light: Seque
     return Example(pixels, turned.mine, turned.known & (pixels[:, 0] > 0))
 
 
-def _turned(example: Example, recipe: Recipe, rng: np.random.Generator) -> Example:
+def _turned(example: Example, recipe: Augmentation, rng: np.random.Generator) -> Example:
     count = len(example.pixels)
     mirrored = rng.random(count) < 0.5
     quarters, angles = rng.integers(4, size=count), rng.uniform(0.0, 2.0 * math.pi, count)
@@ -113,7 +113,9 @@ def _coarsened(pixels: torch.Tensor, share: float, rng: np.random.Generator) -> 
     return pixels.index_copy(0, place, torch.where(whole & (some > 0), smooth, some))
 
 
-def _recoloured(pixels: torch.Tensor, recipe: Recipe, rng: np.random.Generator, noise: torch.Generator) -> torch.Tensor:
+def _recoloured(
+    pixels: torch.Tensor, recipe: Augmentation, rng: np.random.Generator, noise: torch.Generator
+) -> torch.Tensor:
     """A factor for all bands and one a band, an exponent, a shift a band, and noise a pixel."""
     count, bands = pixels.shape[:2]
 

@@ -26,14 +26,14 @@ def members(refs: Sequence[ChipRef], folds: int) -> tuple[Member, ...]:
     count = min(folds, sum(1 for weight in weights.values() if weight > 0))
     if count < 2:
         return (Member(tuple(refs), ()),)
-    fold_of = _dealt(weights, count)
+    fold_of = dealt(weights, count)
     return tuple(
         Member(tuple(r for r in refs if fold_of[r.group] != fold), tuple(r for r in refs if fold_of[r.group] == fold))
         for fold in range(count)
     )
 
 
-def _dealt(weights: dict[str, float], count: int) -> dict[str, int]:
+def dealt(weights: dict[str, float], count: int) -> dict[str, int]:
     """Groups dealt out from the largest on, back and forth: as many to each fold, and about as much mining ground."""
     ordered = sorted(weights, key=lambda name: (-weights[name], name))
     there, back = list(range(count)), list(reversed(range(count)))

