@@ -94,8 +94,8 @@ def _learner(
 def _shape(chips: LabelledChips, recipe: PatchRecipe) -> EncoderShape:
     """The network, with the mean and spread of what was observed in each band."""
     physical = product(chips.product).encoding.physical(chips.pixels)
-    mean = np.nanmean(physical, axis=(0, 2, 3), dtype=np.float64)
-    spread = np.nanstd(physical, axis=(0, 2, 3), dtype=np.float64)
+    mean = np.asarray(np.nanmean(physical, axis=(0, 2, 3), dtype=np.float64))
+    spread = np.asarray(np.nanstd(physical, axis=(0, 2, 3), dtype=np.float64))
     return EncoderShape(
         pixels=min(PIXELS, chips.pixels.shape[-1]),
         bands=len(chips.bands),
