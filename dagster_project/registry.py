@@ -24,6 +24,7 @@ from minemap_assets.reference import assets as reference
 from minemap_assets.segmentation import assets as segmentation
 from minemap_assets.simulation.kind import SIMULATED
 from minemap_assets.sites import assets as sites
+from minemap_assets.snapshots import assets as snapshots
 from minemap_assets.tables import assets as tables
 from minemap_assets.validation import assets as validation
 
@@ -39,6 +40,7 @@ ROOMS: tuple[Room, ...] = tuple(
         tables,
         validation,
         detection,
+        snapshots,
         publication,
     )
 )

@@ -14,12 +14,17 @@ class WorldName(StrEnum):
 
     demo = "demo"
     tiny = "tiny"
+    frontier = "frontier"
 
 
 def demo(
     world: Annotated[
-        WorldName, typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds.")
+        WorldName, typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds; `frontier` is 5,000 km2 to scan.")
     ] = WorldName.demo,
+    scan: Annotated[
+        bool,
+        typer.Option("--scan", help="Leave some mines out of all files, and let a scan of the last year find them."),
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Fail where accuracy is below the project's goals.")] = False,
     jobs: Jobs = None,
 ) -> int:
@@ -27,4 +32,4 @@ def demo(
     with ends_at_once():
         from dagster_project.commands.demonstration import demonstrate
 
-        return demonstrate(world.value, check=check, jobs=jobs_or_cores(jobs))
+        return demonstrate(world.value, check=check, scan=scan, jobs=jobs_or_cores(jobs))

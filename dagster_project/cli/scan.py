@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagster_project.cli.jobs import Jobs, jobs_or_cores
-from dagster_project.cli.options import Regions, Years
+from dagster_project.cli.options import Json, Regions, Years
 from dagster_project.commands.context import console, counted, note, open_session
 from dagster_project.ending_at_once import ends_at_once
 from minemap_assets.errors import BadInputError
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from minemap_assets.detection.published import WeightsFacts
 
 scan_app = typer.Typer(help="Look for mines that nobody knows of, in whole regions.", no_args_is_help=True)
-
-SCANNED = "room:detection"
 
 
 @scan_app.command()
@@ -67,22 +65,153 @@ def _say(facts: "WeightsFacts") -> None:
 
 
 @scan_app.command()
+def points(
+    file: Annotated[
+        Path | None, typer.Argument(help="Points with a column `class`, mine or other, in any vector format.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="The column of classes, where it is called otherwise.")] = None,
+    crs: Annotated[str | None, typer.Option(help="What the coordinates are in, where the file does not say.")] = None,
+    from_labels: Annotated[
+        bool, typer.Option("--from-labels", help="Draw them in and away from the outlines that the project has.")
+    ] = False,
+    per_mine: Annotated[int, typer.Option(min=1, help="With --from-labels: points in each mine.")] = 4,
+    others: Annotated[int, typer.Option(min=1, help="With --from-labels: points of a region that are no mine.")] = 400,
+    place_km: Annotated[
+        float, typer.Option(min=0.5, help="With --from-labels: size of the squares that are held out whole.")
+    ] = 55.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same outlines and seed give the same points.")] = 0,
+    regions: Regions = None,
+) -> None:
+    """Train and judge a classifier of one's own: register points that are mines, and points that are none."""
+    from dagster_project.commands.context import parse_regions
+    from dagster_project.commands.scanning import points_of_file, points_of_labels
+    from minemap_assets.detection.sampling_points import FromTruth
+
+    if (file is None) == (not from_labels):
+        raise BadInputError("give a file of points, or --from-labels, and not both")
+    project = open_session().project
+    if file is not None:
+        found = points_of_file(project, file.expanduser(), column, crs)
+    else:
+        wanted = FromTruth(per_mine, others, place_degrees=place_km / 111.32, seed=seed)
+        found = points_of_labels(project, parse_regions(regions, project), wanted)
+    mines = int(found.mine.sum())
+    console.print(
+        f"{counted(len(found), 'point')}, {mines:,} of them in mines, in {counted(len(set(found.places)), 'place')}. "
+        "`minemap scan run` makes a classifier of them, or judges imported weights by them.",
+        soft_wrap=True,
+    )
+
+
+@scan_app.command()
+def overlay(
+    name: Annotated[str, typer.Argument(help="What it is called, such as reserves or airstrips.")],
+    file: Annotated[Path, typer.Argument(help="Areas, lines or points in any vector format.")],
+    column: Annotated[str | None, typer.Option(help="The column that names them.")] = None,
+    crs: Annotated[str | None, typer.Option(help="What the coordinates are in, where the file does not say.")] = None,
+) -> None:
+    """Sum detections up inside areas of one's own, or by the distance to lines and points."""
+    from minemap_assets.detection.overlays import add_overlay
+
+    store = open_session().project.lake.store
+    found = add_overlay(store, name, file.expanduser(), column=column, crs=crs)
+    console.print(f"{counted(found, 'feature')}; `minemap scan summary --by {name}` shows them after the next run.")
+
+
+@scan_app.command()
 def run(regions: Regions = None, years: Years = None, jobs: Jobs = None) -> int:
     """Fetch, score and join the patches of whole regions; what is current is kept."""
     with ends_at_once():
         from dagster_project.commands.execution import Wishes, run_selection
+        from dagster_project.commands.scanning import SCANNED
         from minemap_assets.detection.assets import has_classifier
 
         if not has_classifier(open_session().project):
-            raise BadInputError("the project has no classifier; import weights with `minemap scan weights FILE`")
+            raise BadInputError(
+                "the project has no classifier; import weights with `minemap scan weights FILE`, or register points to "
+                "learn from with `minemap scan points FILE`"
+            )
         return run_selection(SCANNED, regions, years, None, Wishes(jobs=jobs_or_cores(jobs)))
+
+
+@scan_app.command()
+def snapshots(jobs: Jobs = None) -> int:
+    """Scan the one-off seasons of the settings ([snapshots.seasons]); they enter no series."""
+    with ends_at_once():
+        from dagster_project.commands.execution import Wishes, run_selection
+        from minemap_assets.snapshots.assets import has_snapshots
+
+        if not has_snapshots(open_session().project):
+            raise BadInputError(
+                "there is nothing to scan: name a season under [snapshots.seasons] in the settings, such as 2025-q3 = "
+                "{ start = 2025-07-01, end = 2025-10-01 }, and have a classifier (`minemap scan --help`)"
+            )
+        return run_selection("room:snapshots", None, None, None, Wishes(jobs=jobs_or_cores(jobs)))
+
+
+@scan_app.command()
+def summary(
+    regions: Regions = None,
+    years: Years = None,
+    by: Annotated[str, typer.Option(help="region, country, or the name of an overlay.")] = "region",
+    as_json: Json = False,
+) -> None:
+    """Show how much was detected, by region, country, area of an overlay, or distance to one."""
+    from dagster_project.commands.context import parse_regions, parse_years
+    from dagster_project.commands.json_output import print_json
+    from dagster_project.commands.scanning import summary_table
+
+    project = open_session().project
+    found = summary_table(project, parse_regions(regions, project), parse_years(years, project), by)
+    if as_json:
+        print_json(found.to_dict("records"))
+        return
+    if not len(found):
+        console.print("Nothing was scanned there; scan with `minemap scan run`.")
+        return
+    show(
+        ("region", "year", by if by not in {"region", "country"} else "name", "detections", "patches, km2", "outlined, km2"),
+        [
+            (
+                str(row.region),
+                str(row.year),
+                str(row.name),
+                f"{row.detections:,}",
+                f"{row.patch_area_km2:,.2f}",
+                "not outlined" if row.outlined_km2 != row.outlined_km2 else f"{row.outlined_km2:,.2f}",
+            )
+            for row in found.itertuples(index=False)
+        ],
+    )
+
+
+@scan_app.command()
+def sample(
+    year: Annotated[int, typer.Option(help="The year that was scanned.")],
+    to: Annotated[Path, typer.Option(help="An empty folder.")],
+) -> None:
+    """Copy a year's sample of patches and their pictures, to be labelled: fill in `class` with mine, other or unsure."""
+    from dagster_project.commands.scanning import export_sample
+
+    count = export_sample(open_session().project, year, to.expanduser())
+    console.print(
+        f"{counted(count, 'patch')} in {to / 'sample.geojson'}; fill in `class`, then `minemap scan accuracy FILE`.",
+        soft_wrap=True,
+    )
+
+
+@scan_app.command()
+def accuracy(file: Annotated[Path, typer.Argument(help="The sample, with classes filled in.")]) -> None:
+    """Say how many detections are mines and how many mines were detected, with 95 % intervals."""
+    from dagster_project.commands.scanning import label_sentences
+
+    for sentence in label_sentences(file.expanduser()):
+        console.print(f"{sentence[0].upper()}{sentence[1:]}.", soft_wrap=True)
 
 
 @scan_app.command()
 def candidates(regions: Regions = None) -> None:
     """List detections that lie where no site is known, the surest first."""
-    from rich.table import Table
-
     from dagster_project.commands.candidates import candidate_table
     from dagster_project.commands.context import parse_regions
 
@@ -91,17 +220,33 @@ def candidates(regions: Regions = None) -> None:
     if not len(found):
         console.print("There are no candidates; scan with `minemap scan run`.")
         return
-    table = Table(*("candidate", "score", "years", "patches, km2", "km to a site", "longitude", "latitude"))
-    for row in found.itertuples(index=False):
-        table.add_row(
-            str(row.candidate_id),
-            f"{row.score_max:.2f}",
-            f"{row.years} of {row.years_scanned}",
-            f"{row.patch_area_km2:.2f}",
-            f"{row.site_distance_km:.1f}",
-            f"{row.longitude:.4f}",
-            f"{row.latitude:.4f}",
-        )
+    show(
+        ("candidate", "score", "years", "patches, km2", "km to a site", "longitude", "latitude"),
+        [
+            (
+                str(row.candidate_id),
+                f"{row.score_max:.2f}",
+                f"{row.years} of {row.years_scanned}",
+                f"{row.patch_area_km2:.2f}",
+                f"{row.site_distance_km:.1f}",
+                f"{row.longitude:.4f}",
+                f"{row.latitude:.4f}",
+            )
+            for row in found.itertuples(index=False)
+        ],
+    )
+
+
+def show(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table whose first column is never cut, because people copy it."""
+    from rich.table import Table
+
+    table = Table(*headings[:1])
+    table.columns[0].no_wrap = True
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
 
 

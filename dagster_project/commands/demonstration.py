@@ -6,27 +6,31 @@ from rich.table import Table
 
 from dagster_project.commands.context import console, errors, open_session
 from dagster_project.commands.demo_accuracy import HeldOutAccuracy
+from dagster_project.commands.demo_scan import scan_for
 from dagster_project.commands.execution import Wishes, execute
-from dagster_project.commands.run_report import closing, quality, summarise, ui_command
+from dagster_project.commands.run_report import closing, exit_code, quality, summarise, ui_command
 from minemap_assets.graph.graph import Scope
-from minemap_assets.simulation.built_in_worlds import load_world
+from minemap_assets.simulation.built_in_worlds import load_world, with_unknown_mines
 from minemap_assets.simulation.demo import prepare
 from minemap_assets.validation.simulated_sites import HeldOutTruth
 from minemap_assets.validation.simulated_truth import Agreement, compare, totals
 
-TOO_SMALL = frozenset({"tiny"})
+TOO_SMALL = frozenset({"tiny", "frontier"})
 """Worlds with too few mines for a model to be judged by; it is put in use whatever its verdict."""
 
 LEAST_IOU = 0.75
 LARGEST_ERROR = 0.10
 
 
-def demonstrate(world: str, *, check: bool, jobs: int | None = None) -> int:
+def demonstrate(world: str, *, check: bool, scan: bool = False, jobs: int | None = None) -> int:
     """Map a world and show how right the map is; returns the exit code, with `check` 1 where it is below the goals, and
     3 where its model is not usable. `jobs` is as in `Wishes`.
+
+    With `scan` some mines are in no file: a classifier is trained on the others, the last year is scanned, and what is
+    found becomes sites before the table is made.
     """
     session = open_session()
-    simulated = load_world(world)
+    simulated = with_unknown_mines(load_world(world)) if scan else load_world(world)
     prepare(session.project, simulated)
     session = session.reopened()
     years = tuple(simulated.years)
@@ -43,7 +47,12 @@ def demonstrate(world: str, *, check: bool, jobs: int | None = None) -> int:
             soft_wrap=True,
         )
     begun = time.monotonic()
-    report = execute(session, scope, Wishes(promote_anyway=world in TOO_SMALL, jobs=jobs))
+    wishes = Wishes(promote_anyway=world in TOO_SMALL, jobs=jobs)
+    report, found = execute(session, scope, wishes), None
+    if scan and not exit_code(report):
+        found = scan_for(simulated, session.reopened(), wishes)
+        session = session.reopened()
+        report = execute(session, Scope(frozenset(session.graph.assets), scope.regions, scope.years), wishes)
     after = session.reopened()
     quality(after, scope)
     code = summarise(report, time.monotonic() - begun)
@@ -53,8 +62,12 @@ def demonstrate(world: str, *, check: bool, jobs: int | None = None) -> int:
     _show(rows)
     held_out = HeldOutAccuracy.of(HeldOutTruth.of(after.project, simulated, years))
     held_out.show()
+    if found is not None:
+        found.show()
     closing(after, scope, report, ui_command())
     misses = () if world in TOO_SMALL else tuple(held_out.misses())
+    if found is not None:
+        misses = (*misses, *found.misses())
     return _judge(totals(rows), misses) if check else 0
 
 

@@ -1,37 +1,65 @@
 """The room detection: the patch classifier, scans of whole regions, and candidates for new sites."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 
 from minemap_assets.detection import schemas
 from minemap_assets.detection.config import DetectionConfig
+from minemap_assets.detection.dependencies import (
+    classifier_settings,
+    config_of,
+    has_classifier,
+    overlay_settings,
+    points_of,
+    rule_settings,
+    sample_settings,
+    sampling_request,
+    scan_bands,
+    scan_product,
+    scan_settings,
+    score_settings,
+)
+from minemap_assets.detection.overlays import registered_overlays
 from minemap_assets.detection.published import WEIGHTS_PATH, imported_facts
+from minemap_assets.detection.sampling_points import registered_points
+from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, Keys
-from minemap_assets.graph.partitioning import by_region, by_region_and_year
+from minemap_assets.graph.context import BuildContext, InputContext
+from minemap_assets.graph.partitioning import (
+    REGION,
+    REGION_KEYS,
+    Dimension,
+    Partitioning,
+    by_region,
+    by_region_and_year,
+    by_year,
+)
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
-from minemap_assets.imagery.assets import FETCHING_POOL, build_composites, composites_request
+from minemap_assets.imagery.assets import FETCHING_POOL, build_composites
 from minemap_assets.imagery.reader import open_imagery
+from minemap_assets.imagery.rules import reference_year_of
 from minemap_assets.lake.manifests import Manifest, Outcome
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.polygons.assets import column_facts
+from minemap_assets.polygons.assets import MINING_POLYGONS, column_facts
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.segmentation.assets import ACCELERATED, GPU_POOL
 from minemap_assets.sites.assets import SITES
 
+if TYPE_CHECKING:
+    from minemap_assets.detection.point_chips import PointChips
+
 SCAN = Job("scan", "Scan one region in one year for mines that nobody knows of.")
+SCAN_REPORT = Job("scan_report", "Sum up all detections, or draw a sample of a year's patches for labelling.")
+LEARN = Job("patch_training", "Fetch the sampling points of one region, or make the patch classifier.")
 
 
-def has_classifier(project: Project) -> bool:
-    """Whether a project can scan at all: until weights were imported, nothing of this room is made."""
-    return project.input(WEIGHTS_PATH) is not None
+def _imagery_picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.imagery.drawing import imagery_picture
 
-
-def _config(project: Project) -> DetectionConfig:
-    return project.section(DetectionConfig)
+    return imagery_picture(partition)
 
 
 def _told_verdict(_: Project, manifest: Manifest) -> dict[str, str]:
@@ -39,54 +67,86 @@ def _told_verdict(_: Project, manifest: Manifest) -> dict[str, str]:
     return {} if verdict is None else {"verdict": str(verdict)}
 
 
-def _classifier_settings(project: Project, _: Keys) -> Any:
-    facts = imported_facts(project)
-    return {} if facts is None else facts.model_dump(mode="json")
+_sampling_region = Dimension(
+    REGION, lambda project: list(points_of(project)), lambda _: REGION_KEYS, chosen=lambda _: True
+)
+
+
+def _build_sampling(context: BuildContext) -> Outcome:
+    from minemap_assets.detection.point_chips import point_table
+
+    (region,), project = context.keys, context.project
+    points = points_of(project)
+    if region not in points:
+        raise BadInputError(f"the region {region} holds no sampling point; leave it out, or register points in it")
+    return build_composites(
+        context,
+        point_table(points[region]),
+        region,
+        reference_year_of(project, project.region(region)),
+        scan_product(project),
+        scan_bands(project),
+        unit="point",
+    )
+
+
+SAMPLING_IMAGERY = Asset(
+    room="detection",
+    name="sampling_imagery",
+    description="What the reference year shows around each sampling point of a region, to learn from and to judge by.",
+    partitions=Partitioning((_sampling_region,)),
+    settings=sampling_request,
+    kinds=frozenset({"geotiff"}),
+    pool=FETCHING_POOL,
+    job=LEARN,
+    fetched=True,
+    applies=has_classifier,
+    picture=_imagery_picture,
+    build=_build_sampling,
+)
+
+
+def _point_chips(context: BuildContext) -> "PointChips | None":
+    from minemap_assets.detection.point_chips import read_chips
+
+    points, project = registered_points(context.project), context.project
+    found = [open_imagery(partition) for partition in context.inputs_of(SAMPLING_IMAGERY).values()]
+    if points is None or not found:
+        return None
+    config = config_of(project)
+    seen = config.min_observed_share, config.min_observations
+    return read_chips(found, points, scan_product(project), scan_bands(project), *seen)
 
 
 def _build_classifier(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.classifier import build_imported
-    from minemap_assets.errors import BadInputError
+    from minemap_assets.detection.classifier import build_imported, build_trained
 
-    facts, weights = imported_facts(context.project), context.project.input(WEIGHTS_PATH)
-    if facts is None or weights is None:
+    project = context.project
+    facts, weights, points = imported_facts(project), project.input(WEIGHTS_PATH), _point_chips(context)
+    if facts is not None and weights is not None:
+        return build_imported(weights, facts, points, context.writer)
+    if points is None:
         raise BadInputError("the project has no classifier; import weights with `minemap scan weights FILE`")
-    return build_imported(weights, facts, context.writer)
+    inputs = {str(ref): one.manifest.content for ref, one in context.inputs_of(SAMPLING_IMAGERY).items()}
+    tell = project.listener.noticed
+    return build_trained(points, inputs, config_of(project), context.writer, progress=context.progress, tell=tell)
 
 
 PATCH_CLASSIFIER = Asset(
     room="detection",
     name="patch_classifier",
     description="The classifier that says of a square of 480 m whether it shows a mine, with its licence and verdict.",
-    settings=_classifier_settings,
+    deps=(Dep(SAMPLING_IMAGERY),),
+    settings=classifier_settings,
     kinds=frozenset({"safetensors"}),
     pool=GPU_POOL,
     op_tags=ACCELERATED,
+    job=LEARN,
     automated=True,
     applies=has_classifier,
     headline=_told_verdict,
     build=_build_classifier,
 )
-
-
-def _scan_bands(project: Project) -> tuple[str, ...]:
-    """Bands that a scan fetches: those that the classifier reads, or those that are set."""
-    facts = imported_facts(project)
-    config = _config(project)
-    return config.bands or (facts.bands if facts is not None else ())
-
-
-def _scan_product(project: Project) -> str:
-    facts = imported_facts(project)
-    return facts.product if facts is not None else _config(project).product
-
-
-def _scan_settings(project: Project, keys: Keys) -> Any:
-    region, year = keys
-    return {
-        "region": project.region(region).outline,
-        "imagery": composites_request(project, region, int(year), _scan_product(project), _scan_bands(project)),
-    }
 
 
 def _boundaries(context: BuildContext) -> gpd.GeoDataFrame:
@@ -103,8 +163,8 @@ def _build_scan(context: BuildContext) -> Outcome:
         tile_table(land_tiles(project.region(region), _boundaries(context))),
         region,
         int(year),
-        _scan_product(project),
-        _scan_bands(project),
+        scan_product(project),
+        scan_bands(project),
         unit="tile",
     )
 
@@ -115,7 +175,7 @@ SCAN_IMAGERY = Asset(
     description="Composites of a whole region and year in tiles of one metric grid, with clear observations a pixel.",
     partitions=by_region_and_year,
     deps=(Dep(COUNTRY_BOUNDARIES, triggers=False),),
-    settings=_scan_settings,
+    settings=scan_settings,
     kinds=frozenset({"geotiff"}),
     pool=FETCHING_POOL,
     job=SCAN,
@@ -123,13 +183,6 @@ SCAN_IMAGERY = Asset(
     applies=has_classifier,
     build=_build_scan,
 )
-
-
-def _score_settings(project: Project, keys: Keys) -> Any:
-    return {
-        "region": project.region(keys[0]).outline,
-        "detection": _config(project).model_dump(mode="json", include={"min_observed_share", "min_observations"}),
-    }
 
 
 def _build_scores(context: BuildContext) -> Outcome:
@@ -143,7 +196,7 @@ def _build_scores(context: BuildContext) -> Outcome:
         [tile.name for tile in land_tiles(region, _boundaries(context))],
         open_imagery(context.input(SCAN_IMAGERY)),
         load_classifier(context.input(PATCH_CLASSIFIER)),
-        _config(context.project),
+        config_of(context.project),
         context.writer,
         progress=context.progress,
     )
@@ -155,7 +208,7 @@ PATCH_SCORES = Asset(
     description="What each member of the classifier says of every patch of a region and year, or that it was not seen.",
     partitions=by_region_and_year,
     deps=(Dep(SCAN_IMAGERY), Dep(PATCH_CLASSIFIER), Dep(COUNTRY_BOUNDARIES, triggers=False)),
-    settings=_score_settings,
+    settings=score_settings,
     pool=GPU_POOL,
     op_tags=ACCELERATED,
     columns=column_facts(schemas.PATCH_SCORES),
@@ -164,14 +217,6 @@ PATCH_SCORES = Asset(
     applies=has_classifier,
     build=_build_scores,
 )
-
-
-def _rule_settings(project: Project, keys: Keys) -> Any:
-    names = {"preset", "threshold", "isolated"}
-    return {
-        "region": project.region(keys[0]).outline,
-        "detection": _config(project).model_dump(mode="json", include=names, exclude_none=True),
-    }
 
 
 def _build_detections(context: BuildContext) -> Outcome:
@@ -185,7 +230,7 @@ def _build_detections(context: BuildContext) -> Outcome:
         context.input(PATCH_SCORES),
         read_card(context.input(PATCH_CLASSIFIER)),
         _boundaries(context),
-        _config(context.project),
+        config_of(context.project),
         context.writer,
     )
 
@@ -196,7 +241,7 @@ DETECTIONS = Asset(
     description="Patches of a region and year that pass the rule, joined to outlines, and the ground not observed.",
     partitions=by_region_and_year,
     deps=(Dep(PATCH_SCORES), Dep(PATCH_CLASSIFIER, triggers=False), Dep(COUNTRY_BOUNDARIES)),
-    settings=_rule_settings,
+    settings=rule_settings,
     columns=column_facts(schemas.DETECTIONS, schemas.PATCHES, schemas.UNSEEN),
     automated=True,
     job=SCAN,
@@ -206,7 +251,7 @@ DETECTIONS = Asset(
 )
 
 
-def _by_year(context: BuildContext) -> dict[int, Partition]:
+def _years(context: BuildContext) -> dict[int, Partition]:
     return {int(ref.keys[1]): partition for ref, partition in context.inputs_of(DETECTIONS).items()}
 
 
@@ -215,7 +260,7 @@ def _build_cumulative(context: BuildContext) -> Outcome:
     from minemap_assets.detection.cumulative import build_cumulative
 
     card = read_card(context.input(PATCH_CLASSIFIER))
-    return build_cumulative(context.keys[0], _by_year(context), card, _config(context.project), context.writer)
+    return build_cumulative(context.keys[0], _years(context), card, config_of(context.project), context.writer)
 
 
 CUMULATIVE_DETECTIONS = Asset(
@@ -224,7 +269,7 @@ CUMULATIVE_DETECTIONS = Asset(
     description="All detections of a region through each year, and what each year adds to those before it.",
     partitions=by_region,
     deps=(Dep(DETECTIONS, optional=True), Dep(PATCH_CLASSIFIER, triggers=False)),
-    settings=_rule_settings,
+    settings=rule_settings,
     columns=column_facts(schemas.CUMULATIVE, schemas.ADDED),
     automated=True,
     job=SCAN,
@@ -240,11 +285,11 @@ def _build_candidates(context: BuildContext) -> Outcome:
 
     return build_candidates(
         context.keys[0],
-        _by_year(context),
+        _years(context),
         read_geoparquet(context.input(SITES).file("sites.parquet")),
         _boundaries(context),
         read_card(context.input(PATCH_CLASSIFIER)),
-        _config(context.project).far_metres,
+        config_of(context.project).far_metres,
         context.writer,
     )
 
@@ -255,7 +300,7 @@ CANDIDATE_SITES = Asset(
     description="Detections of any year outside the windows of all known sites, for a person or a rule to decide on.",
     partitions=by_region,
     deps=(Dep(DETECTIONS, optional=True), Dep(SITES), Dep(PATCH_CLASSIFIER, triggers=False), Dep(COUNTRY_BOUNDARIES)),
-    settings=lambda project, _: {"far_metres": _config(project).far_metres},
+    settings=lambda project, _: {"far_metres": config_of(project).far_metres},
     columns=column_facts(schemas.CANDIDATES),
     automated=True,
     job=SCAN,
@@ -264,8 +309,76 @@ CANDIDATE_SITES = Asset(
     build=_build_candidates,
 )
 
+def _build_sample(context: BuildContext) -> Outcome:
+    from minemap_assets.detection.sampling import ScannedRegion, build_sample
+
+    scores, images = (
+        {ref.keys: one for ref, one in context.inputs_of(asset).items()} for asset in (PATCH_SCORES, SCAN_IMAGERY)
+    )
+    regions = [
+        ScannedRegion(ref.keys[0], scores[ref.keys], detections, images.get(ref.keys))
+        for ref, detections in context.inputs_of(DETECTIONS).items()
+        if ref.keys in scores
+    ]
+    year, config = int(context.keys[0]), config_of(context.project)
+    return build_sample(year, regions, config, context.writer, progress=context.progress)
+
+
+DETECTION_SAMPLE = Asset(
+    room="detection",
+    name="detection_sample",
+    description="Patches of a year drawn for labelling, detected and not, with a picture of each.",
+    partitions=by_year,
+    deps=(Dep(DETECTIONS, optional=True), Dep(PATCH_SCORES, optional=True), Dep(SCAN_IMAGERY, optional=True)),
+    settings=sample_settings,
+    kinds=frozenset({"geojson"}),
+    job=SCAN_REPORT,
+    applies=has_classifier,
+    build=_build_sample,
+)
+
+
+def _build_summary(context: BuildContext) -> Outcome:
+    from minemap_assets.detection.artefact import read_card
+    from minemap_assets.detection.summary import build_summary, years_of
+
+    detections, polygons = (
+        {ref.keys: one for ref, one in context.inputs_of(asset).items()} for asset in (DETECTIONS, MINING_POLYGONS)
+    )
+    overlays, card = registered_overlays(context.project), read_card(context.input(PATCH_CLASSIFIER))
+    return build_summary(years_of(detections, polygons), overlays, card, context.writer)
+
+
+DETECTION_SUMMARY = Asset(
+    room="detection",
+    name="detection_summary",
+    description="Detections of every region and year, by country, inside areas of one's own, and by distance to them.",
+    deps=(
+        Dep(DETECTIONS, optional=True),
+        Dep(MINING_POLYGONS, optional=True),
+        Dep(PATCH_CLASSIFIER, triggers=False),
+    ),
+    settings=overlay_settings,
+    columns=column_facts(schemas.SUMMARY),
+    automated=True,
+    job=SCAN_REPORT,
+    applies=has_classifier,
+    headline=_told_verdict,
+    build=_build_summary,
+)
+
 ROOM = Room(
     "detection",
-    (PATCH_CLASSIFIER, SCAN_IMAGERY, PATCH_SCORES, DETECTIONS, CUMULATIVE_DETECTIONS, CANDIDATE_SITES),
+    (
+        SAMPLING_IMAGERY,
+        PATCH_CLASSIFIER,
+        SCAN_IMAGERY,
+        PATCH_SCORES,
+        DETECTIONS,
+        CUMULATIVE_DETECTIONS,
+        CANDIDATE_SITES,
+        DETECTION_SAMPLE,
+        DETECTION_SUMMARY,
+    ),
     sections=(Section("detection", DetectionConfig),),
 )

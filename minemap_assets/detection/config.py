@@ -1,13 +1,13 @@
 """Settings of the detection room: which classifier scans what, and which of its scores count."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from minemap_assets.detection.presets import PRESETS, Preset, PresetName
 from minemap_assets.imagery.products import PRODUCTS
 from minemap_assets.project.settings import LARGEST_SEED, StrictModel
-from minemap_assets.segmentation.config import Device
+from minemap_assets.segmentation.config import Device, Precision
 
 Score = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -15,26 +15,24 @@ Score = Annotated[float, Field(gt=0.0, lt=1.0)]
 class DetectionConfig(StrictModel):
     """Scanning whole regions for mines that nobody knows of.
 
-    `weights` are those of a patch classifier: the path or web address of a Keras `.h5` file, such as the published ones
-    of Amazon Mining Watch; `sha256` its checksum, where it has to be that very file, and `licence` what it may be used
-    for. Without `weights` a classifier is trained on the sampling points (`minemap scan points`). `product` is what is
-    scanned, in `bands` (those that the published networks read, or all that are stored of the product). The published
-    weights read sentinel-2-l1c.
+    With imported weights (`minemap scan weights`) what they read is scanned. Otherwise a classifier is trained on the
+    sampling points (`minemap scan points`), and `product` is what is scanned and learnt from, in `bands` (by default
+    all that are stored of the product).
 
     `preset` says which scores count, `threshold` and `isolated` what shall differ from it: the score from which a patch
     counts, and that of a patch without five others within 3 km. A patch of which less than `min_observed_share` was
     seen, or whose pixels were seen fewer than `min_observations` times on average, is not observed. Detections further
-    than `far_metres` from the window of every known site are candidates for new sites. `sample_size` detections of a
-    year are drawn for labelling, with `seed`.
+    than `far_metres` from the window of every known site are candidates for new sites. `sample_size` patches of a
+    year's detections are drawn for labelling, of `all` alike or as many in each `country`, and as many patches below
+    the threshold, with `seed`.
 
-    Of training, `members` are the networks of the ensemble, each trained on its own draw of the points, `epochs` how
-    often each point is seen, `batch_size` how many at a time, and `learning_rate` the highest rate of AdamW. `device`
-    and `threads` are as for the segmentation.
+    Of training, `members` are the networks of the ensemble, each of which leaves out its own share of the places,
+    `steps` how long each learns, `batch_size` how many points a step sees, and `learning_rate` the highest rate of
+    AdamW. `initial_weights` is empty for random weights, or `efficientnet-lite0`. A training that was interrupted goes
+    on from its last checkpoint, kept every `checkpoint_minutes` (0: never). `device`, `precision` and `threads` are as
+    for the segmentation; only `float32` gives the same scores everywhere.
     """
 
-    weights: str = ""
-    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
-    licence: str = ""
     product: str = "sentinel-2-l2a"
     bands: tuple[str, ...] = ()
 
@@ -45,13 +43,17 @@ class DetectionConfig(StrictModel):
     min_observations: float = Field(1.0, ge=0.0, le=1000.0)
     far_metres: float = Field(0.0, ge=0.0, le=1e6)
     sample_size: int = Field(500, ge=1, le=100_000)
+    sample_by: Literal["all", "country"] = "all"
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
     members: int = Field(6, ge=1, le=50)
-    epochs: int = Field(60, ge=1, le=100_000)
+    steps: int = Field(400, ge=1, le=1_000_000)
     batch_size: int = Field(32, ge=2, le=4096)
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0)
+    initial_weights: Literal["", "efficientnet-lite0"] = ""
+    checkpoint_minutes: float = Field(5.0, ge=0.0, le=1440.0)
     device: Device = "auto"
+    precision: Precision = "float32"
     threads: int = Field(1, ge=1, le=1024)
 
     @field_validator("product")
@@ -75,3 +77,8 @@ class DetectionConfig(StrictModel):
     def chosen(self) -> Preset:
         """The preset by its name, before a classifier's own thresholds and other settings take the place of its."""
         return PRESETS[self.preset]
+
+    def training_settings(self) -> dict[str, Any]:
+        """What a classifier that is trained hangs on, besides its points and their images."""
+        names = {"members", "steps", "batch_size", "learning_rate", "initial_weights", "seed", "threads"}
+        return self.model_dump(mode="json", include=names | {"min_observed_share", "min_observations"})

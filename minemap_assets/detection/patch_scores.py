@@ -26,7 +26,7 @@ from minemap_assets.project.listener import Progress, no_progress
 if TYPE_CHECKING:
     from minemap_assets.detection.scoring import PatchScorer
 
-CODE = "1"
+CODE = "2"
 """Changes when the same classifier and pixels would give other rows."""
 
 _STAGE = "scoring tile"
@@ -96,7 +96,7 @@ class _TileScorer:
             )
         self._classifier, self._config = classifier, config
         self._places = [images.bands.index(band) for band in card.bands]
-        self.version = [classifier.version, config.min_observed_share, config.min_observations]
+        self.version = [classifier.version, config.min_observed_share, config.min_observations, config.precision]
 
     @cached_property
     def _scorer(self) -> "PatchScorer":
@@ -104,7 +104,8 @@ class _TileScorer:
         from minemap_assets.detection.scoring import PatchScorer
 
         networks = load_networks(self._classifier.folder)
-        return PatchScorer(networks, self._config.device, self._config.threads)
+        config, calibration = self._config, self._classifier.card.calibration
+        return PatchScorer(networks, config.device, config.threads, calibration, config.precision)
 
     def table(self, image: SiteImage, patches: Patches) -> pd.DataFrame:
         """The rows of a tile."""

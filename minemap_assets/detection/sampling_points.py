@@ -1,11 +1,12 @@
 """Sampling locations: points that people labelled mine or other, to train and judge a patch classifier."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -16,6 +17,8 @@ from minemap_assets.geo.vector_files import read_vector
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.store import Store
 from minemap_assets.project.project import Project
+from minemap_assets.project.regions import Region
+from minemap_assets.sites.geohash import encode
 
 POINTS_PATH = "inputs/detection/sampling_points.geojson"
 
@@ -38,6 +41,18 @@ class SamplingPoints:
     def __len__(self) -> int:
         return len(self.mine)
 
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Geohashes of the points: cells of 5 x 5 m."""
+        return tuple(f"point-{code}" for code in encode(self.longitudes, self.latitudes, _PRECISION))
+
+    def of(self, chosen: npt.NDArray[np.int64]) -> "SamplingPoints":
+        """Some of them."""
+        places = tuple(self.places[number] for number in chosen)
+        return SamplingPoints(self.longitudes[chosen], self.latitudes[chosen], self.mine[chosen], places)
+
+
+_PRECISION = 9
 
 PLACE_DEGREES = 0.5
 """Size of the squares that are places where a file names none: 55 km, so that what is trained on is not next door."""
@@ -63,12 +78,26 @@ def read_points(path: Path, *, column: str | None = None, crs: str | None = None
     longitudes, latitudes = shapely.get_x(shapes), shapely.get_y(shapes)
     place = next((one for one in PLACE_COLUMNS if one in frame.columns and one != name), None)
     places = tuple(str(p) for p in frame[place]) if place else squares(longitudes, latitudes)
-    return SamplingPoints(longitudes, latitudes, mine, places)
+    return unique(SamplingPoints(longitudes, latitudes, mine, places), path)
 
 
-def squares(longitudes: npt.NDArray[np.float64], latitudes: npt.NDArray[np.float64]) -> tuple[str, ...]:
-    """The square of half a degree that each point lies in."""
-    cells = np.floor(np.column_stack([longitudes, latitudes]) / PLACE_DEGREES).astype(int)
+def unique(points: SamplingPoints, path: Path) -> SamplingPoints:
+    """Each point once. Raises `BadInputError` where one is a mine and none."""
+    first: dict[str, int] = {}
+    for number, one in enumerate(points.ids):
+        before = first.setdefault(one, number)
+        if points.mine[before] != points.mine[number]:
+            raise BadInputError(
+                f"{path}: points {before + 1} and {number + 1} are the same place, once mine, once other"
+            )
+    return points.of(np.array(list(first.values()), np.int64))
+
+
+def squares(
+    longitudes: npt.NDArray[np.float64], latitudes: npt.NDArray[np.float64], degrees: float = PLACE_DEGREES
+) -> tuple[str, ...]:
+    """The square of so many degrees that each point lies in."""
+    cells = np.floor(np.column_stack([longitudes, latitudes]) / degrees).astype(int)
     return tuple(f"{x}_{y}" for x, y in cells.tolist())
 
 
@@ -89,6 +118,25 @@ def register_points(store: Store, points: SamplingPoints) -> None:
 def registered_points(project: Project) -> SamplingPoints | None:
     """The project's points; None without any."""
     return project.parsed(POINTS_PATH, lambda data: None if data is None else _parsed(data))
+
+
+def points_by_region(points: SamplingPoints, regions: Mapping[str, Region]) -> dict[str, SamplingPoints]:
+    """Points of each region that has some; in ground of several they belong to the first by its slug."""
+    owner = np.full(len(points), "", dtype=object)
+    for slug in sorted(regions):
+        inside = shapely.intersects_xy(regions[slug].geometry, points.longitudes, points.latitudes)
+        owner[(owner == "") & inside] = slug
+    return {slug: points.of(np.flatnonzero(owner == slug)) for slug in sorted(set(owner.tolist()) - {""})}
+
+
+def check_inside(points: SamplingPoints, regions: Mapping[str, Region], path: Path) -> None:
+    """Raise `BadInputError` for points outside of all regions: no season says when to look there."""
+    inside = sum(len(one) for one in points_by_region(points, regions).values())
+    if inside < len(points):
+        raise BadInputError(
+            f"{path}: {len(points) - inside} of {len(points)} points lie in no region; add one around them with "
+            "`minemap regions add`"
+        )
 
 
 def _parsed(data: bytes) -> SamplingPoints:
@@ -112,21 +160,45 @@ def _is_mine(value: object, number: int, path: Path) -> bool:
     raise BadInputError(f"{path}: point {number + 1} has {said}; give it one of mine, other")
 
 
+@dataclass(frozen=True)
+class FromTruth:
+    """How points are drawn where outlines are known: so many in each mine, so many `others` in all, these at least
+    `away_degrees` from every outline; and the size of the squares that are places.
+    """
+
+    per_mine: int
+    others: int
+    away_degrees: float = 0.006
+    place_degrees: float = PLACE_DEGREES
+    seed: int = 0
+
+
 def points_from_truth(
-    truth: gpd.GeoDataFrame, outline: BaseGeometry, per_mine: int, others: int, seed: int, away_degrees: float
+    mines: npt.NDArray[np.object_], avoided: npt.NDArray[np.object_], outline: BaseGeometry, wanted: FromTruth
 ) -> SamplingPoints:
-    """Points inside known outlines, and points of a region that are at least `away_degrees` from all of them.
+    """Points inside outlines of mines (n), and points of a region that are away from these and from all that is to be
+    avoided (m).
 
     What lies outside the outlines may still be a mine that nobody knows of: such a point is wrong, and rare.
     """
-    rng = np.random.default_rng(seed)
-    shapes = truth.geometry.to_numpy()
-    mine = [_within(shape, per_mine, rng) for shape in shapes]
-    inside = np.concatenate(mine) if mine else np.zeros((0, 2))
-    free = shapely.difference(outline, shapely.union_all(shapely.buffer(shapes, away_degrees)))
-    outside = _within(free, others, rng) if not free.is_empty else np.zeros((0, 2))
+    rng = np.random.default_rng(wanted.seed)
+    inside = np.concatenate([np.zeros((0, 2)), *(_within(shape, wanted.per_mine, rng) for shape in mines)])
+    near = shapely.union_all(shapely.buffer(np.concatenate([mines, avoided]), wanted.away_degrees))
+    free = shapely.difference(outline, near)
+    outside = np.zeros((0, 2)) if free.is_empty else _within(free, wanted.others, rng)
     xy = np.concatenate([inside, outside])
-    return SamplingPoints(xy[:, 0], xy[:, 1], np.arange(len(xy)) < len(inside), squares(xy[:, 0], xy[:, 1]))
+    places = squares(xy[:, 0], xy[:, 1], wanted.place_degrees)
+    return SamplingPoints(xy[:, 0], xy[:, 1], np.arange(len(xy)) < len(inside), places)
+
+
+def together(parts: Sequence[SamplingPoints]) -> SamplingPoints:
+    """Points of several parts as one."""
+    return SamplingPoints(
+        np.concatenate([np.zeros(0), *(one.longitudes for one in parts)]),
+        np.concatenate([np.zeros(0), *(one.latitudes for one in parts)]),
+        np.concatenate([np.zeros(0, np.bool_), *(one.mine for one in parts)]),
+        tuple(place for one in parts for place in one.places),
+    )
 
 
 def _within(shape: BaseGeometry, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -120,3 +120,26 @@ CANDIDATES = TableSpec(
     ),
     ("candidate_id",),
 )
+
+SUMMARY = TableSpec(
+    "detection_summary",
+    "detection_summary",
+    "Detections of each region and year, by region, country, area of an overlay, or distance to one.",
+    (
+        _REGION,
+        YEAR,
+        text("by", "What the row sums up by: region, country, or the name of an overlay."),
+        text("name", "Region, ISO 3166 code, name of the area, or range of distance.", _DETECTIONS, "country_iso3"),
+        whole("detections", "How many detections lie there, wholly or in part.", _DETECTIONS, "detection_id"),
+        real("patch_area_km2", "Area of their patches there (EPSG:6933).", _DETECTIONS, "geometry"),
+        real(
+            "outlined_km2",
+            "Area of the mining polygons in these patches; null where the year was not outlined.",
+            "mining_polygons",
+            "geometry",
+            nullable=True,
+        ),
+        real("not_observed_km2", "Ground of the region that was not observed; null in other rows.", nullable=True),
+    ),
+    ("region", "year", "by", "name"),
+)

@@ -187,8 +187,12 @@ def _in_scope(partitions: Partitioning, project: Project, scope: Scope) -> list[
         return partitions.every(project)
     chosen: dict[str, Sequence[str]] = {REGION: scope.regions, YEAR: [str(y) for y in scope.years]}
     keys: list[Keys] = [()]
-    for name in partitions.names:
-        keys = [(*before, key) for before in keys for key in chosen[name]]
+    for dimension in partitions.dimensions:
+        wanted = chosen[dimension.name]
+        if dimension.chosen(project):
+            known = set(dimension.keys(project))
+            wanted = [key for key in wanted if key in known]
+        keys = [(*before, key) for before in keys for key in wanted]
     return keys
 
 

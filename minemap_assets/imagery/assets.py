@@ -31,6 +31,7 @@ from minemap_assets.imagery.rules import (
     training_products,
     training_regions,
 )
+from minemap_assets.imagery.seasons import Season
 from minemap_assets.imagery.source_kind import check_sources, open_sources, revisions
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
@@ -63,10 +64,14 @@ by_product_and_region = Partitioning((product_dimension, training_region_dimensi
 """Every product and region that enters training."""
 
 
-def composites_request(project: Project, slug: str, year: int, product: str, bands: Sequence[str]) -> Any:
-    """What composites of a region and year depend on, beside where they are made."""
+def composites_request(
+    project: Project, slug: str, year: int, product: str, bands: Sequence[str], once: Season | None = None
+) -> Any:
+    """What composites of a region and year depend on, beside where they are made; `once` is as in `build_composites`.
+    """
     region, config = project.region(slug), project.section(ImageryConfig)
-    season, corrected = season_of(region, year), corrections(project, region, year, product)
+    season = once or season_of(region, year)
+    corrected = {} if once else corrections(project, region, year, product)
     known = {"corrections": corrected} if corrected else {}
     return known | {
         "product": product,
@@ -86,9 +91,10 @@ def build_composites(
     product: str,
     bands: Sequence[str],
     unit: str = "site",
+    once: Season | None = None,
 ) -> Outcome:
     """Composites of places [site_id, crs, transform, width, height] in a region's season, within the budget; `unit` is
-    what people call such a place.
+    what people call such a place. `once` is a season that belongs to no series: nobody looks for corrections of it.
     """
     from minemap_assets.imagery.budget import hold_to_budget
     from minemap_assets.imagery.build import build_imagery
@@ -99,15 +105,16 @@ def build_composites(
     hold_to_budget(project, slug, year, product, places)
     with run_usage(config.budget), metered():
         sources = open_sources(project, product)
-        note_revisions(project, region, year, sources)
+        if once is None:
+            note_revisions(project, region, year, sources)
         return build_imagery(
             places,
             sources,
-            season_of(region, year),
+            once or season_of(region, year),
             bands,
             config.min_clear_fraction,
             context.writer,
-            corrections=corrections(project, region, year, product),
+            corrections={} if once else corrections(project, region, year, product),
             max_unobserved_share=config.max_unobserved_share,
             progress=context.progress,
             workers=config.workers,

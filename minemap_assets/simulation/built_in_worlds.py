@@ -1,11 +1,11 @@
-"""The two worlds: `tiny` for tests, `demo` for the offline demo.
+"""The worlds: `tiny` for tests, `demo` for the offline demo, `frontier` for scans of ground that nobody has mapped.
 
 Metres in the world's frame. Ordinary mines stay below 1.25 km on their longest side, so that a window of twice that
 side is the smallest one (512 pixels of 5 m); the three marked large need tiling.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +20,7 @@ from minemap_assets.simulation.world import Country, SimRegion, Town, World
 
 CONTINENT = "Simulated"
 WEST, EAST = ("XAA", "Aurelia"), ("XBB", "Borvia")
-ALDER, BIRCH = "alder-basin", "birch-delta"
+ALDER, BIRCH, CEDAR = "alder-basin", "birch-delta", "cedar-frontier"
 
 
 def _border(half_height: float, swing: float, wave: float) -> list[tuple[float, float]]:
@@ -172,12 +172,63 @@ def tiny() -> World:
     )
 
 
-_MAKERS = {"tiny": tiny, "demo": demo}
+def frontier() -> World:
+    """A small region whose mines are known, and one of 5,041 km2 whose mines nobody knows of, 2017 to 2019."""
+    main = River("Ember", (-27_000.0, -1_400.0), (76_000.0, 900.0), 62.0, 520.0)
+    upper = River("Sorrel", (-15_500.0, 15_000.0), (-5_500.0, -15_000.0), 44.0, 420.0)
+    lower = River("Teasel", (20_000.0, 38_000.0), (30_000.0, -38_000.0), 52.0, 480.0)
+    side = River("Yarrow", (50_000.0, 38_000.0), (58_000.0, -38_000.0), 40.0, 380.0)
+    unknown = _cedar_mines()
+    return World(
+        name="frontier",
+        seed=13,
+        years=(2017, 2018, 2019),
+        reference_year=2019,
+        countries=_countries(80_000.0, 40_000.0, 2_300.0, 9_200.0),
+        regions=(
+            _region(ALDER, "Alder Basin", (-19_200.0, -6_900.0, -700.0, 6_900.0)),
+            SimRegion(CEDAR, "Cedar Frontier", shapely.box(3_000.0, -35_500.0, 74_000.0, 35_500.0)),
+        ),
+        rivers=(main, upper, lower, side),
+        towns=(
+            Town("Larkholm", -15_100.0, 3_300.0, 330.0),
+            Town("Westerby", -8_800.0, -1_000.0, 300.0),
+            Town("Cedarford", 22_900.0, 3_500.0, 350.0),
+            Town("Quarn", 45_600.0, -13_300.0, 280.0),
+            Town("Norholt", 61_000.0, 21_000.0, 420.0),
+        ),
+        mines=(*_alder_mines(main, upper), *unknown),
+        hidden=frozenset(mine.mine_id for mine in unknown),
+    )
+
+
+def _cedar_mines() -> tuple[Mine, ...]:
+    """24 pits far from each other, from 2 to 60 hectares."""
+    cedar = _Maker(CEDAR)
+    pits = []
+    for number in range(24):
+        row, column = divmod(number, 5)
+        x = 3_000.0 + 14_200.0 * (column + 0.2 + 0.6 * uniform("cedar x", number))
+        y = -35_500.0 + 14_200.0 * (row + 0.2 + 0.6 * uniform("cedar y", number))
+        radius = 80.0 + 370.0 * uniform("cedar radius", number)
+        pits.append(cedar.pit(number + 1, (round(x, 1), round(y, 1)), round(radius, 1), Life(2012, 5)))
+    return tuple(pits)
+
+
+def with_unknown_mines(world: World) -> World:
+    """The same world, some of whose mines nobody knows of: those that open after the reference year, or else one."""
+    if world.hidden:
+        return world
+    late = frozenset(mine.mine_id for mine in world.mines if mine.opening > world.reference_year)
+    return replace(world, hidden=late or frozenset({world.mines[-1].mine_id}))
+
+
+_MAKERS = {"tiny": tiny, "demo": demo, "frontier": frontier}
 
 
 @lru_cache(maxsize=4)
 def load_world(name: str) -> World:
-    """The world of that name: `tiny` or `demo`. Raises `BadInputError` for an unknown one."""
+    """The world of that name: `tiny`, `demo` or `frontier`. Raises `BadInputError` for an unknown one."""
     if name not in _MAKERS:
         raise BadInputError(f"there is no simulated world {name!r}; the worlds are {', '.join(_MAKERS)}")
     return _MAKERS[name]()

@@ -53,7 +53,17 @@ crop = 256
 batch_size = 4
 learning_rate = 0.004
 """
-MORE = {"tiny": SMALL_MODEL}
+SMALL_SCANS = """
+[detection]
+members = 2
+steps = 80
+"""
+SCANS = """
+[detection]
+members = 2
+steps = 200
+"""
+MORE = {"tiny": SMALL_MODEL + SMALL_SCANS, "frontier": SMALL_MODEL + SCANS, "demo": SCANS}
 
 
 def prepare(project: Project, world: World) -> None:

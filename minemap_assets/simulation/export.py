@@ -51,7 +51,7 @@ def write_inputs(world: World, folder: Path) -> WorldInputs:
         promoted=folder / "promoted.geojson",
         points=folder / "points.parquet",
     )
-    outlines = world.outlines(world.reference_year)
+    outlines = world.known(world.reference_year)
     write_geoparquet(_polygons({m: _broad(m, g) for m, g in outlines.items()}), inputs.broad)
     write_geoparquet(_polygons({m: _precise(m, g) for m, g in outlines.items()}), inputs.precise)
     write_geoparquet(_boundaries(world), inputs.boundaries)
@@ -110,7 +110,7 @@ def _promoted(world: World) -> list[tuple[BaseGeometry, dict[str, str]]]:
     rows = []
     for mine in world.mines:
         final = mine.outline(world.years[-1])
-        if mine.opening > world.reference_year and final is not None:
+        if mine.mine_id not in world.hidden and mine.opening > world.reference_year and final is not None:
             rows.append((final.simplify(2.0), {"note": f"{mine.mine_id}, seen since {mine.opening}"}))
     return rows
 

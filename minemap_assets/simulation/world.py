@@ -55,7 +55,10 @@ class Town:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A world and the years for which it is defined. Worlds compare by identity; `revision` compares their contents."""
+    """A world and the years for which it is defined. Worlds compare by identity; `revision` compares their contents.
+
+    Mines that are `hidden` by their ids are there as any others, but in no file that a project gets.
+    """
 
     name: str
     seed: int
@@ -66,6 +69,7 @@ class World:
     rivers: tuple[River, ...]
     towns: tuple[Town, ...]
     mines: tuple[Mine, ...]
+    hidden: frozenset[str] = frozenset()
 
     @property
     def land(self) -> BaseGeometry:
@@ -85,6 +89,10 @@ class World:
         self.check_year(year)
         found = ((mine, mine.outline(year)) for mine in self.mines)
         return {mine: outline for mine, outline in found if outline is not None}
+
+    def known(self, year: int) -> dict[Mine, Polygon | MultiPolygon]:
+        """The outlines of a year that somebody knows of."""
+        return {mine: outline for mine, outline in self.outlines(year).items() if mine.mine_id not in self.hidden}
 
     def truth(self, year: int) -> gpd.GeoDataFrame:
         """Exact mine outlines of a year in EPSG:4326 with columns mine_id, kind, region, area_km2 (true area)."""

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 import shapely
 
-from minemap_assets.detection.sampling_points import points_from_truth, read_points
+from minemap_assets.detection.sampling_points import (
+    FromTruth,
+    SamplingPoints,
+    check_inside,
+    points_by_region,
+    points_from_truth,
+    read_points,
+    unique,
+)
 from minemap_assets.errors import BadInputError
+from minemap_assets.project.regions import Region
 
 
 def written(path: Path, *properties: dict[str, object]) -> Path:
@@ -51,13 +60,40 @@ def test_areas_are_no_points(tmp_path: Path) -> None:
         read_points(path)
 
 
+MINES = np.array([shapely.box(0.2, 0.2, 0.21, 0.21), shapely.box(0.7, 0.7, 0.72, 0.71)], dtype=object)
+AVOIDED = np.array([shapely.box(0.4, 0.4, 0.5, 0.5)], dtype=object)
+WANTED = FromTruth(per_mine=3, others=50, away_degrees=0.05, place_degrees=0.1, seed=4)
+
+
 def test_points_from_outlines_lie_inside_and_the_others_far_from_all() -> None:
-    mines = gpd.GeoDataFrame(geometry=[shapely.box(0.2, 0.2, 0.21, 0.21), shapely.box(0.7, 0.7, 0.72, 0.71)], crs=4326)
-    points = points_from_truth(mines, shapely.box(0, 0, 1, 1), 3, 50, seed=4, away_degrees=0.05)
+    points = points_from_truth(MINES, AVOIDED, shapely.box(0, 0, 1, 1), WANTED)
     xy = shapely.points(points.longitudes, points.latitudes)
-    known = shapely.union_all(mines.geometry.to_numpy())
     assert points.mine.sum() == 6
-    assert shapely.intersects(known, xy[points.mine]).all()
+    assert len(points) == 56
+    assert shapely.intersects(shapely.union_all(MINES), xy[points.mine]).all()
+    known = shapely.union_all([*MINES, *AVOIDED])
     assert (shapely.distance(known, xy[~points.mine]) >= 0.05 - 1e-12).all()
-    again = points_from_truth(mines, shapely.box(0, 0, 1, 1), 3, 50, seed=4, away_degrees=0.05)
+    assert set(np.array(points.places)[points.mine]) == {"2_2", "7_7"}
+    again = points_from_truth(MINES, AVOIDED, shapely.box(0, 0, 1, 1), WANTED)
     assert np.array_equal(points.longitudes, again.longitudes)
+
+
+def test_one_place_is_not_a_mine_and_none() -> None:
+    path = Path("points.geojson")
+    points = SamplingPoints(np.zeros(2), np.zeros(2), np.array([True, False]), ("a", "a"))
+    with pytest.raises(BadInputError, match="points 1 and 2 are one place, once mine and once other"):
+        unique(points, path)
+    same = SamplingPoints(np.zeros(2), np.zeros(2), np.array([True, True]), ("a", "a"))
+    assert len(unique(same, path)) == 1
+
+
+def test_a_point_in_two_regions_belongs_to_the_first_and_one_in_none_is_refused() -> None:
+    regions = {
+        "east": Region("east", "East", shapely.box(0, 0, 2, 1)),
+        "all": Region("all", "All", shapely.box(-2, 0, 1, 1)),
+    }
+    points = SamplingPoints(np.array([0.5, 1.5, -1.0]), np.full(3, 0.5), np.array([True, False, False]), ("a", "b", "c"))
+    found = points_by_region(points, regions)
+    assert {slug: one.places for slug, one in found.items()} == {"all": ("a", "c"), "east": ("b",)}
+    with pytest.raises(BadInputError, match="1 of 3 points lie in no region"):
+        check_inside(points, {"east": regions["east"]}, Path("p.geojson"))

@@ -1,0 +1,89 @@
+"""The scan of the demo: mines that are in no file, and how many of them it finds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from rich.table import Table
+
+from dagster_project.commands.candidates import candidate_table, promote_candidates
+from dagster_project.commands.context import Session, console, note
+from dagster_project.commands.execution import Wishes, execute
+from dagster_project.commands.run_report import exit_code
+from dagster_project.commands.scanning import SCANNED, points_of_labels
+from dagster_project.selection import parse_selection
+from minemap_assets.detection.sampling_points import FromTruth
+from minemap_assets.graph.graph import Scope
+from minemap_assets.simulation.world import World
+from minemap_assets.validation.accuracy import wilson
+
+POINTS = FromTruth(per_mine=8, others=400, place_degrees=0.02)
+"""Places are small, because the world is."""
+
+LARGE_HA = 5.0
+LEAST_FOUND = 0.9
+MOST_FALSE = 3
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What a scan found: of mines that nobody knew of, those above 5 hectares, and candidates that are no mine."""
+
+    year: int
+    mines: int
+    found: int
+    small_found: int
+    candidates: int
+    false: int
+
+    def show(self) -> None:
+        """Print it."""
+        between = wilson(self.found, self.mines)
+        table = Table(f"scan of {self.year}", "", title="Mines that were in no file")
+        table.add_row("of more than 5 ha", f"{self.mines}")
+        share = f"{self.found} ({between.low:.0%} to {between.high:.0%})" if self.mines else "0"
+        table.add_row("of these found", share)
+        table.add_row("smaller ones found", f"{self.small_found}")
+        table.add_row("candidates that are no mine", f"{self.false} of {self.candidates}")
+        console.print(table)
+
+    def misses(self) -> Iterator[str]:
+        """What is below the goals."""
+        if self.mines and self.found < LEAST_FOUND * self.mines:
+            yield f"The scan found {self.found} of {self.mines} mines above 5 ha; the goal is {LEAST_FOUND:.0%}."
+        if self.false > MOST_FALSE:
+            yield f"{self.false} candidates are no mine; the goal is at most {MOST_FALSE}."
+
+
+def scan_for(world: World, session: Session, wishes: Wishes) -> ScanResult | None:
+    """Train on the mines that are known, scan the world's last year, and make what is found sites.
+
+    None where the scan failed; what failed was shown.
+    """
+    regions, year = tuple(session.project.active_regions()), world.years[-1]
+    points = points_of_labels(session.project, regions, POINTS)
+    console.print(f"Scanning {len(regions)} regions in {year}, by a classifier of {len(points)} points")
+    session = session.reopened()
+    scope = Scope(parse_selection(SCANNED, session.graph), regions, (year,))
+    if exit_code(execute(session, scope, wishes)):
+        note("the scan was not finished; the same command goes on")
+        return None
+    project = session.reopened().project
+    outlines: list[shapely.Geometry] = candidate_table(project, regions)["geometry"].tolist()
+    promote_candidates(project, regions, [], 0.0, None, f"found by the scan of {year}")
+    return _result(world, year, outlines)
+
+
+def _result(world: World, year: int, outlines: list[shapely.Geometry]) -> ScanResult:
+    truth = world.truth(year)
+    hidden = truth[truth["mine_id"].isin(world.hidden)]
+    tree = shapely.STRtree(outlines)
+    hit = np.zeros(len(hidden), bool)
+    hit[np.unique(tree.query(hidden.geometry.to_numpy(), predicate="intersects")[0])] = True
+    large = hidden["area_km2"].to_numpy() * 100.0 > LARGE_HA
+    any_mine = shapely.union_all(truth.geometry.to_numpy())
+    false = sum(not shapely.intersects(one, any_mine) for one in outlines)
+    return ScanResult(
+        year, int(large.sum()), int((hit & large).sum()), int((hit & ~large).sum()), len(outlines), false
+    )

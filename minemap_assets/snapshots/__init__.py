@@ -1,0 +1,1 @@
+"""One-off seasons that belong to no series of years."""
