@@ -1,11 +1,11 @@
 """Patches a second, from stored pixels to scores: ours against plain PyTorch at the batch size that is best for it.
 
-Both score every patch of a tile (529 of 48 x 48 pixels, 12 bands) with six members of the published architecture of 2024
-in float32. The plain side cuts the patches out, and runs network after network with all threads. Repeats alternate and
-the best of each counts. Prints the ratio, the largest difference of a score, memory after one tile and after many, the
-same in bfloat16 (with the decisions that it changes), and what a year of the Amazon basin would need at that rate.
+Both score every patch of a tile (529 of 48 x 48 pixels, 12 bands) with six members of the published architecture of
+2024 in float32. The plain side cuts the patches out, and runs network after network with all threads. Repeats alternate
+and the best of each counts. Prints the ratio, the largest difference of a score, memory after one tile and after many,
+the same in bfloat16 (with the decisions that it changes), and what a year of the Amazon basin would need at that rate.
 
-With MINEMAP_TEST_DATA set, weights and pixels are the published ones, otherwise random ones; the speed is the same.
+With MINEMAP_TEST_DATA set, weights are the published ones, otherwise random ones; the speed is the same.
 
     python benchmarks/patch_scores.py [--repeats 3] [--tiles 12] [--skip-bfloat16]
 """

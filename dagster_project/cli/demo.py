@@ -19,7 +19,8 @@ class WorldName(StrEnum):
 
 def demo(
     world: Annotated[
-        WorldName, typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds; `frontier` is 5,000 km2 to scan.")
+        WorldName,
+        typer.Option(help="Which world: `demo` takes minutes, `tiny` seconds; `frontier` is 5,000 km2 to scan."),
     ] = WorldName.demo,
     scan: Annotated[
         bool,

@@ -1,5 +1,6 @@
 """`minemap scan`: look for mines that nobody knows of, in whole regions."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,7 +125,7 @@ def run(regions: Regions = None, years: Years = None, jobs: Jobs = None) -> int:
     with ends_at_once():
         from dagster_project.commands.execution import Wishes, run_selection
         from dagster_project.commands.scanning import SCANNED
-        from minemap_assets.detection.assets import has_classifier
+        from minemap_assets.detection.dependencies import has_classifier
 
         if not has_classifier(open_session().project):
             raise BadInputError(
@@ -170,7 +171,14 @@ def summary(
         console.print("Nothing was scanned there; scan with `minemap scan run`.")
         return
     show(
-        ("region", "year", by if by not in {"region", "country"} else "name", "detections", "patches, km2", "outlined, km2"),
+        (
+            "region",
+            "year",
+            by if by not in {"region", "country"} else "name",
+            "detections",
+            "patches, km2",
+            "outlined, km2",
+        ),
         [
             (
                 str(row.region),
@@ -178,9 +186,9 @@ def summary(
                 str(row.name),
                 f"{row.detections:,}",
                 f"{row.patch_area_km2:,.2f}",
-                "not outlined" if row.outlined_km2 != row.outlined_km2 else f"{row.outlined_km2:,.2f}",
+                "not outlined" if math.isnan(area) else f"{area:,.2f}",
             )
-            for row in found.itertuples(index=False)
+            for row, area in zip(found.itertuples(index=False), found["outlined_km2"].tolist(), strict=True)
         ],
     )
 
@@ -190,7 +198,7 @@ def sample(
     year: Annotated[int, typer.Option(help="The year that was scanned.")],
     to: Annotated[Path, typer.Option(help="An empty folder.")],
 ) -> None:
-    """Copy a year's sample of patches and their pictures, to be labelled: fill in `class` with mine, other or unsure."""
+    """Copy a year's sample of patches with their pictures: fill in `class` with mine, other or unsure."""
     from dagster_project.commands.scanning import export_sample
 
     count = export_sample(open_session().project, year, to.expanduser())

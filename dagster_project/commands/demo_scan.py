@@ -18,7 +18,7 @@ from minemap_assets.graph.graph import Scope
 from minemap_assets.simulation.world import World
 from minemap_assets.validation.accuracy import wilson
 
-POINTS = FromTruth(per_mine=8, others=400, place_degrees=0.02)
+POINTS = FromTruth(per_mine=24, others=300, place_degrees=0.02)
 """Places are small, because the world is."""
 
 LARGE_HA = 5.0
@@ -84,6 +84,4 @@ def _result(world: World, year: int, outlines: list[shapely.Geometry]) -> ScanRe
     large = hidden["area_km2"].to_numpy() * 100.0 > LARGE_HA
     any_mine = shapely.union_all(truth.geometry.to_numpy())
     false = sum(not shapely.intersects(one, any_mine) for one in outlines)
-    return ScanResult(
-        year, int(large.sum()), int((hit & large).sum()), int((hit & ~large).sum()), len(outlines), false
-    )
+    return ScanResult(year, int(large.sum()), int((hit & large).sum()), int((hit & ~large).sum()), len(outlines), false)

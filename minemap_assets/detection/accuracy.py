@@ -72,13 +72,11 @@ def read_labels(path: Path) -> LabelledSample:
             mine.append(said in MINE)
         else:
             raise BadInputError(
-                f"{path}: {one.get('sample_id', 'a patch')} has the class {one['class']!r}; give it one of mine, other, "
-                "unsure"
+                f"{path}: {one.get('sample_id', 'a patch')} has the class {one['class']!r}; give it one of mine, "
+                "other, unsure"
             )
     every = np.array([sizes[name] for name in names])
-    return LabelledSample(
-        names, every, np.array(stratum, np.int64), np.array(mine, np.bool_), unsure, unlabelled
-    )
+    return LabelledSample(names, every, np.array(stratum, np.int64), np.array(mine, np.bool_), unsure, unlabelled)
 
 
 def accuracy(sample: LabelledSample) -> DetectionAccuracy:

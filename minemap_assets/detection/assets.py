@@ -309,6 +309,7 @@ CANDIDATE_SITES = Asset(
     build=_build_candidates,
 )
 
+
 def _build_sample(context: BuildContext) -> Outcome:
     from minemap_assets.detection.sampling import ScannedRegion, build_sample
 

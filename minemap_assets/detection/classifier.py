@@ -78,6 +78,8 @@ def build_trained(
         steps=config.steps,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
+        levels=config.levels,
+        enlarge=config.enlarge,
         warmup=min(30, config.steps // 10),
         initial=bool(config.initial_weights),
     )

@@ -28,9 +28,10 @@ class DetectionConfig(StrictModel):
 
     Of training, `members` are the networks of the ensemble, each of which leaves out its own share of the places,
     `steps` how long each learns, `batch_size` how many points a step sees, and `learning_rate` the highest rate of
-    AdamW. `initial_weights` is empty for random weights, or `efficientnet-lite0`. A training that was interrupted goes
-    on from its last checkpoint, kept every `checkpoint_minutes` (0: never). `device`, `precision` and `threads` are as
-    for the segmentation; only `float32` gives the same scores everywhere.
+    AdamW. Each is the first `levels` of EfficientNet-Lite0 over the patch enlarged `enlarge` times. `initial_weights`
+    is empty for random weights, or `efficientnet-lite0`. A training that was interrupted goes on from its last
+    checkpoint, kept every `checkpoint_minutes` (0: never). `device`, `precision` and `threads` are as for the
+    segmentation; only `float32` gives the same scores everywhere.
     """
 
     product: str = "sentinel-2-l2a"
@@ -50,6 +51,8 @@ class DetectionConfig(StrictModel):
     steps: int = Field(400, ge=1, le=1_000_000)
     batch_size: int = Field(32, ge=2, le=4096)
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0)
+    levels: int = Field(4, ge=1, le=5)
+    enlarge: int = Field(2, ge=1, le=4)
     initial_weights: Literal["", "efficientnet-lite0"] = ""
     checkpoint_minutes: float = Field(5.0, ge=0.0, le=1440.0)
     device: Device = "auto"
@@ -80,5 +83,6 @@ class DetectionConfig(StrictModel):
 
     def training_settings(self) -> dict[str, Any]:
         """What a classifier that is trained hangs on, besides its points and their images."""
-        names = {"members", "steps", "batch_size", "learning_rate", "initial_weights", "seed", "threads"}
-        return self.model_dump(mode="json", include=names | {"min_observed_share", "min_observations"})
+        names = {"members", "steps", "batch_size", "learning_rate", "levels", "enlarge", "initial_weights", "seed"}
+        names |= {"threads", "min_observed_share", "min_observations"}
+        return self.model_dump(mode="json", include=names)

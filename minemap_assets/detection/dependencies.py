@@ -81,7 +81,9 @@ def score_settings(project: Project, keys: Keys) -> Any:
     """What scores depend on."""
     return {
         "region": project.region(keys[0]).outline,
-        "detection": config_of(project).model_dump(mode="json", include={"min_observed_share", "min_observations", "precision"}),
+        "detection": config_of(project).model_dump(
+            mode="json", include={"min_observed_share", "min_observations", "precision"}
+        ),
     }
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from minemap_assets.detection.artefact import Thresholds
-from minemap_assets.detection.learning.scores import average_precision, sensitivity_at, threshold_at
+from minemap_assets.detection.learning.scores import average_precision, sensitivity_at
 from minemap_assets.segmentation.verdict import FEWEST_GROUPS, Grade
 from minemap_assets.validation.accuracy import wilson
 
 SPECIFICITY = 0.99
 """Share of other ground that has to stay below the threshold at which a verdict is given."""
 
-STRICT = 0.999
-"""The same for the threshold of scans, where there are thousands of patches without a mine to one with."""
+BETA = 0.5
+"""Precision counts twice as much as recall in the choice of a threshold: somebody has to look at every candidate."""
 
 LEAST = 0.5
 """No patch counts that is more likely no mine."""
@@ -74,9 +74,21 @@ def judged(
 
 
 def _chosen(scores: npt.NDArray[np.float64], mine: npt.NDArray[np.bool_]) -> Thresholds:
-    """Thresholds that let hardly anything else pass; a patch that is alone has to be twice as sure."""
-    dissolved = min(max(LEAST, threshold_at(scores, mine, STRICT)), 0.99)
+    """The threshold with the best F-measure (Van Rijsbergen 1979); a patch that is alone has to be twice as sure."""
+    dissolved = min(max(LEAST, _best(scores, mine)), 0.99)
     return Thresholds(kept=LEAST, dissolved=round(dissolved, 4), isolated=round((1.0 + dissolved) / 2.0, 4))
+
+
+def _best(scores: npt.NDArray[np.float64], mine: npt.NDArray[np.bool_]) -> float:
+    """The middle of the gap below the scores that the best threshold lets pass."""
+    tried = np.unique(scores)[::-1]
+    passing = scores[None, :] >= tried[:, None]
+    found, wrong = (passing & mine).sum(1), (passing & ~mine).sum(1)
+    square = BETA**2
+    measure = (1 + square) * found / ((1 + square) * found + square * (mine.sum() - found) + wrong)
+    place = int(np.argmax(measure))
+    below = tried[place + 1] if place + 1 < len(tried) else 0.0
+    return float((tried[place] + below) / 2)
 
 
 def band_baseline(means: npt.NDArray[np.float64], mine: npt.NDArray[np.bool_]) -> float:

@@ -30,8 +30,7 @@ _DIGITS = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """Shapes (n) in EPSG:4326 and what each is called. `areal` ones are asked what lies inside, others how far it is.
-    """
+    """Shapes (n) in EPSG:4326 and their names. `areal` ones are asked what lies inside, others how far it is."""
 
     name: str
     names: tuple[str, ...]
@@ -50,7 +49,9 @@ def add_overlay(store: Store, name: str, path: Path, *, column: str | None = Non
     with points or lines.
     """
     if not _NAME.fullmatch(name) or name in RESERVED:
-        raise BadInputError(f"{name!r} cannot name an overlay; use small letters, digits, - and _, and not region or country")
+        raise BadInputError(
+            f"{name!r} cannot name an overlay; use small letters, digits, - and _, and not region or country"
+        )
     frame = read_vector(path, crs=crs)
     areal = shapely.get_dimensions(frame.geometry.to_numpy()) == 2
     if areal.any() and not areal.all():
@@ -78,9 +79,7 @@ def registered_overlays(project: Project) -> tuple[Overlay, ...]:
 
 
 def _whole(frame: gpd.GeoDataFrame) -> list[Any]:
-    shapes = [
-        repair(shape) or shape if shape.geom_type.endswith("Polygon") else shape for shape in frame.geometry
-    ]
+    shapes = [repair(shape) or shape if shape.geom_type.endswith("Polygon") else shape for shape in frame.geometry]
     return [shapely.set_precision(shape, _DIGITS) for shape in shapes]
 
 
@@ -88,7 +87,9 @@ def _names(frame: gpd.GeoDataFrame, column: str | None, path: Path) -> list[str]
     """What features are called; those without a name by their number, and those of one name are one."""
     has = sorted(map(str, set(frame.columns) - {"geometry"}))
     if column is not None and column not in has:
-        raise BadInputError(f"{path} has no column {column!r}{suggestion(column, has)}; it has {', '.join(has) or 'none'}")
+        raise BadInputError(
+            f"{path} has no column {column!r}{suggestion(column, has)}; it has {', '.join(has) or 'none'}"
+        )
     chosen = column or next((one for one in NAME_COLUMNS if one in has), None)
     if chosen is None:
         return [str(number + 1) for number in range(len(frame))]
@@ -101,7 +102,9 @@ def _features(data: bytes | None) -> list[dict[str, Any]]:
         for one in features:
             _ = one["properties"]["overlay"], one["properties"]["name"], one["geometry"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInputError(f"{OVERLAYS_PATH} cannot be read; restore an earlier version, or add the files again") from error
+        raise BadInputError(
+            f"{OVERLAYS_PATH} cannot be read; restore an earlier version, or add the files again"
+        ) from error
     return features
 
 

@@ -5,6 +5,7 @@ not, for recall.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def _pictures(
             done += 1
             if region in images:
                 picture = images[region].picture(str(tile), int(row.row), int(row.column))
-                writer.write(f"{THUMBNAILS}/{row.sample_id}.png", lambda path, data=picture: path.write_bytes(data))
+                writer.write(f"{THUMBNAILS}/{row.sample_id}.png", partial(Path.write_bytes, data=picture))
 
 
 def _geojson(frame: gpd.GeoDataFrame, year: int) -> str:

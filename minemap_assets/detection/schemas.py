@@ -56,7 +56,7 @@ DETECTIONS = TableSpec(
         real("score_mean", "Mean score of its patches.", _SCORES, "score"),
         real("score_max", "Highest score of its patches.", _SCORES, "score"),
         real("observations", "Clear observations a pixel of its patches, on average.", _SCORES, "observations"),
-        text("product", "Imagery product that was scanned.", "scan_imagery", "product"),
+        text("product", "Imagery product that was scanned."),
         text("classifier_version", "Hash of the classifier.", _CLASSIFIER),
         shape("geometry", "Outline of its patches in EPSG:4326.", _SCORES, "tile", "row", "column"),
     ),

@@ -18,7 +18,7 @@ from minemap_assets.segmentation.devices import choose_device, choose_precision,
 Floats = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 
-BATCH = 8
+BATCH = 32
 """Patches that go through a network at a time on a CPU: what they leave behind fits into the caches."""
 
 BATCH_GPU = 512

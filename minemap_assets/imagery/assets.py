@@ -67,8 +67,7 @@ by_product_and_region = Partitioning((product_dimension, training_region_dimensi
 def composites_request(
     project: Project, slug: str, year: int, product: str, bands: Sequence[str], once: Season | None = None
 ) -> Any:
-    """What composites of a region and year depend on, beside where they are made; `once` is as in `build_composites`.
-    """
+    """What composites of a region and year depend on, beside where they are; `once` is as in `build_composites`."""
     region, config = project.region(slug), project.section(ImageryConfig)
     season = once or season_of(region, year)
     corrected = {} if once else corrections(project, region, year, product)

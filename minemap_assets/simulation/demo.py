@@ -57,11 +57,15 @@ SMALL_SCANS = """
 [detection]
 members = 2
 steps = 80
+levels = 3
+enlarge = 1
 """
 SCANS = """
 [detection]
-members = 2
-steps = 200
+members = 3
+steps = 150
+levels = 3
+enlarge = 1
 """
 MORE = {"tiny": SMALL_MODEL + SMALL_SCANS, "frontier": SMALL_MODEL + SCANS, "demo": SCANS}
 

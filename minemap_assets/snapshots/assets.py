@@ -18,12 +18,13 @@ from minemap_assets.detection.dependencies import (
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, Keys
 from minemap_assets.graph.partitioning import Dimension, Partitioning, region_dimension
-from minemap_assets.graph.statement import Asset, Dep, Job, Room
+from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Job, Room
 from minemap_assets.imagery.assets import FETCHING_POOL, build_composites, composites_request
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.lake.manifests import Manifest, Outcome
 from minemap_assets.polygons.assets import column_facts
+from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
@@ -102,6 +103,11 @@ def _build_detections(context: BuildContext) -> Outcome:
     )
 
 
+def _described(*specs: TableSpec) -> ColumnFacts:
+    """Columns in words; where they come from is said of the yearly assets."""
+    return ColumnFacts(column_facts(*specs).descriptions)
+
+
 def _told_verdict(_: Project, manifest: Manifest) -> dict[str, str]:
     verdict = manifest.summary.get("verdict")
     return {} if verdict is None else {"verdict": str(verdict)}
@@ -131,7 +137,7 @@ SNAPSHOT_SCORES = Asset(
     settings=score_settings,
     pool=GPU_POOL,
     op_tags=ACCELERATED,
-    columns=column_facts(schemas.PATCH_SCORES),
+    columns=_described(schemas.PATCH_SCORES),
     job=SNAPSHOT,
     applies=has_snapshots,
     build=_build_scores,
@@ -144,7 +150,7 @@ SNAPSHOT_DETECTIONS = Asset(
     partitions=_by_region_and_snapshot,
     deps=(Dep(SNAPSHOT_SCORES), Dep(PATCH_CLASSIFIER, triggers=False), Dep(COUNTRY_BOUNDARIES)),
     settings=rule_settings,
-    columns=column_facts(schemas.DETECTIONS, schemas.PATCHES, schemas.UNSEEN),
+    columns=_described(schemas.DETECTIONS, schemas.PATCHES, schemas.UNSEEN),
     job=SNAPSHOT,
     applies=has_snapshots,
     headline=_told_verdict,

@@ -1,9 +1,9 @@
 """The first layers of a published patch network, computed once for a whole tile instead of once a patch.
 
 A pixel that is farther from a patch's edge than the convolutions reach has the same features in every patch. The others
-hang on the zeros that each patch is padded with: on one edge, which all patches of a row (or column) of patches share, or
-on two at a corner, which are the patch's own. All four kinds are computed apart and put together, so that each number is
-the sum of the same products as in the patch alone. Imports torch: import it late.
+hang on the zeros that each patch is padded with: along one edge, which all patches of a row (or column) of patches
+share, or along two at a corner, which is the patch's own. All are computed apart and put together, so that each number
+is the sum of the same products as in the patch alone. Imports torch: import it late.
 """
 
 from collections.abc import Sequence

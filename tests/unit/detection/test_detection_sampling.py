@@ -74,7 +74,11 @@ def test_intervals_of_recall_hold_what_is_true_about_as_often_as_they_say(tmp_pa
     held = 0
     for _ in range(400):
         rows = []
-        for stratum, size, mines, drawn in (("detected", 400, 360, 100), ("near", 600, 60, 100), ("below", 9000, 30, 100)):
+        for stratum, size, mines, drawn in (
+            ("detected", 400, 360, 100),
+            ("near", 600, 60, 100),
+            ("below", 9000, 30, 100),
+        ):
             truth = np.zeros(size, bool)
             truth[:mines] = True
             rows += [(stratum, size, "mine" if one else "other") for one in rng.choice(truth, drawn, replace=False)]

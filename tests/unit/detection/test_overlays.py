@@ -39,7 +39,7 @@ def test_overlays_are_kept_by_name_and_added_anew(tmp_path: Path) -> None:
     [
         ("country", [shapely.box(0, 0, 1, 1)], None, "'country' cannot name an overlay"),
         ("My Reserves", [shapely.box(0, 0, 1, 1)], None, "cannot name an overlay; use small letters"),
-        ("a", [shapely.box(0, 0, 1, 1)], "nome", "has no column 'nome'; did you mean 'name'"),
+        ("a", [shapely.box(0, 0, 1, 1)], "nome", "has no column 'nome' .did you mean 'name'"),
         ("a", [shapely.box(0, 0, 1, 1), shapely.Point(0, 0)], None, "mixes areas with points or lines"),
     ],
 )
@@ -63,7 +63,9 @@ def area(*shapes: shapely.Geometry) -> float:
 
 
 def test_sums_by_region_country_area_and_distance() -> None:
-    reserves = Overlay("reserves", ("west", "all"), np.array([shapely.box(-1, -1, 0.005, 1), shapely.box(-1, -1, 1, 1)]))
+    reserves = Overlay(
+        "reserves", ("west", "all"), np.array([shapely.box(-1, -1, 0.005, 1), shapely.box(-1, -1, 1, 1)])
+    )
     strips = Overlay("strips", ("x",), np.array([shapely.Point(0.0, 0.03)]))
     rows = summed("r", 2020, TABLE, 3.5, np.array([shapely.box(0.0, 0.0, 0.005, 0.01)]), (reserves, strips))
     found = rows.set_index(["by", "name"])

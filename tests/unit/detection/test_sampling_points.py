@@ -92,7 +92,9 @@ def test_a_point_in_two_regions_belongs_to_the_first_and_one_in_none_is_refused(
         "east": Region("east", "East", shapely.box(0, 0, 2, 1)),
         "all": Region("all", "All", shapely.box(-2, 0, 1, 1)),
     }
-    points = SamplingPoints(np.array([0.5, 1.5, -1.0]), np.full(3, 0.5), np.array([True, False, False]), ("a", "b", "c"))
+    points = SamplingPoints(
+        np.array([0.5, 1.5, -1.0]), np.full(3, 0.5), np.array([True, False, False]), ("a", "b", "c")
+    )
     found = points_by_region(points, regions)
     assert {slug: one.places for slug, one in found.items()} == {"all": ("a", "c"), "east": ("b",)}
     with pytest.raises(BadInputError, match="1 of 3 points lie in no region"):
