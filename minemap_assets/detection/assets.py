@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from minemap_assets.detection.point_chips import PointChips
 
 SCAN = Job("scan", "Scan one region in one year for mines that nobody knows of.")
+SCAN_SERIES = Job("scan_series", "Put the scanned years of one region together, and look for candidates for new sites.")
 SCAN_REPORT = Job("scan_report", "Sum up all detections, or draw a sample of a year's patches for labelling.")
 LEARN = Job("patch_training", "Fetch the sampling points of one region, or make the patch classifier.")
 
@@ -272,7 +273,7 @@ CUMULATIVE_DETECTIONS = Asset(
     settings=rule_settings,
     columns=column_facts(schemas.CUMULATIVE, schemas.ADDED),
     automated=True,
-    job=SCAN,
+    job=SCAN_SERIES,
     applies=has_classifier,
     headline=_told_verdict,
     build=_build_cumulative,
@@ -303,7 +304,7 @@ CANDIDATE_SITES = Asset(
     settings=lambda project, _: {"far_metres": config_of(project).far_metres},
     columns=column_facts(schemas.CANDIDATES),
     automated=True,
-    job=SCAN,
+    job=SCAN_SERIES,
     applies=has_classifier,
     headline=_told_verdict,
     build=_build_candidates,
