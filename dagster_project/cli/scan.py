@@ -8,6 +8,7 @@ import typer
 
 from dagster_project.cli.jobs import Jobs, jobs_or_cores
 from dagster_project.cli.options import Json, Regions, Years
+from dagster_project.cli.run import DryRun, Losses, Submit
 from dagster_project.commands.context import console, counted, note, open_session
 from dagster_project.ending_at_once import ends_at_once
 from minemap_assets.errors import BadInputError
@@ -120,7 +121,14 @@ def overlay(
 
 
 @scan_app.command()
-def run(regions: Regions = None, years: Years = None, jobs: Jobs = None) -> int:
+def run(
+    regions: Regions = None,
+    years: Years = None,
+    dry_run: DryRun = False,
+    losses: Losses = False,
+    jobs: Jobs = None,
+    submit: Submit = False,
+) -> int:
     """Fetch, score and join the patches of whole regions; what is current is kept."""
     with ends_at_once():
         from dagster_project.commands.execution import Wishes, run_selection
@@ -132,7 +140,8 @@ def run(regions: Regions = None, years: Years = None, jobs: Jobs = None) -> int:
                 "the project has no classifier; import weights with `minemap scan weights FILE`, or register points to "
                 "learn from with `minemap scan points FILE`"
             )
-        return run_selection(SCANNED, regions, years, None, Wishes(jobs=jobs_or_cores(jobs)))
+        wishes = Wishes(accepts_losses=losses, dry=dry_run, jobs=jobs_or_cores(jobs), submit=submit)
+        return run_selection(SCANNED, regions, years, None, wishes)
 
 
 @scan_app.command()
@@ -218,9 +227,14 @@ def accuracy(file: Annotated[Path, typer.Argument(help="The sample, with classes
 
 
 @scan_app.command()
-def candidates(regions: Regions = None) -> None:
+def candidates(
+    regions: Regions = None,
+    to: Annotated[
+        Path | None, typer.Option(help="An empty folder for their outlines (GeoJSON) and pages of pictures.")
+    ] = None,
+) -> None:
     """List detections that lie where no site is known, the surest first."""
-    from dagster_project.commands.candidates import candidate_table
+    from dagster_project.commands.candidates import candidate_table, export_candidates
     from dagster_project.commands.context import parse_regions
 
     session = open_session()
@@ -243,6 +257,9 @@ def candidates(regions: Regions = None) -> None:
             for row in found.itertuples(index=False)
         ],
     )
+    if to is not None:
+        pages = export_candidates(session.project, found, to.expanduser())
+        console.print(f"{counted(pages, 'page')} of pictures and candidates.geojson in {to}.", soft_wrap=True)
 
 
 def show(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -5,12 +5,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 import shapely
 
-from minemap_assets.detection.assets import CANDIDATE_SITES
+from minemap_assets.detection.assets import CANDIDATE_SITES, SCAN_IMAGERY
+from minemap_assets.detection.drawing import PAGE, candidates_page
+from minemap_assets.detection.ground import Ground
 from minemap_assets.detection.schemas import CANDIDATES
 from minemap_assets.errors import BadInputError
+from minemap_assets.geo.vector import WGS84
+from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.messages import suggestion
 from minemap_assets.polygons.schemas import read_table, stack
 from minemap_assets.project.project import Project
@@ -22,6 +27,33 @@ def candidate_table(project: Project, regions: Sequence[str]) -> pd.DataFrame:
     found = [project.lake.find(CANDIDATE_SITES.ref((slug,))) for slug in regions]
     tables = [read_table(one.file(CANDIDATES.file), CANDIDATES) for one in found if one is not None]
     return stack(tables, CANDIDATES).sort_values(["score_max", "candidate_id"], ascending=[False, True])
+
+
+def export_candidates(project: Project, table: pd.DataFrame, folder: Path) -> int:
+    """Write candidates as `candidates.geojson`, and pages of pictures in the same order; returns how many pages.
+
+    Raises `BadInputError` where the folder holds something.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise BadInputError(f"{folder} holds something already; name an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = gpd.GeoDataFrame(table, geometry="geometry", crs=WGS84)
+    (folder / "candidates.geojson").write_text(frame.to_json(drop_id=True, to_wgs84=True), encoding="utf-8")
+    pages = 0
+    for slug, rows in frame.groupby("region", sort=True):
+        grounds = _grounds(project, str(slug))
+        for start in range(0, len(rows), PAGE):
+            pages += 1
+            part = rows.iloc[start : start + PAGE]
+            title = f"{slug}: candidates {start + 1} to {start + len(part)} of {len(rows)}"
+            (folder / f"{slug}-{start // PAGE + 1:03}.webp").write_bytes(candidates_page(title, part, grounds))
+    return pages
+
+
+def _grounds(project: Project, slug: str) -> dict[int, Ground]:
+    """What a region looked like in each year that was scanned."""
+    found = {year: project.lake.find(SCAN_IMAGERY.ref((slug, str(year)))) for year in project.years()}
+    return {year: Ground(open_imagery(one)) for year, one in found.items() if one is not None}
 
 
 def promote_candidates(

@@ -45,7 +45,9 @@ class ScanResult:
         share = f"{self.found} ({between.low:.0%} to {between.high:.0%})" if self.mines else "0"
         table.add_row("of these found", share)
         table.add_row("smaller ones found", f"{self.small_found}")
-        table.add_row("candidates that are no mine", f"{self.false} of {self.candidates}")
+        wrong = wilson(self.false, self.candidates)
+        wrong_share = f" ({wrong.low:.0%} to {wrong.high:.0%})" if self.candidates else ""
+        table.add_row("candidates that are no mine", f"{self.false} of {self.candidates}{wrong_share}")
         console.print(table)
 
     def misses(self) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake.manifests import digest, file_sha256
+from minemap_assets.lake.manifests import Manifest, digest, file_sha256
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.project.project import Project
 from minemap_assets.project.settings import StrictModel
 from minemap_assets.segmentation.calibration import Calibration
 
@@ -98,3 +99,9 @@ def _parsed(path: Path) -> ClassifierCard:
         return ClassifierCard.model_validate(raw)
     except (OSError, ValueError, TypeError, AttributeError, ValidationError) as error:
         raise BadInputError(f"{path} describes no patch classifier; import its weights or train it again") from error
+
+
+def told_verdict(_: Project, manifest: Manifest) -> dict[str, str]:
+    """What is to be known first of everything that was made with a classifier."""
+    verdict = manifest.summary.get("verdict")
+    return {} if verdict is None else {"verdict": str(verdict)}

@@ -5,32 +5,24 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 
 from minemap_assets.detection import schemas
+from minemap_assets.detection.artefact import told_verdict
+from minemap_assets.detection.classifier_assets import PATCH_CLASSIFIER, SAMPLING_IMAGERY
 from minemap_assets.detection.config import DetectionConfig
 from minemap_assets.detection.dependencies import (
-    classifier_settings,
     config_of,
     has_classifier,
     overlay_settings,
-    points_of,
     rule_settings,
     sample_settings,
-    sampling_request,
     scan_bands,
     scan_product,
     scan_settings,
     score_settings,
 )
 from minemap_assets.detection.overlays import registered_overlays
-from minemap_assets.detection.published import WEIGHTS_PATH, imported_facts
-from minemap_assets.detection.sampling_points import registered_points
-from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, InputContext
 from minemap_assets.graph.partitioning import (
-    REGION,
-    REGION_KEYS,
-    Dimension,
-    Partitioning,
     by_region,
     by_region_and_year,
     by_year,
@@ -38,116 +30,20 @@ from minemap_assets.graph.partitioning import (
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
 from minemap_assets.imagery.assets import FETCHING_POOL, build_composites
 from minemap_assets.imagery.reader import open_imagery
-from minemap_assets.imagery.rules import reference_year_of
-from minemap_assets.lake.manifests import Manifest, Outcome
+from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.assets import MINING_POLYGONS, column_facts
-from minemap_assets.project.project import Project
 from minemap_assets.project.settings import Section
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
 from minemap_assets.segmentation.assets import ACCELERATED, GPU_POOL
 from minemap_assets.sites.assets import SITES
 
 if TYPE_CHECKING:
-    from minemap_assets.detection.point_chips import PointChips
+    from minemap_assets.detection.ground import Ground
 
 SCAN = Job("scan", "Scan one region in one year for mines that nobody knows of.")
 SCAN_SERIES = Job("scan_series", "Put the scanned years of one region together, and look for candidates for new sites.")
 SCAN_REPORT = Job("scan_report", "Sum up all detections, or draw a sample of a year's patches for labelling.")
-LEARN = Job("patch_training", "Fetch the sampling points of one region, or make the patch classifier.")
-
-
-def _imagery_picture(partition: Partition, _: InputContext) -> bytes:
-    from minemap_assets.imagery.drawing import imagery_picture
-
-    return imagery_picture(partition)
-
-
-def _told_verdict(_: Project, manifest: Manifest) -> dict[str, str]:
-    verdict = manifest.summary.get("verdict")
-    return {} if verdict is None else {"verdict": str(verdict)}
-
-
-_sampling_region = Dimension(
-    REGION, lambda project: list(points_of(project)), lambda _: REGION_KEYS, chosen=lambda _: True
-)
-
-
-def _build_sampling(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.point_chips import point_table
-
-    (region,), project = context.keys, context.project
-    points = points_of(project)
-    if region not in points:
-        raise BadInputError(f"the region {region} holds no sampling point; leave it out, or register points in it")
-    return build_composites(
-        context,
-        point_table(points[region]),
-        region,
-        reference_year_of(project, project.region(region)),
-        scan_product(project),
-        scan_bands(project),
-        unit="point",
-    )
-
-
-SAMPLING_IMAGERY = Asset(
-    room="detection",
-    name="sampling_imagery",
-    description="What the reference year shows around each sampling point of a region, to learn from and to judge by.",
-    partitions=Partitioning((_sampling_region,)),
-    settings=sampling_request,
-    kinds=frozenset({"geotiff"}),
-    pool=FETCHING_POOL,
-    job=LEARN,
-    fetched=True,
-    applies=has_classifier,
-    picture=_imagery_picture,
-    build=_build_sampling,
-)
-
-
-def _point_chips(context: BuildContext) -> "PointChips | None":
-    from minemap_assets.detection.point_chips import read_chips
-
-    points, project = registered_points(context.project), context.project
-    found = [open_imagery(partition) for partition in context.inputs_of(SAMPLING_IMAGERY).values()]
-    if points is None or not found:
-        return None
-    config = config_of(project)
-    seen = config.min_observed_share, config.min_observations
-    return read_chips(found, points, scan_product(project), scan_bands(project), *seen)
-
-
-def _build_classifier(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.classifier import build_imported, build_trained
-
-    project = context.project
-    facts, weights, points = imported_facts(project), project.input(WEIGHTS_PATH), _point_chips(context)
-    if facts is not None and weights is not None:
-        return build_imported(weights, facts, points, context.writer)
-    if points is None:
-        raise BadInputError("the project has no classifier; import weights with `minemap scan weights FILE`")
-    inputs = {str(ref): one.manifest.content for ref, one in context.inputs_of(SAMPLING_IMAGERY).items()}
-    tell = project.listener.noticed
-    return build_trained(points, inputs, config_of(project), context.writer, progress=context.progress, tell=tell)
-
-
-PATCH_CLASSIFIER = Asset(
-    room="detection",
-    name="patch_classifier",
-    description="The classifier that says of a square of 480 m whether it shows a mine, with its licence and verdict.",
-    deps=(Dep(SAMPLING_IMAGERY),),
-    settings=classifier_settings,
-    kinds=frozenset({"safetensors"}),
-    pool=GPU_POOL,
-    op_tags=ACCELERATED,
-    job=LEARN,
-    automated=True,
-    applies=has_classifier,
-    headline=_told_verdict,
-    build=_build_classifier,
-)
 
 
 def _boundaries(context: BuildContext) -> gpd.GeoDataFrame:
@@ -170,6 +66,12 @@ def _build_scan(context: BuildContext) -> Outcome:
     )
 
 
+def _tiles_picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.imagery.drawing import imagery_picture
+
+    return imagery_picture(partition, "tile")
+
+
 SCAN_IMAGERY = Asset(
     room="detection",
     name="scan_imagery",
@@ -182,6 +84,7 @@ SCAN_IMAGERY = Asset(
     job=SCAN,
     fetched=True,
     applies=has_classifier,
+    picture=_tiles_picture,
     build=_build_scan,
 )
 
@@ -203,6 +106,12 @@ def _build_scores(context: BuildContext) -> Outcome:
     )
 
 
+def _scores_picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.detection.drawing import scores_picture
+
+    return scores_picture(partition)
+
+
 PATCH_SCORES = Asset(
     room="detection",
     name="patch_scores",
@@ -216,6 +125,7 @@ PATCH_SCORES = Asset(
     automated=True,
     job=SCAN,
     applies=has_classifier,
+    picture=_scores_picture,
     build=_build_scores,
 )
 
@@ -236,18 +146,38 @@ def _build_detections(context: BuildContext) -> Outcome:
     )
 
 
+def _grounds(context: InputContext) -> dict[int, "Ground"]:
+    """What a region looked like in each scanned year."""
+    from minemap_assets.detection.ground import Ground
+
+    images = context.inputs_of(SCAN_IMAGERY)
+    return {int(ref.keys[1]): Ground(open_imagery(partition)) for ref, partition in images.items()}
+
+
+def _detections_picture(partition: Partition, context: InputContext) -> bytes:
+    from minemap_assets.detection.drawing import detections_picture
+
+    return detections_picture(partition, next(iter(_grounds(context).values()), None))
+
+
 DETECTIONS = Asset(
     room="detection",
     name="detections",
     description="Patches of a region and year that pass the rule, joined to outlines, and the ground not observed.",
     partitions=by_region_and_year,
-    deps=(Dep(PATCH_SCORES), Dep(PATCH_CLASSIFIER, triggers=False), Dep(COUNTRY_BOUNDARIES)),
+    deps=(
+        Dep(PATCH_SCORES),
+        Dep(SCAN_IMAGERY, optional=True, triggers=False),
+        Dep(PATCH_CLASSIFIER, triggers=False),
+        Dep(COUNTRY_BOUNDARIES),
+    ),
     settings=rule_settings,
     columns=column_facts(schemas.DETECTIONS, schemas.PATCHES, schemas.UNSEEN),
     automated=True,
     job=SCAN,
     applies=has_classifier,
-    headline=_told_verdict,
+    headline=told_verdict,
+    picture=_detections_picture,
     build=_build_detections,
 )
 
@@ -275,7 +205,7 @@ CUMULATIVE_DETECTIONS = Asset(
     automated=True,
     job=SCAN_SERIES,
     applies=has_classifier,
-    headline=_told_verdict,
+    headline=told_verdict,
     build=_build_cumulative,
 )
 
@@ -295,18 +225,31 @@ def _build_candidates(context: BuildContext) -> Outcome:
     )
 
 
+def _candidates_picture(partition: Partition, context: InputContext) -> bytes:
+    from minemap_assets.detection.drawing import candidates_picture
+
+    return candidates_picture(partition, _grounds(context))
+
+
 CANDIDATE_SITES = Asset(
     room="detection",
     name="candidate_sites",
     description="Detections of any year outside the windows of all known sites, for a person or a rule to decide on.",
     partitions=by_region,
-    deps=(Dep(DETECTIONS, optional=True), Dep(SITES), Dep(PATCH_CLASSIFIER, triggers=False), Dep(COUNTRY_BOUNDARIES)),
+    deps=(
+        Dep(DETECTIONS, optional=True),
+        Dep(SCAN_IMAGERY, optional=True, triggers=False),
+        Dep(SITES),
+        Dep(PATCH_CLASSIFIER, triggers=False),
+        Dep(COUNTRY_BOUNDARIES),
+    ),
     settings=lambda project, _: {"far_metres": config_of(project).far_metres},
     columns=column_facts(schemas.CANDIDATES),
     automated=True,
     job=SCAN_SERIES,
     applies=has_classifier,
-    headline=_told_verdict,
+    headline=told_verdict,
+    picture=_candidates_picture,
     build=_build_candidates,
 )
 
@@ -365,7 +308,7 @@ DETECTION_SUMMARY = Asset(
     automated=True,
     job=SCAN_REPORT,
     applies=has_classifier,
-    headline=_told_verdict,
+    headline=told_verdict,
     build=_build_summary,
 )
 

@@ -17,8 +17,9 @@ import shapely
 
 from minemap_assets.detection.config import DetectionConfig
 from minemap_assets.detection.detections import outlined
+from minemap_assets.detection.ground import Ground
 from minemap_assets.detection.schemas import DETECTIONS, PATCH_SCORES, PATCHES
-from minemap_assets.detection.thumbnails import Thumbnails
+from minemap_assets.detection.thumbnails import thumbnail
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
@@ -135,14 +136,14 @@ def _pictures(
     frame: gpd.GeoDataFrame, regions: Sequence[ScannedRegion], writer: PartitionWriter, progress: Progress
 ) -> None:
     """A picture of each patch, where its region's images are there."""
-    images = {one.region: Thumbnails(open_imagery(one.imagery)) for one in regions if one.imagery is not None}
+    images = {one.region: Ground(open_imagery(one.imagery)) for one in regions if one.imagery is not None}
     done = 0
     for (region, tile), rows in frame.groupby(["region", "tile"]):
         for row in rows.itertuples(index=False):
             progress(done, len(frame), "drawing patch")
             done += 1
             if region in images:
-                picture = images[region].picture(str(tile), int(row.row), int(row.column))
+                picture = thumbnail(images[region], str(tile), int(row.row), int(row.column))
                 writer.write(f"{THUMBNAILS}/{row.sample_id}.png", partial(Path.write_bytes, data=picture))
 
 

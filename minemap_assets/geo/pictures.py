@@ -98,8 +98,8 @@ def outlined(image: Picture, shapes: Iterable[Any], bounds: Sequence[float], col
     return np.asarray(picture)
 
 
-def sheet(title: str, tiles: Sequence[Tile], legend: Sequence[Swatch]) -> bytes:
-    """WebP of at most `MOST_BYTES`: a title, tiles with captions and scale bars, and a legend below."""
+def sheet(title: str, tiles: Sequence[Tile], legend: Sequence[Swatch], most_bytes: int = MOST_BYTES) -> bytes:
+    """WebP of at most `most_bytes`: a title, tiles with captions and scale bars, and a legend below."""
     from PIL import Image, ImageDraw
 
     rows = -(-len(tiles) // BESIDE)
@@ -117,7 +117,7 @@ def sheet(title: str, tiles: Sequence[Tile], legend: Sequence[Swatch]) -> bytes:
         _write(draw, (left, top + SIDE + 2), tile.caption)
     for place, swatch in enumerate(legend):
         _swatch(draw, (_MARGIN, height - _MARGIN - (len(legend) - place) * _LINE), swatch)
-    return _webp(picture)
+    return _webp(picture, most_bytes)
 
 
 def sentence_picture(sentence: str) -> bytes:
@@ -162,13 +162,13 @@ def _font() -> Any:
     return ImageFont.load_default(_FONT_SIZE)
 
 
-def _webp(picture: Any) -> bytes:
+def _webp(picture: Any, most_bytes: int) -> bytes:
     """As good as fits."""
     data = b""
     for quality in _QUALITIES:
         buffer = BytesIO()
         picture.save(buffer, format="WEBP", quality=quality)
         data = buffer.getvalue()
-        if len(data) <= MOST_BYTES:
+        if len(data) <= most_bytes:
             break
     return data

@@ -8,12 +8,12 @@ from minemap_assets.lake.partitions import Partition
 UNSEEN = Swatch(((0, 0, 0),), "not observed")
 
 
-def imagery_picture(partition: Partition) -> bytes:
-    """WebP of up to `TILES` sites, spread evenly over the sorted ids."""
+def imagery_picture(partition: Partition, unit: str = "site") -> bytes:
+    """WebP of up to `TILES` sites, or what else is imaged, spread evenly over the sorted ids."""
     images = open_imagery(partition)
     chosen = evenly(images.site_ids, TILES)
     tiles = [site_tile(images.read(site)) for site in chosen]
-    title = f"{' '.join(partition.manifest.keys)}: {images.product}, {len(chosen)} of {len(images.site_ids)} sites"
+    title = f"{' '.join(partition.manifest.keys)}: {images.product}, {len(chosen)} of {len(images.site_ids)} {unit}s"
     return sheet(title, tiles, [UNSEEN])
 
 

@@ -6,7 +6,8 @@ import dagster as dg
 import geopandas as gpd
 
 from minemap_assets.detection import schemas
-from minemap_assets.detection.assets import PATCH_CLASSIFIER
+from minemap_assets.detection.artefact import told_verdict
+from minemap_assets.detection.classifier_assets import PATCH_CLASSIFIER
 from minemap_assets.detection.dependencies import (
     config_of,
     has_classifier,
@@ -16,13 +17,14 @@ from minemap_assets.detection.dependencies import (
     score_settings,
 )
 from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, Keys
+from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.partitioning import Dimension, Partitioning, region_dimension
 from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Job, Room
 from minemap_assets.imagery.assets import FETCHING_POOL, build_composites, composites_request
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.imagery.seasons import Season
-from minemap_assets.lake.manifests import Manifest, Outcome
+from minemap_assets.lake.manifests import Outcome
+from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.assets import column_facts
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
@@ -108,9 +110,24 @@ def _described(*specs: TableSpec) -> ColumnFacts:
     return ColumnFacts(column_facts(*specs).descriptions)
 
 
-def _told_verdict(_: Project, manifest: Manifest) -> dict[str, str]:
-    verdict = manifest.summary.get("verdict")
-    return {} if verdict is None else {"verdict": str(verdict)}
+def _imagery_picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.imagery.drawing import imagery_picture
+
+    return imagery_picture(partition, "tile")
+
+
+def _scores_picture(partition: Partition, _: InputContext) -> bytes:
+    from minemap_assets.detection.drawing import scores_picture
+
+    return scores_picture(partition)
+
+
+def _detections_picture(partition: Partition, context: InputContext) -> bytes:
+    from minemap_assets.detection.drawing import detections_picture
+    from minemap_assets.detection.ground import Ground
+
+    images = context.inputs_of(SNAPSHOT_IMAGERY).values()
+    return detections_picture(partition, next((Ground(open_imagery(one)) for one in images), None))
 
 
 SNAPSHOT_IMAGERY = Asset(
@@ -125,6 +142,7 @@ SNAPSHOT_IMAGERY = Asset(
     job=SNAPSHOT,
     fetched=True,
     applies=has_snapshots,
+    picture=_imagery_picture,
     build=_build_imagery,
 )
 
@@ -140,6 +158,7 @@ SNAPSHOT_SCORES = Asset(
     columns=_described(schemas.PATCH_SCORES),
     job=SNAPSHOT,
     applies=has_snapshots,
+    picture=_scores_picture,
     build=_build_scores,
 )
 
@@ -148,12 +167,18 @@ SNAPSHOT_DETECTIONS = Asset(
     name="snapshot_detections",
     description="Patches that pass the rule in a one-off season, joined to outlines; they enter no series.",
     partitions=_by_region_and_snapshot,
-    deps=(Dep(SNAPSHOT_SCORES), Dep(PATCH_CLASSIFIER, triggers=False), Dep(COUNTRY_BOUNDARIES)),
+    deps=(
+        Dep(SNAPSHOT_SCORES),
+        Dep(SNAPSHOT_IMAGERY, optional=True, triggers=False),
+        Dep(PATCH_CLASSIFIER, triggers=False),
+        Dep(COUNTRY_BOUNDARIES),
+    ),
     settings=rule_settings,
     columns=_described(schemas.DETECTIONS, schemas.PATCHES, schemas.UNSEEN),
     job=SNAPSHOT,
     applies=has_snapshots,
-    headline=_told_verdict,
+    headline=told_verdict,
+    picture=_detections_picture,
     build=_build_detections,
 )
 

@@ -10,6 +10,7 @@ import shapely
 from keras_weights import random_network, write_ensemble
 from located import located
 from minemap_assets.detection import assets as detection
+from minemap_assets.detection import classifier_assets
 from minemap_assets.detection.networks.shapes import Group, PatchShape
 from minemap_assets.detection.published import import_weights
 from minemap_assets.graph.graph import Graph
@@ -51,7 +52,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     weights = tmp_path_factory.mktemp("weights") / "weights.h5"
     write_ensemble([random_network(SHAPE, seed) for seed in (1, 2)], weights)
     import_weights(chain.project.lake.store, weights, "weights.h5", licence="for tests")
-    make(chain, detection.PATCH_CLASSIFIER)
+    make(chain, classifier_assets.PATCH_CLASSIFIER)
     make(chain, detection.SCAN_IMAGERY, REGION, YEAR)
     return chain
 
