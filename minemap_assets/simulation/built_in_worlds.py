@@ -178,11 +178,12 @@ def frontier() -> World:
     upper = River("Sorrel", (-15_500.0, 15_000.0), (-5_500.0, -15_000.0), 44.0, 420.0)
     lower = River("Teasel", (20_000.0, 38_000.0), (30_000.0, -38_000.0), 52.0, 480.0)
     side = River("Yarrow", (50_000.0, 38_000.0), (58_000.0, -38_000.0), 40.0, 380.0)
-    unknown = _cedar_mines()
+    years, unknown = (2017, 2018, 2019), _cedar_mines()
+    known = [mine for mine in _alder_mines(main, upper) if mine.opening <= years[-1]]
     return World(
         name="frontier",
         seed=13,
-        years=(2017, 2018, 2019),
+        years=years,
         reference_year=2019,
         countries=_countries(80_000.0, 40_000.0, 2_300.0, 9_200.0),
         regions=(
@@ -197,7 +198,7 @@ def frontier() -> World:
             Town("Quarn", 45_600.0, -13_300.0, 280.0),
             Town("Norholt", 61_000.0, 21_000.0, 420.0),
         ),
-        mines=(*_alder_mines(main, upper), *unknown),
+        mines=(*known, *unknown),
         hidden=frozenset(mine.mine_id for mine in unknown),
     )
 
