@@ -81,6 +81,13 @@ def points(
     place_km: Annotated[
         float, typer.Option(min=0.5, help="With --from-labels: size of the squares that are held out whole.")
     ] = 55.0,
+    hard: Annotated[
+        bool,
+        typer.Option(
+            "--hard",
+            help="With --from-labels: add ground that a scan took for a mine; where every mine is outlined.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="The same outlines and seed give the same points.")] = 0,
     regions: Regions = None,
 ) -> None:
@@ -96,7 +103,8 @@ def points(
         found = points_of_file(project, file.expanduser(), column, crs)
     else:
         wanted = FromTruth(per_mine, others, place_degrees=place_km / 111.32, seed=seed)
-        found = points_of_labels(project, parse_regions(regions, project), wanted)
+        slugs = parse_regions(regions, project)
+        found = points_of_labels(project, slugs, wanted, hard=slugs if hard else ())
     mines = int(found.mine.sum())
     console.print(
         f"{counted(len(found), 'point')}, {mines:,} of them in mines, in {counted(len(set(found.places)), 'place')}. "
@@ -142,6 +150,51 @@ def run(
             )
         wishes = Wishes(accepts_losses=losses, dry=dry_run, jobs=jobs_or_cores(jobs), submit=submit)
         return run_selection(SCANNED, regions, years, None, wishes)
+
+
+@scan_app.command()
+def plan(
+    regions: Regions = None,
+    years: Years = None,
+    rate: Annotated[
+        float,
+        typer.Option(min=0.1, help="Patches a second that a machine scores; benchmarks/patch_scores.py tells it."),
+    ] = 150.0,
+) -> None:
+    """Say what scanning whole regions would need from each source of the product, were it the only one.
+
+    Nothing is fetched and no service is asked: the figures are assumptions on the high side.
+    """
+    from dagster_project.commands.context import parse_regions, parse_years
+    from dagster_project.commands.scanning import projections
+    from minemap_assets.detection.dependencies import scan_product
+    from minemap_assets.detection.projection import PATCHES
+
+    project = open_session().project
+    slugs, chosen = parse_regions(regions, project), parse_years(years, project)
+    tiles, found = projections(project, slugs, chosen[-1])
+    patches, product = tiles * PATCHES, scan_product(project)
+    console.print(
+        f"{counted(len(slugs), 'region')} in one year: {tiles:,} tiles, {patches:,} patches of {product}; "
+        f"{patches / rate / 3600:,.1f} hours of scoring at {rate:g} patches a second.",
+        soft_wrap=True,
+    )
+    show(
+        ("source", "tiles", "requests", "GB to fetch", "downloads", "EECU-hours", "GB on disk", "hours"),
+        [
+            (
+                one.source,
+                f"{one.tiles:,}",
+                f"{one.cost.requests:,}",
+                f"{one.cost.bytes_read / 1e9:,.1f}",
+                f"{one.cost.downloads:,}",
+                f"{one.cost.eecu_hours:,.1f}",
+                f"{one.cost.disk_bytes / 1e9:,.1f}",
+                f"{one.cost.seconds / 3600:,.1f}",
+            )
+            for one in found
+        ],
+    )
 
 
 @scan_app.command()

@@ -1,14 +1,14 @@
 """The scan of the demo: mines that are in no file, and how many of them it finds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
 from rich.table import Table
 
 from dagster_project.commands.candidates import candidate_table, promote_candidates
-from dagster_project.commands.context import Session, console, note
+from dagster_project.commands.context import Session, console, counted, note
 from dagster_project.commands.execution import Wishes, execute
 from dagster_project.commands.run_report import exit_code
 from dagster_project.commands.scanning import SCANNED, points_of_labels
@@ -61,20 +61,30 @@ class ScanResult:
 def scan_for(world: World, session: Session, wishes: Wishes) -> ScanResult | None:
     """Train on the mines that are known, scan the world's last year, and make what is found sites.
 
-    None where the scan failed; what failed was shown.
+    Where all mines are known the classifier is tried first, and learns from its mistakes. None where the scan failed;
+    what failed was shown.
     """
     regions, year = tuple(session.project.active_regions()), world.years[-1]
-    points = points_of_labels(session.project, regions, POINTS)
-    console.print(f"Scanning {len(regions)} regions in {year}, by a classifier of {len(points)} points")
-    session = session.reopened()
-    scope = Scope(parse_selection(SCANNED, session.graph), regions, (year,))
-    if exit_code(execute(session, scope, wishes)):
-        note("the scan was not finished; the same command goes on")
-        return None
-    project = session.reopened().project
-    outlines: list[shapely.Geometry] = candidate_table(project, regions)["geometry"].tolist()
-    promote_candidates(project, regions, [], 0.0, None, f"found by the scan of {year}")
+    known, losing = _wholly_known(world), replace(wishes, accepts_losses=True)
+    for hard, places, when in (((), known, world.reference_year), (known, regions, year)):
+        points = points_of_labels(session.project, regions, POINTS, hard=hard)
+        told = f"{counted(len(points), 'point')}{', some of them where it was wrong' if hard else ''}"
+        console.print(f"Scanning {', '.join(places)} in {when}, by a classifier of {told}", soft_wrap=True)
+        session = session.reopened()
+        scope = Scope(parse_selection(SCANNED, session.graph), places, (when,))
+        if exit_code(execute(session, scope, losing)):
+            note("the scan was not finished; the same command goes on")
+            return None
+        session = session.reopened()
+    outlines: list[shapely.Geometry] = candidate_table(session.project, regions)["geometry"].tolist()
+    promote_candidates(session.project, regions, [], 0.0, None, f"found by the scan of {year}")
     return _result(world, year, outlines)
+
+
+def _wholly_known(world: World) -> tuple[str, ...]:
+    """Regions with mines in the reference year, all of which somebody knows of."""
+    known, there = world.known(world.reference_year), world.outlines(world.reference_year)
+    return tuple(sorted({mine.region for mine in known} - {mine.region for mine in there if mine not in known}))
 
 
 def _result(world: World, year: int, outlines: list[shapely.Geometry]) -> ScanResult:

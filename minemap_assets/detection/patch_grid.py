@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -116,8 +117,7 @@ def patches_of(tile: Tile, region: BaseGeometry) -> Patches:
     outlines = patch_outlines(tile, rows, columns)
     west, north = corner(tile)
     half = PATCH * PIXEL / 2
-    to_degrees = pyproj.Transformer.from_crs(crs_of(tile.zone), WGS84, always_xy=True)
-    longitudes, latitudes = to_degrees.transform(west + columns * _STEP + half, north - rows * _STEP - half)
+    longitudes, latitudes = _to_degrees(tile.zone).transform(west + columns * _STEP + half, north - rows * _STEP - half)
     shapely.prepare(region)
     chosen = np.flatnonzero((zones_of(longitudes) == tile.zone) & shapely.intersects(region, outlines))
     return Patches(tile, rows[chosen], columns[chosen], outlines[chosen], longitudes[chosen], latitudes[chosen])
@@ -150,7 +150,25 @@ def tiles_of(region: BaseGeometry) -> Iterator[Tile]:
         west = -180.0 + 6.0 * (zone - 1)
         part = shapely.intersection(region, shapely.box(west - _OVER, -90.0, west + 6.0 + _OVER, 90.0))
         if not part.is_empty:
-            yield from (tile for tile in _candidates(zone, part) if len(patches_of(tile, region).rows))
+            candidates = _candidates(zone, part)
+            yield from (
+                tile for tile in candidates if _middle_lies_in(tile, region) or len(patches_of(tile, region).rows)
+            )
+
+
+def _middle_lies_in(tile: Tile, region: BaseGeometry) -> bool:
+    """Whether its middle patch belongs to it and to a region, so that the others need not be looked at."""
+    west, north = corner(tile)
+    half = (TILE_PATCHES // 2) * _STEP + PATCH * PIXEL / 2
+    longitude, latitude = _to_degrees(tile.zone).transform(west + half, north - half)
+    shapely.prepare(region)
+    mine = int(zones_of(np.array([longitude]))[0]) == tile.zone
+    return mine and bool(shapely.intersects_xy(region, longitude, latitude))
+
+
+@cache
+def _to_degrees(zone: int) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(crs_of(zone), WGS84, always_xy=True)
 
 
 _OVER = 0.05

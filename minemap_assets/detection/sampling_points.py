@@ -93,6 +93,12 @@ def unique(points: SamplingPoints, path: Path) -> SamplingPoints:
     return points.of(np.array(list(first.values()), np.int64))
 
 
+def once(points: SamplingPoints) -> SamplingPoints:
+    """Points of the same cell of 5 m as one: the first of them."""
+    first = {one: number for number, one in reversed(list(enumerate(points.ids)))}
+    return points.of(np.array(sorted(first.values()), np.int64))
+
+
 def squares(
     longitudes: npt.NDArray[np.float64], latitudes: npt.NDArray[np.float64], degrees: float = PLACE_DEGREES
 ) -> tuple[str, ...]:
