@@ -25,6 +25,8 @@ class PatchLearner:
         self, network: EncoderNetwork, chips: LabelledChips, kind: Product, recipe: PatchRecipe, seed: int
     ) -> None:
         self.network = network.train()
+        self._generator = torch.Generator()
+        self.network.dropout.generator = self._generator
         self.averaged = copy.deepcopy(network).eval()
         self.losses: list[float] = []
         self._chips, self._kind, self._recipe, self._seed = chips, kind, recipe, seed
@@ -51,6 +53,7 @@ class PatchLearner:
         """One step. Raises `PermanentError` where the loss is no number any more."""
         step = self.step + 1
         inputs, mine = self._batch(step)
+        self._generator.manual_seed(int(np.random.default_rng([self._seed, step, 4]).integers(2**62)))
         loss = functional.binary_cross_entropy_with_logits(self.network(inputs), mine)
         if not bool(torch.isfinite(loss)):
             raise PermanentError(

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from minemap_assets.detection.networks.shapes import EncoderShape, NetworkShape, PatchShape
+from minemap_assets.segmentation.networks.dropout import ChannelDropout
 from minemap_assets.segmentation.networks.efficientnet import EfficientNetLite0
 
 KERAS_EPSILON = 1e-3
@@ -65,7 +66,7 @@ class EncoderNetwork(PatchClassifier):
         super().__init__()
         self.shape: EncoderShape = shape
         self.encoder = EfficientNetLite0(shape.bands, shape.levels)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.dropout = ChannelDropout(shape.dropout)
         self.head = nn.Linear(2 * self.encoder.channels[-1], 1)
         self.register_buffer("mean", torch.tensor(shape.mean)[None, :, None, None])
         self.register_buffer("spread", torch.tensor(shape.spread)[None, :, None, None])
@@ -80,7 +81,8 @@ class EncoderNetwork(PatchClassifier):
                 inputs, scale_factor=float(self.shape.enlarge), mode="bilinear", align_corners=False
             )
         features = self.encoder(inputs)[-1]
-        out: torch.Tensor = self.head(self.dropout(torch.cat([features.mean((-2, -1)), features.amax((-2, -1))], 1)))
+        pooled = torch.cat([features.mean((-2, -1), keepdim=True), features.amax((-2, -1), keepdim=True)], 1)
+        out: torch.Tensor = self.head(self.dropout(pooled).flatten(1))
         return out[:, 0]
 
 
