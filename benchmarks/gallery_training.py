@@ -22,7 +22,7 @@ from PIL import Image
 
 from minemap_assets.detection.learning.labelled_chips import LabelledChips
 from minemap_assets.detection.learning.patch_learner import margins
-from minemap_assets.detection.learning.recipe import PatchRecipe
+from minemap_assets.detection.learning.patch_recipe import PatchRecipe
 from minemap_assets.detection.learning.scores import average_precision, sensitivity_at
 from minemap_assets.detection.learning.training import train
 from minemap_assets.detection.networks.keras_files import read_keras

@@ -285,7 +285,7 @@ DETECTION_SAMPLE = Asset(
 
 def _build_summary(context: BuildContext) -> Outcome:
     from minemap_assets.detection.artefact import read_card
-    from minemap_assets.detection.summary import build_summary, years_of
+    from minemap_assets.detection.summing_up import build_summary, years_of
 
     detections, polygons = (
         {ref.keys: one for ref, one in context.inputs_of(asset).items()} for asset in (DETECTIONS, MINING_POLYGONS)

@@ -12,7 +12,7 @@ from minemap_assets.detection.config import DetectionConfig
 from minemap_assets.detection.judging import Judgement, band_baseline, judged
 from minemap_assets.detection.learning.labelled_chips import LabelledChips
 from minemap_assets.detection.learning.patch_learner import margins
-from minemap_assets.detection.learning.recipe import PatchRecipe
+from minemap_assets.detection.learning.patch_recipe import PatchRecipe
 from minemap_assets.detection.learning.training import train
 from minemap_assets.detection.networks.files import save_networks
 from minemap_assets.detection.networks.keras_files import read_keras

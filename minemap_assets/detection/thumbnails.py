@@ -9,7 +9,8 @@ from minemap_assets.imagery.preview import coloured
 AROUND = PATCH
 """Pixels that are shown on each side of a patch."""
 
-SIDE = 288
+ENLARGED = 2
+SIDE = ENLARGED * (PATCH + 2 * AROUND)
 EDGE = (250, 204, 21)
 
 
@@ -20,7 +21,8 @@ def thumbnail(ground: Ground, tile: str, row: int, column: int) -> bytes:
     place = Square(
         of.zone, west + (column * STRIDE - AROUND) * PIXEL, north - (row * STRIDE - AROUND) * PIXEL, PATCH + 2 * AROUND
     )
-    return png_bytes(_framed(coloured(ground.pixels(place), ground.bands, SIDE), place.side))
+    small = coloured(ground.pixels(place), ground.bands, place.side)
+    return png_bytes(_framed(small.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1), place.side))
 
 
 def _framed(image: Picture, across: int) -> Picture:

@@ -118,6 +118,7 @@ def test_the_classifier_says_what_it_is_worth(scanned: Chain) -> None:
 
 def test_other_points_replace_images_only_on_purpose(scanned: Chain, tmp_path: Path) -> None:
     chain = scanned.copied(tmp_path / "other")
+    chain.change("steps = 60", "steps = 2")
     ran(chain, "points", "--from-labels", "--per-mine", "3", "--others", "20", "--place-km", "1", "--seed", "9")
     refused = command(chain, "scan", "run", "--regions", REGION, "--years", YEAR, "--dry-run")
     assert refused.code == 0

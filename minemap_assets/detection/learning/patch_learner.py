@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from minemap_assets.detection.learning.labelled_chips import LabelledChips
-from minemap_assets.detection.learning.recipe import PatchRecipe
+from minemap_assets.detection.learning.patch_recipe import PatchRecipe
 from minemap_assets.detection.networks.patch_networks import EncoderNetwork
 from minemap_assets.errors import PermanentError
 from minemap_assets.imagery.products import Product

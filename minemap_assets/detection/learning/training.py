@@ -13,7 +13,7 @@ import torch
 
 from minemap_assets.detection.learning.labelled_chips import LabelledChips, drawn, folds
 from minemap_assets.detection.learning.patch_learner import PatchLearner, margins
-from minemap_assets.detection.learning.recipe import PatchRecipe
+from minemap_assets.detection.learning.patch_recipe import PatchRecipe
 from minemap_assets.detection.networks.patch_networks import EncoderNetwork
 from minemap_assets.detection.networks.shapes import PIXELS, EncoderShape
 from minemap_assets.imagery.products import product

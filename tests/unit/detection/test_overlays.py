@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from minemap_assets.detection.overlays import Overlay, add_overlay, registered_overlays
-from minemap_assets.detection.summary import summed
+from minemap_assets.detection.summing_up import summed
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.vector import areas_km2
 from projects import home_at

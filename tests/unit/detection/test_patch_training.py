@@ -7,7 +7,7 @@ import shapely
 from minemap_assets.detection.detections import outlined
 from minemap_assets.detection.hard_points import hard_points
 from minemap_assets.detection.learning.labelled_chips import LabelledChips
-from minemap_assets.detection.learning.recipe import PatchRecipe
+from minemap_assets.detection.learning.patch_recipe import PatchRecipe
 from minemap_assets.detection.learning.training import train
 from minemap_assets.detection.sampling_points import FromTruth
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gallery_training import gallery, own_margins, published_margins
 
-from minemap_assets.detection.learning.recipe import PatchRecipe
+from minemap_assets.detection.learning.patch_recipe import PatchRecipe
 from minemap_assets.detection.learning.scores import average_precision, sensitivity_at
 
 pytestmark = pytest.mark.slow
