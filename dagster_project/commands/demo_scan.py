@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from rich.table import Table
 
-from dagster_project.commands.candidates import candidate_table, promote_candidates
+from dagster_project.commands.candidates import promote_candidates
 from dagster_project.commands.context import Session, console, counted, note
 from dagster_project.commands.execution import Wishes, execute
 from dagster_project.commands.run_report import exit_code
@@ -15,7 +15,9 @@ from dagster_project.commands.scanning import SCANNED, points_of_labels
 from dagster_project.selection import parse_selection
 from minemap_assets.detection.sampling_points import FromTruth
 from minemap_assets.graph.graph import Scope
+from minemap_assets.project.project import Project
 from minemap_assets.simulation.world import World
+from minemap_assets.sites.promotion import promoted_sites
 from minemap_assets.validation.accuracy import wilson
 
 POINTS = FromTruth(per_mine=24, others=300, place_degrees=0.02)
@@ -65,20 +67,35 @@ def scan_for(world: World, session: Session, wishes: Wishes) -> ScanResult | Non
     what failed was shown.
     """
     regions, year = tuple(session.project.active_regions()), world.years[-1]
-    known, losing = _wholly_known(world), replace(wishes, accepts_losses=True)
-    for hard, places, when in (((), known, world.reference_year), (known, regions, year)):
-        points = points_of_labels(session.project, regions, POINTS, hard=hard)
-        told = f"{counted(len(points), 'point')}{', some of them where it was wrong' if hard else ''}"
-        console.print(f"Scanning {', '.join(places)} in {when}, by a classifier of {told}", soft_wrap=True)
-        session = session.reopened()
-        scope = Scope(parse_selection(SCANNED, session.graph), places, (when,))
-        if exit_code(execute(session, scope, losing)):
+    why = f"found by the scan of {year}"
+    if not _promoted(session.project, why):
+        scanned = _scanned(world, session, regions, replace(wishes, accepts_losses=True))
+        if scanned is None:
             note("the scan was not finished; the same command goes on")
             return None
+        promote_candidates(scanned.project, regions, [], 0.0, None, why)
+        session = scanned.reopened()
+    return _result(world, year, _promoted(session.project, why))
+
+
+def _scanned(world: World, session: Session, regions: tuple[str, ...], wishes: Wishes) -> Session | None:
+    """The project after both scans; None where one failed."""
+    known = _wholly_known(world)
+    for hard, places, year in (((), known, world.reference_year), (known, regions, world.years[-1])):
+        points = points_of_labels(session.project, regions, POINTS, hard=hard)
+        told = f"{counted(len(points), 'point')}{', some of them where it was wrong' if hard else ''}"
+        console.print(f"Scanning {', '.join(places)} in {year}, by a classifier of {told}", soft_wrap=True)
         session = session.reopened()
-    outlines: list[shapely.Geometry] = candidate_table(session.project, regions)["geometry"].tolist()
-    promote_candidates(session.project, regions, [], 0.0, None, f"found by the scan of {year}")
-    return _result(world, year, outlines)
+        if exit_code(execute(session, Scope(parse_selection(SCANNED, session.graph), places, (year,)), wishes)):
+            return None
+        session = session.reopened()
+    return session
+
+
+def _promoted(project: Project, why: str) -> list[shapely.Geometry]:
+    """Outlines that were made sites for that reason."""
+    found = promoted_sites(project)
+    return [] if found is None else found.geometry[found["note"] == why].tolist()
 
 
 def _wholly_known(world: World) -> tuple[str, ...]:

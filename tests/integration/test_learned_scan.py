@@ -1,6 +1,7 @@
 """A scan by a classifier of one's own, from points to candidates that become sites, by the command line."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import geopandas as gpd
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from commands import Ended, command
+from dagster_project.ui_pages import Pictures
 from located import located
 from minemap_assets.detection.classifier_assets import PATCH_CLASSIFIER, SAMPLING_IMAGERY
 from minemap_assets.detection.dependencies import points_of
@@ -45,7 +47,7 @@ def pointed(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """A project with points to learn from, and a mine in no file."""
     chain = located(tmp_path_factory.mktemp("pointed"), with_unknown_mines(WORLD))
     chain.change(*QUICK)
-    said = ran(chain, "points", "--from-labels", "--per-mine", "12", "--others", "50", "--place-km", "1.5")
+    said = ran(chain, "points", "--from-labels", "--per-mine", "8", "--others", "30", "--place-km", "1.5")
     assert "points" in said.text
     assert "of them in mines" in said.text
     return chain
@@ -114,6 +116,18 @@ def test_the_classifier_says_what_it_is_worth(scanned: Chain) -> None:
     assert any(manifest.summary["verdict"].startswith(grade) for grade in Grade)
     detections = scanned.open("detection", "detections", REGION, YEAR).manifest
     assert detections.summary["verdict"] == manifest.summary["verdict"]
+
+
+def test_whoever_opens_an_asset_sees_a_picture_of_it(scanned: Chain) -> None:
+    pictures = Pictures(scanned.project_home, scanned.registry)
+    drawn = {}
+    for manifest in scanned.manifests():
+        if manifest.room == "detection" and Graph(scanned.registry.rooms, scanned.project).asset(manifest.ref).picture:
+            place = "/".join([manifest.room, manifest.asset, *manifest.keys, f"{manifest.content[:12]}.webp"])
+            with Image.open(BytesIO(pictures.picture(place))) as picture:
+                drawn[manifest.asset] = len(picture.convert("RGB").getcolors(1_000_000) or ())
+    assert set(drawn) == {"sampling_imagery", "scan_imagery", "patch_scores", "detections", "candidate_sites"}
+    assert min(drawn.values()) > 500, "something is to be seen on each"
 
 
 def test_other_points_replace_images_only_on_purpose(scanned: Chain, tmp_path: Path) -> None:
