@@ -6,6 +6,7 @@ import geopandas as gpd
 
 from minemap_assets.detection import schemas
 from minemap_assets.detection.artefact import told_verdict
+from minemap_assets.detection.checks import DETECTION_CHECKS, SCORE_CHECKS, TILE_CHECKS
 from minemap_assets.detection.classifier_assets import PATCH_CLASSIFIER, SAMPLING_IMAGERY
 from minemap_assets.detection.config import DetectionConfig
 from minemap_assets.detection.dependencies import (
@@ -85,6 +86,7 @@ SCAN_IMAGERY = Asset(
     fetched=True,
     applies=has_classifier,
     picture=_tiles_picture,
+    checks=TILE_CHECKS,
     build=_build_scan,
 )
 
@@ -126,6 +128,7 @@ PATCH_SCORES = Asset(
     job=SCAN,
     applies=has_classifier,
     picture=_scores_picture,
+    checks=SCORE_CHECKS,
     build=_build_scores,
 )
 
@@ -178,6 +181,7 @@ DETECTIONS = Asset(
     applies=has_classifier,
     headline=told_verdict,
     picture=_detections_picture,
+    checks=DETECTION_CHECKS,
     build=_build_detections,
 )
 

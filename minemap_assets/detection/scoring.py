@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 
 from minemap_assets.detection.networks.patch_networks import PatchClassifier, PatchNetwork
 from minemap_assets.detection.networks.shared_features import SharedFeatures
@@ -72,9 +73,15 @@ class PatchScorer:
             pixels = torch.from_numpy(image)[None].to(self._type).contiguous(memory_format=torch.channels_last)
             return lambda network: self._shared(network, pixels, rows, columns)
         windows = np.lib.stride_tricks.sliding_window_view(image, (self.pixels, self.pixels), axis=(1, 2))
-        patches = torch.from_numpy(np.ascontiguousarray(windows[:, rows, columns].transpose(1, 2, 3, 0)))
-        batches = torch.split(patches.permute(0, 3, 1, 2), BATCH_GPU if self._device.type == "cuda" else BATCH)
-        return lambda network: self._alone(network, batches)
+        batch = BATCH_GPU if self._device.type == "cuda" else BATCH
+        places = np.arange(-(-len(rows) // batch) * batch) % len(
+            rows
+        )  # a batch of another size adds up in another order
+        patches = torch.from_numpy(
+            np.ascontiguousarray(windows[:, rows[places], columns[places]].transpose(1, 2, 3, 0))
+        )
+        batches = torch.split(patches.permute(0, 3, 1, 2), batch)
+        return lambda network: self._alone(network, batches)[: len(rows)]
 
     @torch.inference_mode()
     def _alone(self, network: PatchClassifier, batches: Sequence[torch.Tensor]) -> Floats:
@@ -87,8 +94,6 @@ class PatchScorer:
         return self._probability(SharedFeatures(network, STRIDE).margins(image, rows, columns, BATCH))
 
     def _probability(self, margins: torch.Tensor) -> Floats:
-        exact = margins.float()
-        if self._calibration != Calibration():
-            exact = exact * self._calibration.scale + self._calibration.shift
-        found: Floats = exact.sigmoid().cpu().numpy()
+        exact = margins.double().cpu().numpy()
+        found: Floats = expit(exact * self._calibration.scale + self._calibration.shift).astype(np.float32)
         return found

@@ -7,6 +7,7 @@ import geopandas as gpd
 
 from minemap_assets.detection import schemas
 from minemap_assets.detection.artefact import told_verdict
+from minemap_assets.detection.checks import DETECTION_CHECKS, SCORE_CHECKS, TILE_CHECKS
 from minemap_assets.detection.classifier_assets import PATCH_CLASSIFIER
 from minemap_assets.detection.dependencies import (
     config_of,
@@ -143,6 +144,7 @@ SNAPSHOT_IMAGERY = Asset(
     fetched=True,
     applies=has_snapshots,
     picture=_imagery_picture,
+    checks=TILE_CHECKS,
     build=_build_imagery,
 )
 
@@ -159,6 +161,7 @@ SNAPSHOT_SCORES = Asset(
     job=SNAPSHOT,
     applies=has_snapshots,
     picture=_scores_picture,
+    checks=SCORE_CHECKS,
     build=_build_scores,
 )
 
@@ -179,6 +182,7 @@ SNAPSHOT_DETECTIONS = Asset(
     applies=has_snapshots,
     headline=told_verdict,
     picture=_detections_picture,
+    checks=DETECTION_CHECKS,
     build=_build_detections,
 )
 

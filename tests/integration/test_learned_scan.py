@@ -25,7 +25,7 @@ from minemap_assets.sites.promotion import PROMOTED_SITES_PATH
 from tiny import WORLD, Chain
 
 REGION, YEAR = BIRCH, "2019"
-QUICK = "steps = 80\nlevels = 3", "steps = 60\ncheckpoint_minutes = 0.0001\nlevels = 3"
+QUICK = "steps = 80\nlevels = 3", "steps = 60\nbatch_size = 12\ncheckpoint_minutes = 0.0001\nlevels = 3"
 SNAPSHOT = "\n[snapshots.seasons]\nwet-2019 = { start = 2019-10-01, end = 2020-01-01 }\n"
 
 
@@ -130,7 +130,7 @@ def test_whoever_opens_an_asset_sees_a_picture_of_it(scanned: Chain) -> None:
     assert min(drawn.values()) > 500, "something is to be seen on each"
 
 
-def test_other_points_replace_images_only_on_purpose(scanned: Chain, tmp_path: Path) -> None:
+def test_other_points_do_not_replace_images_unasked(scanned: Chain, tmp_path: Path) -> None:
     chain = scanned.copied(tmp_path / "other")
     chain.change("steps = 60", "steps = 2")
     ran(chain, "points", "--from-labels", "--per-mine", "3", "--others", "20", "--place-km", "1", "--seed", "9")
@@ -139,7 +139,6 @@ def test_other_points_replace_images_only_on_purpose(scanned: Chain, tmp_path: P
     refused = command(chain, "scan", "run", "--regions", REGION, "--years", YEAR)
     assert refused.code != 0
     assert "--accept-losses" in refused.text
-    ran(chain, "run", "--regions", REGION, "--years", YEAR, "--accept-losses")
 
 
 def test_a_sample_is_labelled_and_gives_precision_and_recall(scanned: Chain, tmp_path: Path) -> None:
@@ -153,7 +152,7 @@ def test_a_sample_is_labelled_and_gives_precision_and_recall(scanned: Chain, tmp
             assert picture.size == (288, 288)
             assert len(picture.getcolors(100_000) or ()) > 50
     unlabelled = command(scanned, "scan", "accuracy", str(folder / "sample.geojson"))
-    assert unlabelled.code == 2
+    assert "Precision: not known" in unlabelled.text
     text = json.loads((folder / "sample.geojson").read_text())
     for feature in text["features"]:
         facts = feature["properties"]

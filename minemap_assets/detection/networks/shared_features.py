@@ -62,10 +62,12 @@ class SharedFeatures:
         edges = self._edges(image)
         corners = self._corners(image, rows, columns)
         found = [
-            self._rest(self._assembled(middle, edges, corners, rows, columns, range(n, min(n + batch, len(rows)))))
+            self._rest(
+                self._assembled(middle, edges, corners, rows, columns, range(n, min(n + batch, len(rows))), batch)
+            )
             for n in range(0, len(rows), batch)
         ]
-        out = torch.cat(found) if found else torch.zeros(0, 1)
+        out = torch.cat(found)[: len(rows)] if found else torch.zeros(0, 1)
         return out[:, 1] - out[:, 0] if self._two else out[:, 0]
 
     def _whole(self, image: torch.Tensor) -> torch.Tensor:
@@ -137,10 +139,13 @@ class SharedFeatures:
         rows: npt.NDArray[np.int64],
         columns: npt.NDArray[np.int64],
         chosen: range,
+        batch: int,
     ) -> torch.Tensor:
-        """Pooled features of some patches (patch, filter, row, column)."""
+        """Pooled features (patch, filter, row, column) of some patches, and zeros up to a whole batch: sums of products
+        are taken in another order where the batch has another size.
+        """
         side, kept = self._side // self._pool, self._edge.kept // self._pool
-        out = middle.new_empty(len(chosen), middle.shape[1], side, side).contiguous(memory_format=torch.channels_last)
+        out = middle.new_zeros(batch, middle.shape[1], side, side).contiguous(memory_format=torch.channels_last)
         inner, end = slice(kept, side - kept), side - kept
         north, south, west, east = edges
         for place, number in enumerate(chosen):

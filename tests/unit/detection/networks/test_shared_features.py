@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from keras_weights import random_network
 from minemap_assets.detection.networks.shapes import Group, PatchShape
 from minemap_assets.detection.networks.shared_features import SharedFeatures
+from minemap_assets.detection.scoring import PatchScorer
 
 STRIDE = 24
 
@@ -47,16 +48,18 @@ def test_every_patch_scores_as_it_does_alone(shape: PatchShape, seed: int, acros
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
-def test_some_patches_score_as_all_do() -> None:
-    network = random_network(PatchShape(pixels=48, bands=2, groups=(group(3, 2, 2),), dense=(4,)), 1)
-    image = torch.rand((1, 2, 96, 96), generator=torch.Generator().manual_seed(2))
-    rows, columns = (axis.ravel() * STRIDE for axis in np.indices((3, 3)))
-    with torch.inference_mode():
-        shared = SharedFeatures(network, STRIDE)
-        torch.testing.assert_close(
-            shared.margins(image, rows[::2], columns[::2], 2), shared.margins(image, rows, columns, 32)[::2]
-        )
-        assert shared.margins(image, rows[:0], columns[:0], 4).shape == (0,)
+@pytest.mark.parametrize("side", [48, 44])
+def test_a_patch_scores_the_same_in_any_company(side: int) -> None:
+    """To the last bit; patches of 48 pixels share features here, others do not."""
+    shape = PatchShape(pixels=side, bands=2, groups=(group(6, 2, 2), group(4, 1, 2)), dense=(16, 8))
+    network = random_network(shape, 1)
+    image = np.random.default_rng(2).random((2, 240, 240), dtype=np.float32)
+    rows, columns = (axis.ravel() * STRIDE for axis in np.indices((9, 9)))
+    scorer = PatchScorer([network], "cpu")
+    whole = scorer.scores(image, rows, columns)
+    for count in range(0, 81, 7):
+        some = np.sort(np.random.default_rng(count).choice(81, count, replace=False))
+        np.testing.assert_array_equal(scorer.scores(image, rows[some], columns[some]), whole[some])
 
 
 @pytest.mark.parametrize(("pool", "stride", "fits"), [(2, 24, True), (5, 24, False), (4, 10, False)])
