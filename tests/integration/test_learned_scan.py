@@ -159,7 +159,8 @@ def test_a_sample_is_labelled_and_gives_precision_and_recall(scanned: Chain, tmp
         facts["class"] = "mine" if facts["stratum"] == "detected" else "other"
     (folder / "labelled.geojson").write_text(json.dumps(text))
     said = ran(scanned, "accuracy", str(folder / "labelled.geojson")).text
-    assert "100 %" in said or "100%" in said
+    assert "Precision: 100.0%" in said
+    assert "Recall: 100.0%" in said
     again = command(scanned, "scan", "sample", "--year", YEAR, "--to", str(folder))
     assert again.code == 2
     assert "holds something already" in again.text
