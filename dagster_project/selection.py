@@ -46,12 +46,13 @@ def refuse(unclear: UnclearError) -> str:
 
 
 def parse_selection(text: str | None, graph: Graph, choose: Choose = refuse) -> frozenset[Asset]:
-    """The assets that a comma-separated selection names; without one, all.
+    """The assets that a comma-separated selection names; without one, all but those
+    of rooms that are made on request.
 
     Raises `BadInputError` for what it does not understand, and `UnclearError` where `choose` does.
     """
     if text is None:
-        return frozenset(graph.assets)
+        return graph.standard
     if not text.strip(" ,"):
         raise BadInputError(
             f"{OPTION}: {text!r} names nothing; write assets such as sites,imagery, or leave {OPTION} out for "

@@ -8,7 +8,7 @@ Select = Annotated[
     str | None,
     typer.Option(
         help="Assets by name, such as sites,imagery; `room:imagery` is a whole room; `+name` adds all that it needs, "
-        "`name+` all that follows. Default: everything."
+        "`name+` all that follows. Default: everything but scans."
     ),
 ]
 Regions = Annotated[str | None, typer.Option(help="Regions, such as north,south. Default: every active region.")]

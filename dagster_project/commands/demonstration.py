@@ -18,9 +18,6 @@ from minemap_assets.validation.simulated_truth import Agreement, compare, totals
 TOO_SMALL = frozenset({"tiny", "frontier"})
 """Worlds with too few mines for a model to be judged by; it is put in use whatever its verdict."""
 
-SCANS = frozenset({"detection", "snapshots"})
-"""Rooms that the demo makes for its last year only, and where it is asked to."""
-
 LEAST_IOU = 0.75
 LARGEST_ERROR = 0.10
 
@@ -37,8 +34,7 @@ def demonstrate(world: str, *, check: bool, scan: bool = False, jobs: int | None
     prepare(session.project, simulated)
     session = session.reopened()
     years = tuple(simulated.years)
-    mapped = frozenset(asset for asset in session.graph.assets if asset.room not in SCANS)
-    scope = Scope(mapped, tuple(session.project.active_regions()), years)
+    scope = Scope(session.graph.standard, tuple(session.project.active_regions()), years)
     console.print(
         f"Mapping {len(scope.regions)} regions x {len(years)} years of the simulated world `{world}` "
         f"in {session.project.lake.store.root}",

@@ -329,5 +329,6 @@ ROOM = Room(
         DETECTION_SAMPLE,
         DETECTION_SUMMARY,
     ),
+    on_request=True,
     sections=(Section("detection", DetectionConfig),),
 )

@@ -23,8 +23,8 @@ class DetectionConfig(StrictModel):
     counts, and that of a patch without five others within 3 km. A patch of which less than `min_observed_share` was
     seen, or whose pixels were seen fewer than `min_observations` times on average, is not observed. Detections further
     than `far_metres` from the window of every known site are candidates for new sites. `sample_size` patches of a
-    year's detections are drawn for labelling, of `all` alike or as many in each `country`, and as many patches below
-    the threshold, with `seed`.
+    year's detections are drawn for labelling, by `sample_by` of `all` alike or as many in each `country`, and as many
+    patches below the threshold, with `seed`.
 
     Of training, `members` are the networks of the ensemble, each of which leaves out its own share of the places,
     `steps` how long each learns, `batch_size` how many points a step sees, and `learning_rate` the highest rate of

@@ -60,6 +60,12 @@ class Graph:
             self._families[one] = tuple(one.member(name) for name in one.names(self._project))
         return self._families[one]
 
+    @property
+    def standard(self) -> frozenset[Asset]:
+        """What a run makes that names nothing."""
+        unasked = {room.name for room in self.rooms if room.on_request}
+        return frozenset(asset for asset in self.assets if asset.room not in unasked)
+
     def upstream(self, asset: Asset) -> Iterator[tuple[Dep, Asset]]:
         """Each dependency with its asset, families taken apart."""
         for dep in asset.deps:

@@ -129,11 +129,13 @@ class AssetFamily:
 class Room:
     """One stage: its assets in the order in which data flows, its settings, and rules over a project's settings.
 
-    `extensions` is what others look up by type (`Project.extensions`).
+    `extensions` is what others look up by type (`Project.extensions`). A room `on_request` is made where it is named,
+    and not by a run of everything, because it costs more than all others together.
     """
 
     name: str
     assets: tuple[Asset | AssetFamily, ...]
+    on_request: bool = False
     sections: tuple[Section, ...] = ()
     rules: tuple[Callable[[Project], None], ...] = ()
     extensions: tuple[object, ...] = ()

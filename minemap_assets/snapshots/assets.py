@@ -189,5 +189,6 @@ SNAPSHOT_DETECTIONS = Asset(
 ROOM = Room(
     "snapshots",
     (SNAPSHOT_IMAGERY, SNAPSHOT_SCORES, SNAPSHOT_DETECTIONS),
+    on_request=True,
     sections=(Section("snapshots", SnapshotsConfig),),
 )

@@ -54,7 +54,7 @@ def test_plus_adds_what_is_needed_and_what_follows_of_rooms_too(graph: Graph) ->
 
 
 def test_everything(graph: Graph) -> None:
-    assert named(None, graph) == named("*", graph) == named("sites,*", graph) == {str(a) for a in graph.assets}
+    assert named("*", graph) == named("sites,*", graph) == {str(a) for a in graph.assets}
 
 
 @pytest.mark.parametrize(
@@ -151,3 +151,11 @@ def test_every_example_in_the_help_is_a_selection(graph: Graph) -> None:
     assert len(examples) >= 4
     for example in examples:
         assert parse_selection(example.replace("name", "imagery"), graph), example
+
+
+def test_scans_are_made_where_they_are_named_and_not_by_a_run_of_everything(graph: Graph) -> None:
+    unasked = {asset for asset in graph.assets if asset.room in {"detection", "snapshots"}}
+    assert unasked
+    assert parse_selection(None, graph) == frozenset(graph.assets) - unasked
+    assert unasked <= parse_selection("*", graph)
+    assert parse_selection("room:detection,room:snapshots", graph) == unasked

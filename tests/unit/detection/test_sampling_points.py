@@ -81,7 +81,7 @@ def test_points_from_outlines_lie_inside_and_the_others_far_from_all() -> None:
 def test_one_place_is_not_a_mine_and_none() -> None:
     path = Path("points.geojson")
     points = SamplingPoints(np.zeros(2), np.zeros(2), np.array([True, False]), ("a", "a"))
-    with pytest.raises(BadInputError, match="points 1 and 2 are one place, once mine and once other"):
+    with pytest.raises(BadInputError, match="points 1 and 2 are the same place, once mine, once other"):
         unique(points, path)
     same = SamplingPoints(np.zeros(2), np.zeros(2), np.array([True, True]), ("a", "a"))
     assert len(unique(same, path)) == 1

@@ -110,5 +110,5 @@ def test_a_command_says_its_arguments_and_the_forms_of_its_options() -> None:
     assert "| `SLUG` | has to be given |" in block
     assert "| `--product` TEXT (may be repeated) |" in block
     assert "| `--replace` |  |" in block
-    assert "| `--world` `demo` or `tiny` | `demo` |" in page
+    assert "| `--world` `demo` or `tiny` or `frontier` | `demo` |" in page
     assert "| `--ask` or `--no-ask` | `--ask` |" in page
