@@ -112,7 +112,6 @@ PATCH_CLASSIFIER = Asset(
     pool=GPU_POOL,
     op_tags=ACCELERATED,
     job=LEARN,
-    automated=True,
     applies=has_classifier,
     headline=told_verdict,
     build=_build_classifier,

@@ -135,7 +135,7 @@ class Room:
 
     name: str
     assets: tuple[Asset | AssetFamily, ...]
-    on_request: bool = False
     sections: tuple[Section, ...] = ()
     rules: tuple[Callable[[Project], None], ...] = ()
     extensions: tuple[object, ...] = ()
+    on_request: bool = False

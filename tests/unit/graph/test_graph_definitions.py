@@ -16,6 +16,21 @@ from minemap_assets.graph.statement import Asset, Freshness, Room
 from minemap_assets.graph.step_retries import STEP_RETRIES
 from minemap_assets.lake.manifests import Outcome
 
+SCANS = {
+    "detection/sampling_imagery",
+    "detection/patch_classifier",
+    "detection/scan_imagery",
+    "detection/patch_scores",
+    "detection/detections",
+    "detection/cumulative_detections",
+    "detection/candidate_sites",
+    "detection/detection_sample",
+    "detection/detection_summary",
+    "snapshots/snapshot_imagery",
+    "snapshots/snapshot_scores",
+    "snapshots/snapshot_detections",
+}
+
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Assembled:
@@ -52,7 +67,7 @@ def test_data_flows_one_way_through_the_rooms(definitions: dg.Definitions) -> No
 
 def test_the_graph_holds_the_assets_of_the_design(definitions: dg.Definitions) -> None:
     names = {"/".join(spec.key.path) for spec in specs(definitions)}
-    assert names == {
+    assert names == SCANS | {
         "reference/maus_2022",
         "reference/tang_werner_2023",
         "reference/country_boundaries",
@@ -160,17 +175,23 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
         "reference_update": {"imagery/reference_imagery", "chips/training_chips"},
         "training": {"segmentation/segmentation_model", "segmentation/model_evaluation"},
         "verification": set(),
+        "patch_training": {"detection/sampling_imagery", "detection/patch_classifier"},
+        "scan": {"detection/scan_imagery", "detection/patch_scores", "detection/detections"},
+        "scan_series": {"detection/cumulative_detections", "detection/candidate_sites"},
+        "scan_report": {"detection/detection_sample", "detection/detection_summary"},
+        "snapshot": {one for one in SCANS if one.startswith("snapshots/")},
     }
 
 
 def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definitions: dg.Definitions) -> None:
     """Polygon sets and points are registered by people, and made when somebody runs what needs them.
 
-    The project has neither labelled points nor samples, so there is nothing to ask for of what is made from them.
+    The project has neither labelled points nor samples nor a classifier, so there is nothing to ask for of what is made
+    from them.
     """
     asked = {"/".join(s.key.path) for s in specs(definitions) if s.automation_condition is not None}
     every = {"/".join(s.key.path) for s in specs(definitions)}
-    assert every - asked == {
+    assert every - asked == SCANS | {
         "reference/maus_2022",
         "reference/tang_werner_2023",
         "reference/validation_points",

@@ -9,7 +9,15 @@ from dagster_ray.configs import RayExecutionConfig
 from graphs import Assembled, assembled
 from minemap_assets.graph.routing import ACCELERATOR, KUBERNETES, RAY, WANTED, routing_tags, wants_accelerator
 
-MODEL = {"segmentation_model", "model_evaluation", "raw_masks", "reference_masks"}
+MODEL = {
+    "segmentation_model",
+    "model_evaluation",
+    "raw_masks",
+    "reference_masks",
+    "patch_classifier",
+    "patch_scores",
+    "snapshot_scores",
+}
 """What computes with a network."""
 
 
