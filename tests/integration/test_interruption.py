@@ -60,8 +60,8 @@ def kind_of(room: str, asset: str) -> str:
 
 
 def kinds(chain: Chain) -> set[str]:
-    """Kinds of all assets of the graph."""
-    return {kind_of(asset.room, asset.name) for asset in Graph(chain.registry.rooms, chain.project).assets}
+    """Kinds of all assets that a run makes."""
+    return {kind_of(asset.room, asset.name) for asset in Graph(chain.registry.rooms, chain.project).standard}
 
 
 def kills(chain: Chain) -> Iterator[tuple[str, Ended]]:
