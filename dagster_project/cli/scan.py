@@ -303,11 +303,11 @@ def candidates(
                 f"{row.score_max:.2f}",
                 f"{row.years} of {row.years_scanned}",
                 f"{row.patch_area_km2:.2f}",
-                f"{row.site_distance_km:.1f}",
+                "no site" if math.isnan(away) else f"{away:.1f}",
                 f"{row.longitude:.4f}",
                 f"{row.latitude:.4f}",
             )
-            for row in found.itertuples(index=False)
+            for row, away in zip(found.itertuples(index=False), found["site_distance_km"].tolist(), strict=True)
         ],
     )
     if to is not None:

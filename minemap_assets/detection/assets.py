@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
-
 from minemap_assets.detection import schemas
 from minemap_assets.detection.artefact import told_verdict
 from minemap_assets.detection.checks import DETECTION_CHECKS, SCORE_CHECKS, TILE_CHECKS
@@ -15,12 +13,19 @@ from minemap_assets.detection.dependencies import (
     overlay_settings,
     rule_settings,
     sample_settings,
-    scan_bands,
-    scan_product,
     scan_settings,
     score_settings,
 )
 from minemap_assets.detection.overlays import registered_overlays
+from minemap_assets.detection.scans import (
+    boundaries_of,
+    build_found,
+    build_scores,
+    build_tiles,
+    found_picture,
+    scores_picture,
+    tiles_picture,
+)
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import BuildContext, InputContext
 from minemap_assets.graph.partitioning import (
@@ -29,7 +34,7 @@ from minemap_assets.graph.partitioning import (
     by_year,
 )
 from minemap_assets.graph.statement import Asset, Dep, Job, Room
-from minemap_assets.imagery.assets import FETCHING_POOL, build_composites
+from minemap_assets.imagery.assets import FETCHING_POOL
 from minemap_assets.imagery.reader import open_imagery
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
@@ -47,32 +52,6 @@ SCAN_SERIES = Job("scan_series", "Put the scanned years of one region together, 
 SCAN_REPORT = Job("scan_report", "Sum up all detections, or draw a sample of a year's patches for labelling.")
 
 
-def _boundaries(context: BuildContext) -> gpd.GeoDataFrame:
-    return read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet"))
-
-
-def _build_scan(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.tiles import land_tiles, tile_table
-
-    region, year = context.keys
-    project = context.project
-    return build_composites(
-        context,
-        tile_table(land_tiles(project.region(region), _boundaries(context))),
-        region,
-        int(year),
-        scan_product(project),
-        scan_bands(project),
-        unit="tile",
-    )
-
-
-def _tiles_picture(partition: Partition, _: InputContext) -> bytes:
-    from minemap_assets.imagery.drawing import imagery_picture
-
-    return imagery_picture(partition, "tile")
-
-
 SCAN_IMAGERY = Asset(
     room="detection",
     name="scan_imagery",
@@ -85,33 +64,10 @@ SCAN_IMAGERY = Asset(
     job=SCAN,
     fetched=True,
     applies=has_classifier,
-    picture=_tiles_picture,
+    picture=tiles_picture,
     checks=TILE_CHECKS,
-    build=_build_scan,
+    build=lambda context: build_tiles(context, int(context.keys[1])),
 )
-
-
-def _build_scores(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.artefact import load_classifier
-    from minemap_assets.detection.patch_scores import build_patch_scores
-    from minemap_assets.detection.tiles import land_tiles
-
-    region = context.project.region(context.keys[0])
-    return build_patch_scores(
-        region.geometry,
-        [tile.name for tile in land_tiles(region, _boundaries(context))],
-        open_imagery(context.input(SCAN_IMAGERY)),
-        load_classifier(context.input(PATCH_CLASSIFIER)),
-        config_of(context.project),
-        context.writer,
-        progress=context.progress,
-    )
-
-
-def _scores_picture(partition: Partition, _: InputContext) -> bytes:
-    from minemap_assets.detection.drawing import scores_picture
-
-    return scores_picture(partition)
 
 
 PATCH_SCORES = Asset(
@@ -127,40 +83,10 @@ PATCH_SCORES = Asset(
     automated=True,
     job=SCAN,
     applies=has_classifier,
-    picture=_scores_picture,
+    picture=scores_picture,
     checks=SCORE_CHECKS,
-    build=_build_scores,
+    build=lambda context: build_scores(context, SCAN_IMAGERY),
 )
-
-
-def _build_detections(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.artefact import read_card
-    from minemap_assets.detection.detections import build_detections
-
-    region, year = context.keys
-    return build_detections(
-        context.project.region(region),
-        int(year),
-        context.input(PATCH_SCORES),
-        read_card(context.input(PATCH_CLASSIFIER)),
-        _boundaries(context),
-        config_of(context.project),
-        context.writer,
-    )
-
-
-def _grounds(context: InputContext) -> dict[int, "Ground"]:
-    """What a region looked like in each scanned year."""
-    from minemap_assets.detection.ground import Ground
-
-    images = context.inputs_of(SCAN_IMAGERY)
-    return {int(ref.keys[1]): Ground(open_imagery(partition)) for ref, partition in images.items()}
-
-
-def _detections_picture(partition: Partition, context: InputContext) -> bytes:
-    from minemap_assets.detection.drawing import detections_picture
-
-    return detections_picture(partition, next(iter(_grounds(context).values()), None))
 
 
 DETECTIONS = Asset(
@@ -180,9 +106,9 @@ DETECTIONS = Asset(
     job=SCAN,
     applies=has_classifier,
     headline=told_verdict,
-    picture=_detections_picture,
+    picture=lambda partition, context: found_picture(partition, context, SCAN_IMAGERY),
     checks=DETECTION_CHECKS,
-    build=_build_detections,
+    build=lambda context: build_found(context, int(context.keys[1]), PATCH_SCORES),
 )
 
 
@@ -222,17 +148,25 @@ def _build_candidates(context: BuildContext) -> Outcome:
         context.keys[0],
         _years(context),
         read_geoparquet(context.input(SITES).file("sites.parquet")),
-        _boundaries(context),
+        boundaries_of(context),
         read_card(context.input(PATCH_CLASSIFIER)),
         config_of(context.project).far_metres,
         context.writer,
     )
 
 
-def _candidates_picture(partition: Partition, context: InputContext) -> bytes:
-    from minemap_assets.detection.drawing import candidates_picture
+def _grounds(context: InputContext) -> dict[int, "Ground"]:
+    """What a region looked like in each scanned year."""
+    from minemap_assets.detection.ground import Ground
 
-    return candidates_picture(partition, _grounds(context))
+    images = context.inputs_of(SCAN_IMAGERY)
+    return {int(ref.keys[1]): Ground(open_imagery(partition)) for ref, partition in images.items()}
+
+
+def _candidates_picture(partition: Partition, context: InputContext) -> bytes:
+    from minemap_assets.detection.drawing import candidate_sheet
+
+    return candidate_sheet(partition, _grounds(context))
 
 
 CANDIDATE_SITES = Asset(

@@ -24,6 +24,8 @@ from minemap_assets.segmentation.scale import NOT_OBSERVED, to_stored
 
 FOUND = (255, 214, 10)
 OUTLINE = Swatch((FOUND,), "edge of the patches that were detected")
+NO_IMAGE = (214, 214, 214)
+WITHOUT = Swatch((NO_IMAGE,), "no image: not scanned then")
 PAGE = 8
 """Candidates on a page, a row each."""
 
@@ -32,7 +34,7 @@ _LEAST_METRES = 2400.0
 _AROUND = 1.6
 
 
-def scores_picture(partition: Partition) -> bytes:
+def score_sheet(partition: Partition) -> bytes:
     """WebP of a map of scores, of the UTM zone that most patches lie in."""
     table = pd.read_parquet(partition.file(PATCH_SCORES.file), columns=["tile", "row", "column", "score"])
     title = (
@@ -65,7 +67,7 @@ def score_map(table: pd.DataFrame) -> npt.NDArray[np.uint8]:
     return cells
 
 
-def detections_picture(partition: Partition, ground: Ground | None) -> bytes:
+def detection_sheet(partition: Partition, ground: Ground | None) -> bytes:
     """WebP of up to `TILES` detections, those with the highest scores, on the imagery of their year."""
     table = read_table(partition.file(DETECTIONS.file), DETECTIONS)
     shown = table.sort_values(["score_max", "detection_id"], ascending=[False, True]).head(TILES)
@@ -77,17 +79,17 @@ def detections_picture(partition: Partition, ground: Ground | None) -> bytes:
     return sheet(title, tiles, [OUTLINE, UNSEEN])
 
 
-def candidates_picture(partition: Partition, grounds: Mapping[int, Ground]) -> bytes:
+def candidate_sheet(partition: Partition, grounds: Mapping[int, Ground]) -> bytes:
     """WebP of the surest candidates, a row each: before it was first detected, then, and in the last year."""
     table = read_table(partition.file(CANDIDATES.file), CANDIDATES)
     shown = table.head(TILES // BESIDE)
     title = f"{' '.join(partition.manifest.keys)}: the surest {len(shown)} of {len(table)} candidates"
-    return sheet(title, _rows(shown, grounds), [OUTLINE, UNSEEN])
+    return sheet(title, _rows(shown, grounds), [OUTLINE, UNSEEN, WITHOUT])
 
 
 def candidates_page(title: str, table: gpd.GeoDataFrame, grounds: Mapping[int, Ground]) -> bytes:
     """WebP of candidates, a row each: before it was first detected, then, and in the last year."""
-    return sheet(title, _rows(table, grounds), [OUTLINE, UNSEEN], _PAGE_BYTES)
+    return sheet(title, _rows(table, grounds), [OUTLINE, UNSEEN, WITHOUT], _PAGE_BYTES)
 
 
 def _placed(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -113,7 +115,7 @@ def _rows(table: gpd.GeoDataFrame, grounds: Mapping[int, Ground]) -> list[Tile]:
 
 
 def _tile(outline: BaseGeometry, longitude: float, latitude: float, ground: Ground | None, caption: str) -> Tile:
-    """An outline (EPSG:4326) on what the ground looked like; black where that is not kept."""
+    """An outline (EPSG:4326) on what the ground looked like; grey where that is not kept."""
     zone = int((longitude + 180.0) // 6.0) % 60 + 1
     to_zone = pyproj.Transformer.from_crs(4326, 32600 + zone, always_xy=True)
     placed = shapely.transform(outline, lambda places: np.column_stack(to_zone.transform(*places.T)))
@@ -124,5 +126,5 @@ def _tile(outline: BaseGeometry, longitude: float, latitude: float, ground: Grou
 
 def _natural(ground: Ground | None, square: Square) -> Picture:
     if ground is None:
-        return np.zeros((SIDE, SIDE, 3), np.uint8)
+        return np.full((SIDE, SIDE, 3), NO_IMAGE, np.uint8)
     return coloured(sampled(ground.pixels(square)), ground.bands, SIDE)

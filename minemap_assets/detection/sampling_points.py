@@ -90,7 +90,7 @@ def unique(points: SamplingPoints, path: Path) -> SamplingPoints:
             raise BadInputError(
                 f"{path}: points {before + 1} and {number + 1} are the same place, once mine, once other"
             )
-    return points.of(np.array(list(first.values()), np.int64))
+    return once(points)
 
 
 def once(points: SamplingPoints) -> SamplingPoints:

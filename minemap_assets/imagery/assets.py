@@ -101,7 +101,8 @@ def build_composites(
 
     project = context.project
     region, config = project.region(slug), project.section(ImageryConfig)
-    hold_to_budget(project, slug, year, product, places)
+    season = once or season_of(region, year)
+    hold_to_budget(project, slug, season, product, bands, places)
     with run_usage(config.budget), metered():
         sources = open_sources(project, product)
         if once is None:
@@ -109,7 +110,7 @@ def build_composites(
         return build_imagery(
             places,
             sources,
-            once or season_of(region, year),
+            season,
             bands,
             config.min_clear_fraction,
             context.writer,

@@ -3,6 +3,8 @@
 `net/usage.py` counts against the same limits while a run goes on.
 """
 
+from collections.abc import Sequence
+
 from geopandas import GeoDataFrame
 
 from minemap_assets.errors import BadInputError
@@ -10,7 +12,7 @@ from minemap_assets.geo.grid import from_columns
 from minemap_assets.imagery.config import BudgetConfig, ImageryConfig
 from minemap_assets.imagery.cost_models import cost_models, costs_by_source, without_deadline
 from minemap_assets.imagery.costs import Cost
-from minemap_assets.imagery.rules import season_of
+from minemap_assets.imagery.seasons import Season
 from minemap_assets.project.project import Project
 
 GIGABYTE = 1_000_000_000
@@ -41,19 +43,20 @@ def check_budget(cost: Cost, budget: BudgetConfig, what: str = "this run") -> No
         )
 
 
-def hold_to_budget(project: Project, region: str, year: int, product: str, sites: GeoDataFrame) -> None:
-    """Raises `BadInputError` where the imagery of one region and year alone passes the budget of a run. The sources'
+def hold_to_budget(
+    project: Project, region: str, season: Season, product: str, bands: Sequence[str], places: GeoDataFrame
+) -> None:
+    """Raises `BadInputError` where the imagery of one region and season alone passes the budget of a run. The sources'
     services are asked for that, as long as they take; without a limit nothing is.
     """
     config = project.section(ImageryConfig)
     if not config.budget.limits_anything:
         return
-    rows = sites.sort_values("site_id").itertuples(index=False)
+    rows = places.sort_values("site_id").itertuples(index=False)
     grids = [from_columns(row.crs, row.transform, row.width, row.height) for row in rows]
-    season = season_of(project.region(region), year)
     models = cost_models(project, product, query=without_deadline)
-    found = costs_by_source(models, product, season, config.bands_for(product), grids)
-    check_budget(sum(found.costs.values(), Cost()), config.budget, f"imagery of {region} in {year}")
+    found = costs_by_source(models, product, season, tuple(bands), grids)
+    check_budget(sum(found.costs.values(), Cost()), config.budget, f"imagery of {region} in {season.year}")
 
 
 def _number(value: float) -> str:

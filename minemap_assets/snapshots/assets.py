@@ -3,29 +3,32 @@
 from typing import Any
 
 import dagster as dg
-import geopandas as gpd
 
 from minemap_assets.detection import schemas
 from minemap_assets.detection.artefact import told_verdict
 from minemap_assets.detection.checks import DETECTION_CHECKS, SCORE_CHECKS, TILE_CHECKS
 from minemap_assets.detection.classifier_assets import PATCH_CLASSIFIER
 from minemap_assets.detection.dependencies import (
-    config_of,
     has_classifier,
     rule_settings,
     scan_bands,
     scan_product,
     score_settings,
 )
-from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.graph.context import BuildContext, InputContext, Keys
+from minemap_assets.detection.scans import (
+    build_found,
+    build_scores,
+    build_tiles,
+    found_picture,
+    scores_picture,
+    tiles_picture,
+)
+from minemap_assets.graph.context import BuildContext, Keys
 from minemap_assets.graph.partitioning import Dimension, Partitioning, region_dimension
 from minemap_assets.graph.statement import Asset, ColumnFacts, Dep, Job, Room
-from minemap_assets.imagery.assets import FETCHING_POOL, build_composites, composites_request
-from minemap_assets.imagery.reader import open_imagery
+from minemap_assets.imagery.assets import FETCHING_POOL, composites_request
 from minemap_assets.imagery.seasons import Season
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.assets import column_facts
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
@@ -54,10 +57,6 @@ _snapshot = Dimension("snapshot", _names, lambda project: dg.StaticPartitionsDef
 _by_region_and_snapshot = Partitioning((region_dimension, _snapshot))
 
 
-def _boundaries(context: BuildContext) -> gpd.GeoDataFrame:
-    return read_geoparquet(context.input(COUNTRY_BOUNDARIES).file("boundaries.parquet"))
-
-
 def _imagery_settings(project: Project, keys: Keys) -> Any:
     region, season = keys[0], _season(project, keys[1])
     product, bands = scan_product(project), scan_bands(project)
@@ -66,69 +65,17 @@ def _imagery_settings(project: Project, keys: Keys) -> Any:
 
 
 def _build_imagery(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.tiles import land_tiles, tile_table
-
-    project, region, season = context.project, context.keys[0], _season(context.project, context.keys[1])
-    places = tile_table(land_tiles(project.region(region), _boundaries(context)))
-    product, bands = scan_product(project), scan_bands(project)
-    return build_composites(context, places, region, season.year, product, bands, unit="tile", once=season)
-
-
-def _build_scores(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.artefact import load_classifier
-    from minemap_assets.detection.patch_scores import build_patch_scores
-    from minemap_assets.detection.tiles import land_tiles
-
-    region = context.project.region(context.keys[0])
-    return build_patch_scores(
-        region.geometry,
-        [tile.name for tile in land_tiles(region, _boundaries(context))],
-        open_imagery(context.input(SNAPSHOT_IMAGERY)),
-        load_classifier(context.input(PATCH_CLASSIFIER)),
-        config_of(context.project),
-        context.writer,
-        progress=context.progress,
-    )
+    season = _season(context.project, context.keys[1])
+    return build_tiles(context, season.year, once=season)
 
 
 def _build_detections(context: BuildContext) -> Outcome:
-    from minemap_assets.detection.artefact import read_card
-    from minemap_assets.detection.detections import build_detections
-
-    return build_detections(
-        context.project.region(context.keys[0]),
-        _season(context.project, context.keys[1]).year,
-        context.input(SNAPSHOT_SCORES),
-        read_card(context.input(PATCH_CLASSIFIER)),
-        _boundaries(context),
-        config_of(context.project),
-        context.writer,
-    )
+    return build_found(context, _season(context.project, context.keys[1]).year, SNAPSHOT_SCORES)
 
 
 def _described(*specs: TableSpec) -> ColumnFacts:
     """Columns in words; where they come from is said of the yearly assets."""
     return ColumnFacts(column_facts(*specs).descriptions)
-
-
-def _imagery_picture(partition: Partition, _: InputContext) -> bytes:
-    from minemap_assets.imagery.drawing import imagery_picture
-
-    return imagery_picture(partition, "tile")
-
-
-def _scores_picture(partition: Partition, _: InputContext) -> bytes:
-    from minemap_assets.detection.drawing import scores_picture
-
-    return scores_picture(partition)
-
-
-def _detections_picture(partition: Partition, context: InputContext) -> bytes:
-    from minemap_assets.detection.drawing import detections_picture
-    from minemap_assets.detection.ground import Ground
-
-    images = context.inputs_of(SNAPSHOT_IMAGERY).values()
-    return detections_picture(partition, next((Ground(open_imagery(one)) for one in images), None))
 
 
 SNAPSHOT_IMAGERY = Asset(
@@ -143,7 +90,7 @@ SNAPSHOT_IMAGERY = Asset(
     job=SNAPSHOT,
     fetched=True,
     applies=has_snapshots,
-    picture=_imagery_picture,
+    picture=tiles_picture,
     checks=TILE_CHECKS,
     build=_build_imagery,
 )
@@ -160,9 +107,9 @@ SNAPSHOT_SCORES = Asset(
     columns=_described(schemas.PATCH_SCORES),
     job=SNAPSHOT,
     applies=has_snapshots,
-    picture=_scores_picture,
+    picture=scores_picture,
     checks=SCORE_CHECKS,
-    build=_build_scores,
+    build=lambda context: build_scores(context, SNAPSHOT_IMAGERY),
 )
 
 SNAPSHOT_DETECTIONS = Asset(
@@ -181,7 +128,7 @@ SNAPSHOT_DETECTIONS = Asset(
     job=SNAPSHOT,
     applies=has_snapshots,
     headline=told_verdict,
-    picture=_detections_picture,
+    picture=lambda partition, context: found_picture(partition, context, SNAPSHOT_IMAGERY),
     checks=DETECTION_CHECKS,
     build=_build_detections,
 )

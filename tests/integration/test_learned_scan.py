@@ -66,8 +66,7 @@ def imaged(pointed: Chain) -> Chain:
 def scanned(imaged: Chain, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """The same, after a scan of one region and year."""
     chain = imaged.copied(tmp_path_factory.mktemp("scanned") / "chain")
-    said = ran(chain, "run", "--regions", REGION, "--years", YEAR)
-    assert "0 failed" in said.text or "failed" not in said.text
+    ran(chain, "run", "--regions", REGION, "--years", YEAR)
     return chain
 
 

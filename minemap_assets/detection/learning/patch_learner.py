@@ -16,6 +16,7 @@ from minemap_assets.errors import PermanentError
 from minemap_assets.imagery.products import Product
 from minemap_assets.segmentation.learning.augmentation import Example, augment
 from minemap_assets.segmentation.learning.checkpoints import State, part, under
+from minemap_assets.segmentation.learning.optimiser_state import move_average, optimiser_tensors, restore_optimiser
 
 
 class PatchLearner:
@@ -65,16 +66,15 @@ class PatchLearner:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.gradient_clip)
         self._optimizer.step()
         self._schedule.step()
-        self._average(step)
+        move_average(self.averaged, self.network, step, self._recipe.average)
         self.losses.append(float(loss.detach()))
 
     def state(self) -> State:
         """Everything that the next step hangs on."""
-        optimizer = self._optimizer.state_dict()
         tensors = under("network", self.network.state_dict()) | under("averaged", self.averaged.state_dict())
-        for place, moment in optimizer["state"].items():
-            tensors |= under(f"optimizer.{place}", moment)
-        facts = {"groups": optimizer["param_groups"], "schedule": self._schedule.state_dict(), "losses": self.losses}
+        tensors |= optimiser_tensors(self._optimizer)
+        groups, schedule = self._optimizer.state_dict()["param_groups"], self._schedule.state_dict()
+        facts = {"groups": groups, "schedule": schedule, "losses": self.losses}
         return State(tensors, facts)
 
     def restore(self, state: State) -> None:
@@ -82,11 +82,7 @@ class PatchLearner:
         tensors, facts = state.tensors, state.facts
         self.network.load_state_dict(part("network", tensors))
         self.averaged.load_state_dict(part("averaged", tensors))
-        found: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in part("optimizer", tensors).items():
-            place, what = name.split(".")
-            found.setdefault(int(place), {})[what] = value
-        self._optimizer.load_state_dict({"state": found, "param_groups": facts["groups"]})
+        restore_optimiser(self._optimizer, tensors, facts["groups"])
         self._schedule.load_state_dict(facts["schedule"])
         self.losses = [float(loss) for loss in facts["losses"]]
 
@@ -110,16 +106,6 @@ class PatchLearner:
             return (step + 1) / (self._recipe.warmup + 1)
         done = (step - self._recipe.warmup) / max(1, self._recipe.steps - self._recipe.warmup)
         return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        """Move the averaged weights a little; quicker in the first steps, whose weights mean nothing."""
-        kept = min(self._recipe.average, (1.0 + step) / (10.0 + step))
-        for mean, now in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1.0 - kept)
-            else:
-                mean.copy_(now)
 
 
 def centred(pixels: torch.Tensor, side: int) -> torch.Tensor:

@@ -14,6 +14,7 @@ from minemap_assets.segmentation.learning.augmentation import Example, augment
 from minemap_assets.segmentation.learning.checkpoints import State, part, under
 from minemap_assets.segmentation.learning.crops import Batch
 from minemap_assets.segmentation.learning.losses import LossRule, segmentation_loss
+from minemap_assets.segmentation.learning.optimiser_state import move_average, optimiser_tensors, restore_optimiser
 from minemap_assets.segmentation.networks.interface import MineNetwork
 from minemap_assets.segmentation.normalisation import Normalisation
 from minemap_assets.segmentation.recipes import Recipe
@@ -108,7 +109,7 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.gradient_clip)
         self._optimizer.step()
         self._schedule.step()
-        self._average(step)
+        move_average(self.averaged, self.network, step, self._recipe.average)
         self.log.append(LogRow(step, float(loss.detach()), used_rate, math.nan))
 
     def judge(self, score: float) -> None:
@@ -128,16 +129,15 @@ class Learner:
 
     def state(self) -> State:
         """Everything, random numbers included."""
-        optimizer, best = self._optimizer.state_dict(), self._best
+        best = self._best
         tensors = under("network", self.network.state_dict()) | under("averaged", self.averaged.state_dict())
-        for place, moment in optimizer["state"].items():
-            tensors |= under(f"optimizer.{place}", moment)
+        tensors |= optimiser_tensors(self._optimizer)
         if best is not None:
             tensors |= under("best", best.weights)
         tensors["log"] = torch.tensor([astuple(row) for row in self.log], dtype=torch.float64).reshape(-1, 4)
         tensors["random"] = self.generator.get_state()
         facts = {
-            "groups": optimizer["param_groups"],
+            "groups": self._optimizer.state_dict()["param_groups"],
             "schedule": self._schedule.state_dict(),
             "highest": self._highest,
             "best": None if best is None else {"step": best.step, "score": best.score},
@@ -149,11 +149,7 @@ class Learner:
         tensors, facts = state.tensors, state.facts
         self.network.load_state_dict(part("network", tensors))
         self.averaged.load_state_dict(part("averaged", tensors))
-        found: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in part("optimizer", tensors).items():
-            place, what = name.split(".")
-            found.setdefault(int(place), {})[what] = value
-        self._optimizer.load_state_dict({"state": found, "param_groups": facts["groups"]})
+        restore_optimiser(self._optimizer, tensors, facts["groups"])
         self._schedule.load_state_dict(facts["schedule"])
         self.log = [LogRow(int(row[0]), *row[1:]) for row in tensors["log"].tolist()]
         self._highest, best = facts["highest"], facts["best"]
@@ -163,16 +159,6 @@ class Learner:
     def _example(self, batch: Batch) -> Example:
         pixels, mine, known = (torch.from_numpy(a).to(self.device) for a in (batch.pixels, batch.mine, batch.known))
         return Example(pixels.float(), mine, known)
-
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        """Move the averaged weights a little; quicker in the first steps, whose weights mean nothing."""
-        kept = min(self._recipe.average, (1.0 + step) / (10.0 + step))
-        for mean, now in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1.0 - kept)
-            else:
-                mean.copy_(now)
 
 
 def rate(step: int, recipe: Recipe) -> float:

@@ -9,6 +9,7 @@ from minemap_assets.errors import AuthenticationError, BadInputError, RetryableE
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.imagery.budget import hold_to_budget
 from minemap_assets.imagery.cost_models import without_deadline
+from minemap_assets.imagery.seasons import SeasonRule
 from minemap_assets.imagery.source_kind import AccessAnswer, SourceKind, kinds
 from minemap_assets.planning.estimates import Wanted, estimate
 from minemap_assets.planning.observations import observations
@@ -20,6 +21,7 @@ from planned import WITH_COSTS, WITHOUT_COSTS, made_sites, registry_with, sites_
 from tiny import Chain
 
 REGION, YEAR, PRODUCT = "alder-basin", 2019, "planet-nicfi"
+BANDS = ("blue", "green", "red", "nir")
 WANTED = (Wanted(REGION, YEAR, PRODUCT),)
 
 
@@ -42,7 +44,7 @@ def report(kind: SourceKind, project: Project) -> SourceReport:
 
 def check(project: Project) -> None:
     frame = read_geoparquet(project.lake.open(SITES.ref((REGION,))).file("sites.parquet"))
-    hold_to_budget(project, REGION, YEAR, PRODUCT, frame)
+    hold_to_budget(project, REGION, SeasonRule().season(YEAR), PRODUCT, BANDS, frame)
 
 
 def test_it_is_reported_like_the_others(made: Chain, tmp_path: Path) -> None:
