@@ -13,8 +13,8 @@ from dagster_project.first_promotion import user
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.publication.acceptance import Acceptance, accept, accepted
-from minemap_assets.publication.assets import RELEASE_REVIEW, REVIEW_FILE, gate_is_on
 from minemap_assets.publication.figures import YearFigures
+from minemap_assets.publication.review_assets import RELEASE_REVIEW, REVIEW_FILE, gate_is_on
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from minemap_assets.graph.partition_states import PartitionStates
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.polygons.assets import MINING_POLYGONS, RAW_POLYGONS
-from minemap_assets.publication.assets import RELEASE_REVIEW
+from minemap_assets.publication.review_assets import RELEASE_REVIEW
 from minemap_assets.segmentation.assets import PROMOTED_MODEL, RAW_MASKS
 from minemap_assets.simulation.built_in_worlds import ALDER, BIRCH
 from tiny import YEARS, Chain
