@@ -1,4 +1,4 @@
-"""`minemap release`: a person's word that figures may be published, releases frozen under a number, and what changed."""
+"""`minemap release`: a person's word that figures may be published, frozen releases, and what changed between two."""
 
 from typing import Annotated
 

@@ -62,9 +62,7 @@ def _told(found: Comparison) -> dict[str, object]:
         "by_cause": _rows(found.sums("cause")),
         "by_region_and_year": _rows(found.sums("region", "year", "cause")),
         "changes": _rows(found.changes),
-        "only_in": {
-            name: [{"region": region, "year": year} for region, year in some] for name, some in only.items()
-        },
+        "only_in": {name: [{"region": region, "year": year} for region, year in some] for name, some in only.items()},
     }
 
 

@@ -12,8 +12,9 @@ from dagster_project.commands.releasing import read_review
 from dagster_project.first_promotion import user
 from minemap_assets.errors import BadInputError
 from minemap_assets.graph.partition_states import PartitionState
+from minemap_assets.polygons.assets import MINING_POLYGONS, RAW_POLYGONS
 from minemap_assets.publication.releases.frozen import Decision, freeze, releases
-from minemap_assets.publication.releases.lineage import KEPT
+from minemap_assets.publication.releases.lineage import KEPT, partitions_of
 from minemap_assets.publication.releases.published import Published, published_now
 from minemap_assets.segmentation.promotion import in_use
 
@@ -23,7 +24,7 @@ def freeze_release(session: Session, reason: str, name: str, by: str | None) -> 
     published = published_now(session.graph, session.states)
     if not published.mapped:
         raise BadInputError("nothing was mapped yet, so there is nothing to freeze; `minemap run` makes the tables")
-    _refuse_stale(session)
+    _refuse_stale(session, published)
     if read_review(session).waits:
         raise BadInputError(
             "figures wait for a person, so nothing is frozen; look at them with `minemap release review`, and accept "
@@ -59,15 +60,15 @@ def list_releases(session: Session, *, as_json: bool) -> None:
     console.print(table)
 
 
-def _refuse_stale(session: Session) -> None:
-    """A release holds what the project says now."""
-    for asset in KEPT:
-        for ref in session.project.lake.refs(asset.room, asset.name):
-            state = session.states.state(asset, ref.keys)
+def _refuse_stale(session: Session, published: Published) -> None:
+    """A release holds what the project says of outlines now, with what was corrected since the tables were made."""
+    for asset in (RAW_POLYGONS, MINING_POLYGONS, *KEPT):
+        for keys in partitions_of(published.lineage, asset.name):
+            state = session.states.state(asset, keys)
             if state in (PartitionState.OUTDATED, PartitionState.DAMAGED):
                 raise BadInputError(
-                    f"{long_name(ref)} is {state.value}, so nothing is frozen; make it again with "
-                    f"`minemap run --select room:tables,release_review`"
+                    f"{long_name(asset.ref(keys))} is {state.value}, so nothing is frozen; make it again with "
+                    f"`minemap run --select room:polygons,room:tables,release_review`"
                 )
 
 

@@ -70,7 +70,9 @@ class Upstream:
     def _window(self, region: str, year: int) -> list[int]:
         """The years around a year that decide about it in either state."""
         read = {name for one in self._both("mining_polygons", region, str(year)) for name in one.inputs}
-        years = {int(keys[1]) for keys in partitions_of(dict.fromkeys(read, _NOTHING), "raw_masks") if keys[0] == region}
+        years = {
+            int(keys[1]) for keys in partitions_of(dict.fromkeys(read, _NOTHING), "raw_masks") if keys[0] == region
+        }
         return sorted(years - {year})
 
     def _outlines(self, region: str, year: int, sites: Iterable[str]) -> Causes:
@@ -96,7 +98,9 @@ class Upstream:
         found |= _when(Cause.CODE, seen_anew and image.code_version != new_image.code_version)
         found |= _when(Cause.CODE, (old.code_version, chips.code_version) != (new.code_version, new_chips.code_version))
         found |= _when(Cause.MODEL, old.inputs.get("promoted_model") != new.inputs.get("promoted_model"))
-        found |= _when(Cause.MODEL, bool(_differ(old.settings, new.settings) | _differ(chips.settings, new_chips.settings)))
+        found |= _when(
+            Cause.MODEL, bool(_differ(old.settings, new.settings) | _differ(chips.settings, new_chips.settings))
+        )
         return frozenset(found)
 
     def _rules(self, region: str, year: int) -> Causes:

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.geo.differences import without
-from minemap_assets.geo.vector import WGS84, areas_km2
+from minemap_assets.geo.vector import WGS84, areas_km2, polygons_only
 from minemap_assets.polygons.correction_file import Correction
 from minemap_assets.polygons.corrections import MAJORITY
 from minemap_assets.publication.releases.causes import Cause, Causes, Upstream, told
@@ -57,9 +57,9 @@ class _Pieces:
     causes: list[str] = field(default_factory=list)
     grounds: list[BaseGeometry] = field(default_factory=list)
 
-    def add(self, site: str, change: str, causes: Causes, ground: BaseGeometry) -> None:
+    def add(self, site: str, change: str, causes: Causes, ground: BaseGeometry | None) -> None:
         """One more; nothing where there is no ground."""
-        if not ground.is_empty:
+        if ground is not None and not ground.is_empty:
             self.sites.append(site)
             self.changes.append(change)
             self.causes.append(told(causes))
@@ -127,21 +127,25 @@ class _OneYear:
                 pieces.add(site, change, frozenset({Cause.GROUND_TRUTH}), left[row])
                 continue
             rest = left[row] if outline is None else self._beyond(left[row], outline, site, change, pieces)
+            if rest is None:
+                continue
             whole = shapely.area(shapely.intersection(polygons[row], corrected))
             if whole >= MAJORITY * shapely.area(polygons[row]):
                 pieces.add(site, change, frozenset({Cause.CORRECTIONS}), rest)
                 continue
-            pieces.add(site, change, frozenset({Cause.CORRECTIONS}), shapely.intersection(rest, corrected))
-            pieces.add(site, change, self._causes(sites), shapely.difference(rest, corrected))
+            pieces.add(
+                site, change, frozenset({Cause.CORRECTIONS}), polygons_only(shapely.intersection(rest, corrected))
+            )
+            pieces.add(site, change, self._causes(sites), polygons_only(shapely.difference(rest, corrected)))
 
     def _beyond(
         self, ground: BaseGeometry, outline: BaseGeometry, site: str, change: str, pieces: _Pieces
-    ) -> BaseGeometry:
-        """Ground inside the other state's outline of the region; what lies beyond it is told of."""
+    ) -> BaseGeometry | None:
+        """Ground inside the other state's outline of the region, None without; what lies beyond it is added."""
         if self.before.regions.get(self.region) == self.after.regions.get(self.region):
             return ground
-        pieces.add(site, change, frozenset({Cause.BOUNDARY}), shapely.difference(ground, outline))
-        return shapely.intersection(ground, outline)
+        pieces.add(site, change, frozenset({Cause.BOUNDARY}), polygons_only(shapely.difference(ground, outline)))
+        return polygons_only(shapely.intersection(ground, outline))
 
     def _causes(self, sites: Sequence[str]) -> Causes:
         found = self.upstream.causes(self.region, self.year, sites)

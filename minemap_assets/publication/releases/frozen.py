@@ -82,8 +82,14 @@ class Decision:
 
 def releases(store: Store) -> tuple[Release, ...]:
     """All releases by number. Raises `BadInputError` where one cannot be read."""
-    cards = [path for path in store.list(RELEASES) if path.endswith(f"/{_CARD}")]
+    cards = [path for path in store.list(RELEASES) if is_card(path)]
     return tuple(sorted((_card(store, path) for path in cards), key=lambda one: one.number))
+
+
+def is_card(path: str) -> bool:
+    """Whether a path of the lake is that of the file which makes a folder a release."""
+    parts = path.split("/")
+    return len(parts) == 3 and parts[0] == RELEASES and parts[2] == _CARD
 
 
 def find(store: Store, name: str) -> Release:
@@ -94,7 +100,9 @@ def find(store: Store, name: str) -> Release:
         raise BadInputError("nothing was frozen yet; `minemap release freeze --reason ...` freezes the first release")
     if found is None:
         known = ", ".join(one.label for one in every)
-        raise BadInputError(f"there is no release {name!r}; there are {known}, and {NOW!r} for what there is at present")
+        raise BadInputError(
+            f"there is no release {name!r}; there are {known}, and {NOW!r} for what there is at present"
+        )
     return found
 
 
@@ -204,9 +212,8 @@ def _whole(store: Store, release: Release, kept: FrozenFile) -> Path:
         ) from error
     if file_sha256(local) != kept.sha256:
         store.forget(where)
-        raise BadInputError(
-            f"release {release.label} is damaged: {store.root}/{where} is not as it was frozen; restore it from a backup"
-        )
+        what = f"{store.root}/{where} is not as it was frozen"
+        raise BadInputError(f"release {release.label} is damaged: {what}; restore it from a backup")
     return local
 
 
