@@ -36,6 +36,7 @@ FINISHED = (
     "docs/how-to/areas.md",
     "docs/how-to/estimates.md",
     "docs/how-to/model.md",
+    "docs/how-to/release.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
     "docs/how-to/swap.md",
