@@ -39,8 +39,7 @@ def _is_own(one: Attribution) -> bool:
 _USES: Mapping[Role, str] = MappingProxyType(
     {
         Role.IMAGERY: "the polygons were drawn from its pixels",
-        Role.LABELS: "the model learnt from its outlines, sites were located by them, and those of held-out sites are "
-        "in held_out_outlines",
+        Role.LABELS: "the model learnt from its outlines, and sites were located by them",
         Role.OUTLINES: "sites were located by its outlines",
         Role.BOUNDARIES: "areas were split by its borders",
         Role.POINTS: "its points are in validation_points",

@@ -85,6 +85,7 @@ DATASET_FILES = Asset(
     settings=_settings,
     setting_names=("dataset", "regions", "registered inputs", "the model in use", "the release gate"),
     kinds=frozenset({"geopackage", "parquet", "csv"}),
+    on_request=True,
     job=Job("export", "Write the files of the dataset."),
     headline=told_verdict,
     build=_build,

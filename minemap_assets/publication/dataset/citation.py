@@ -26,7 +26,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield f"message: {_quoted('If you use these data, cite them as below, and the inputs listed in ATTRIBUTION.md.')}"
     yield f"title: {_quoted(f'{config.title}, {facts.span}')}"
     verdict = f"Verdict on the model: {facts.standing.verdict}. Held-out score: {facts.held_out}."
-    yield f"abstract: {_quoted(f'{config.description} {verdict} {facts.standing.release}.')}"
+    yield f"abstract: {_quoted(f'{config.description} {verdict} Review: {facts.standing.release}.')}"
     if config.authors:
         yield "authors:"
         yield from (line for author in config.authors for line in _author(author))

@@ -1,7 +1,7 @@
 """The tables of the dataset: which of the project's tables it holds, read over all their partitions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from minemap_assets.geo.vector import WGS84, areas_km2, read_geoparquet
@@ -16,6 +16,7 @@ from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.project.project import Project
 from minemap_assets.publication.published import table
 from minemap_assets.reference.assets import VALIDATION_POINTS
+from minemap_assets.reference.registered import catalogue
 from minemap_assets.segmentation.assets import MODEL_EVALUATION
 from minemap_assets.sites.assets import SITES
 from minemap_assets.tables import assets as tables
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-POLYGONS, HISTORY = "polygons", "site_history"
+POLYGONS, HISTORY, POINTS = "polygons", "site_history", "validation_points"
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,15 @@ class _Source:
     told: Mapping[str, str] = field(default_factory=dict)
 
 
-def _stated(asset: Asset, spec: TableSpec) -> _Source:
-    return _Source(spec.name, asset, spec.description, spec, spec.file, {c.name: c.description for c in spec.columns})
+def _stated(asset: Asset, spec: TableSpec, description: str = "") -> _Source:
+    return _Source(
+        spec.name,
+        asset,
+        description or spec.description,
+        spec,
+        spec.file,
+        {c.name: c.description for c in spec.columns},
+    )
 
 
 def _plain(name: str, asset: Asset, file: str = "", description: str = "") -> _Source:
@@ -71,10 +79,10 @@ def _plain(name: str, asset: Asset, file: str = "", description: str = "") -> _S
 
 
 SPATIAL: tuple[_Source, ...] = (
-    _stated(tables.POLYGON_TABLE, schemas.POLYGONS),
+    _stated(tables.POLYGON_TABLE, schemas.POLYGONS, "Mining polygons, over all regions and years."),
     _stated(SITE_HISTORY, HISTORY_TABLE),
     _plain("sites", SITES),
-    _plain("validation_points", VALIDATION_POINTS, "points.parquet"),
+    _plain(POINTS, VALIDATION_POINTS, "points.parquet"),
     _plain(
         "sample_points",
         validation.AREA_ESTIMATES,
@@ -106,7 +114,9 @@ PLAIN: tuple[_Source, ...] = (
 
 def spatial_tables(context: InputContext) -> Iterator[Table]:
     """Those of `SPATIAL` that were made and have rows, and the regions."""
-    yield from (one for source in SPATIAL if (one := _read(context, source)) is not None)
+    for one in (_read(context, source) for source in SPATIAL):
+        if one is not None:
+            yield replace(one, own_terms=terms_of(context.project, "points")) if one.name == POINTS else one
     regions = _regions(context.project)
     if len(regions):
         yield described("regions", "Regions that were mapped.", regions, _REGION_COLUMNS)
@@ -120,6 +130,12 @@ def plain_tables(context: InputContext) -> Iterator[Table]:
 def described(name: str, description: str, frame: "pd.DataFrame", told: Mapping[str, str], terms: str = "") -> Table:
     """A table that was put together here, with what its columns mean."""
     return Table(name, description, frame, tuple(words_of(one, told) for one in _schema(frame)), terms)
+
+
+def terms_of(project: Project, kind: str, role: str = "labels") -> str:
+    """Names and licences of what was registered of a kind and role."""
+    held = (one for one in catalogue(project).entries if one.kind == kind and one.role == role)
+    return "; ".join(f"{one.name}: {one.licence}" for one in held)
 
 
 def _read(context: InputContext, source: _Source) -> Table | None:

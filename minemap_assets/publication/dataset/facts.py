@@ -21,7 +21,7 @@ from minemap_assets.tables.assets import SITE_PANEL
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING_IS_NOT_ZERO = "An empty value was not observed or is not known; it is never zero."
+MISSING_IS_NOT_ZERO = "An empty number was not observed or is not known; it is never zero."
 
 HOW_TO_READ = (
     "Sandbars, ponds, quarries, landslides and bare fields look like mines to a model. An outline says what the images "
@@ -100,11 +100,11 @@ class Facts:
         """What stands in every file, by name."""
         licence = f"{self.database_licence.spdx} (database), {self.contents_licence.spdx} (contents)"
         return {
-            "title": f"{self.config.title}, {self.span}",
-            "description": self.config.description,
             "verdict_on_the_model": self.standing.verdict,
             "held_out_score": self.held_out,
             "review": str(self.standing.release),
+            "title": f"{self.config.title}, {self.span}",
+            "description": self.config.description,
             "model_version": self.standing.version,
             "missing_values": MISSING_IS_NOT_ZERO,
             "how_to_read": HOW_TO_READ,

@@ -15,7 +15,7 @@ def flat(frame: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     changed = {
-        name: pd.Series([_joined(value) for value in column], index=frame.index, dtype="str")
+        str(name): pd.Series([_joined(value) for value in column], index=frame.index, dtype="str")
         for name, column in frame.items()
         if name != "geometry"
         and column.dtype == object

@@ -19,6 +19,9 @@ NAME = "minemap.gpkg"
 
 _MIME = "text/plain"
 
+_VERSION = "1.3"
+"""What readers of the last years know; later versions add nothing that is used here."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -43,7 +46,8 @@ def layers_of(tables: Sequence[Table], facts: Mapping[str, str]) -> Iterator[Lay
 
 def _layer(table: Table, facts: Mapping[str, str]) -> Layer:
     frame: Any = flat(table.frame)
-    return Layer(table.name, table.description, frame, style_of(table.name, table.frame, facts))
+    terms = f" These rows stay under the terms of their source ({table.own_terms})." if table.own_terms else ""
+    return Layer(table.name, f"{table.description}{terms}", frame, style_of(table.name, table.frame, facts))
 
 
 def write_geopackage(layers: Sequence[Layer], facts: Mapping[str, str], stamp: date, path: Path) -> None:
@@ -60,6 +64,7 @@ def write_geopackage(layers: Sequence[Layer], facts: Mapping[str, str], stamp: d
             layer=layer.name,
             driver="GPKG",
             append=path.exists(),
+            dataset_options={"VERSION": _VERSION},
             geometry_type=_geometry_type(layer.frame),
             layer_options={"IDENTIFIER": layer.name, "DESCRIPTION": layer.description, "SPATIAL_INDEX": "YES"},
         )

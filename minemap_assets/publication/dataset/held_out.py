@@ -7,9 +7,8 @@ from minemap_assets.chips.assets import TRAINING_CHIPS
 from minemap_assets.chips.build import INDEX
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import InputContext
-from minemap_assets.publication.dataset.contents import Table, described
+from minemap_assets.publication.dataset.contents import Table, described, terms_of
 from minemap_assets.publication.published import by_region
-from minemap_assets.reference.registered import catalogue
 from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ def held_out_tables(context: InputContext) -> Iterator[Table]:
     yield described(SITES_TABLE, "Sites with labels that were kept out of training.", sites, _SITE_COLUMNS)
     outlines = _outlines(context, sites)
     if len(outlines):
-        terms = "; ".join(
-            f"{one.name}: {one.licence}"
-            for one in catalogue(context.project).entries
-            if one.kind == "polygons" and one.role == "labels"
-        )
+        terms = terms_of(context.project, "polygons")
         told = "Labelled outlines in the windows of held-out sites, from the reference sets, under the terms of these."
         yield described(OUTLINES_TABLE, told, outlines, {"site_id": "Held-out site in whose window it lies"}, terms)
 

@@ -10,6 +10,9 @@ from minemap_assets.publication.dataset.contents import Table
 if TYPE_CHECKING:
     import geopandas as gpd
 
+_ROWS = 20_000
+"""Rows that a reader skips or reads together, by their bounds."""
+
 
 def write_spatial_table(table: Table, facts: Mapping[str, str], path: Path) -> None:
     """Write GeoParquet 1.1 with the facts as key-value metadata, and what each column is as metadata of the column."""
@@ -23,6 +26,7 @@ def write_spatial_table(table: Table, facts: Mapping[str, str], path: Path) -> N
     for place, one in enumerate(schema):
         if one.name in told:
             schema = schema.set(place, one.with_metadata({k: v for k, v in told[one.name].items() if v}))
-    kept = {**(written.schema.metadata or {}), **{name.encode(): text.encode() for name, text in facts.items()}}
+    said = {**facts, **({"licence_of_these_rows": table.own_terms} if table.own_terms else {})}
+    kept = {**(written.schema.metadata or {}), **{name.encode(): text.encode() for name, text in said.items()}}
     marked = written.cast(schema).replace_schema_metadata(kept)
-    pq.write_table(marked, path, compression="zstd")
+    pq.write_table(marked, path, compression="zstd", row_group_size=_ROWS)

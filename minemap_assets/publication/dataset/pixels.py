@@ -77,6 +77,11 @@ class Raster:
         return f"{self.kind}/{self.region}/{self.year}/{self.file}"
 
     @property
+    def bytes(self) -> int:
+        """Its size."""
+        return next(one.bytes for one in self.partition.manifest.files if one.name == self.file)
+
+    @property
     def restricted(self) -> bool:
         """True where the terms of its source forbid passing its pixels on."""
         return self.kind is Kind.IMAGERY and not bool(self.row["redistributable"])
@@ -162,7 +167,7 @@ def _beside(one: Raster, facts: Mapping[str, str]) -> str:
     """What GDAL shows as the raster's metadata (`.aux.xml`), so that its own bytes stay those that were published."""
     told = dict(facts)
     if one.kind is Kind.IMAGERY:
-        told["terms_of_the_pixels"] = one.terms
+        told["licence"] = f"terms of use of these pixels: {one.terms}"
         told["pixels_may_be_passed_on"] = (
             "no: this copy is for whoever has the right to it" if one.restricted else "yes"
         )

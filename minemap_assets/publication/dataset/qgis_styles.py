@@ -73,13 +73,9 @@ def _colour(place: int, count: int) -> tuple[int, int, int]:
 
 
 def _qml(style: _Style, facts: Mapping[str, str]) -> str:
-    root = ElementTree.Element(
-        "qgis", {"version": "3.34", "styleCategories": "LayerConfiguration|Symbology|Metadata", "readOnly": "0"}
-    )
-    told = ElementTree.SubElement(root, "resourceMetadata")
-    ElementTree.SubElement(told, "title").text = facts["title"]
-    ElementTree.SubElement(told, "abstract").text = "\n".join(f"{name}: {text}" for name, text in facts.items())
-    ElementTree.SubElement(told, "rights").text = facts["licence"]
+    root = ElementTree.Element("qgis", {"version": "3.34", "styleCategories": "Symbology|Notes", "readOnly": "0"})
+    notes = "\n".join(f"{name}: {text}" for name, text in facts.items())
+    ElementTree.SubElement(root, "userNotes", {"value": notes})
     renderer = ElementTree.SubElement(
         root,
         "renderer-v2",

@@ -28,11 +28,12 @@ def write_texts(facts: Facts, listing: Listing, folder: Path) -> None:
         (LICENCE, _licence(facts)),
         (ATTRIBUTION, _attribution(facts, listing)),
     ):
-        (folder / name).write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+        (folder / name).write_text("\n".join(line.rstrip() for line in lines).rstrip() + "\n", encoding="utf-8")
 
 
 def _readme(facts: Facts, listing: Listing) -> Iterator[str]:
-    yield f"Verdict on the model: **{facts.standing.grade}**. {facts.standing.sentence}".rstrip()
+    sentence = facts.standing.sentence
+    yield f"**Verdict on the model: {facts.standing.grade}.** {sentence[:1].upper()}{sentence[1:]}".rstrip(". ") + "."
     yield from ("", f"Held-out score: {facts.held_out}.", "")
     yield from (f"State of the review: {facts.standing.release}.", "")
     yield from (f"# {facts.config.title}, {facts.span}", "", facts.config.description, "")
@@ -70,7 +71,7 @@ def _test_set(listing: Listing) -> Iterator[str]:
     yield from ("## Test set", "")
     if listing.held_out_sites:
         yield "`held_out_sites` are the sites that no model was trained on or chosen by, `held_out_outlines` their "
-        yield f"labels. There are {listing.held_out_sites}; compare other maps with these, and with `validation_points`."
+        yield f"labels. They are {listing.held_out_sites}: compare maps with them, and with `validation_points`."
     else:
         yield "No site was held out as a test set, so there is none in these files: too few sites have labels."
     yield ""
@@ -84,11 +85,11 @@ def _licence(facts: Facts) -> Iterator[str]:
     yield from (f"Its single contents are under the {contents.title} ({contents.spdx}): {contents.address}", "")
     if database.spdx == "ODbL-1.0":
         yield "In short, and without replacing the text at that address: you may copy, use and change the database; "
-        yield "say where it comes from; a changed database that you publish stays under the same licence; and you may not "
-        yield from ("close it by technical means.", "")
+        yield "say where it comes from; a changed database that you publish stays under the same licence; and you may "
+        yield from ("not close it by technical means.", "")
     yield "This covers what was made here. Inputs stay under their own terms, which ATTRIBUTION.md lists; so do "
     yield from (
-        "rows and pixels of theirs that are part of these files (`held_out_outlines`, `validation_points`, composites).",
+        "rows and pixels of theirs that are in these files (`held_out_outlines`, `validation_points`, composites).",
         "",
     )
     yield from (f"Verdict on the model behind the data: {facts.standing.verdict}.", "")

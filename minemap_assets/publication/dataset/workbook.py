@@ -48,9 +48,7 @@ def _read_me(book: "Workbook", facts: Mapping[str, str], held: Sequence[Table], 
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     sheet.set_column(0, 0, 26)
     sheet.set_column(1, 1, 100)
-    first = ("verdict_on_the_model", "held_out_score", "review")
-    names = [*first, *(name for name in facts if name not in first)]
-    rows = [(name.replace("_", " "), facts[name]) for name in names]
+    rows = [(name.replace("_", " "), text) for name, text in facts.items()]
     rows += [(f"sheet {sheet_name(table)}", table.description) for table in held]
     rows += [(f"left out: {name}", "It has more rows than a sheet takes; it is in the CSV file.") for name in left]
     for number, (name, text) in enumerate(rows):
