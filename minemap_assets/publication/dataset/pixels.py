@@ -134,8 +134,9 @@ def refuse_restricted(found: Iterable[Raster], wanted: Wanted) -> None:
     if not held:
         return
     terms = "; ".join(sorted({f"{one.row['product']} from {one.row['source']}: {one.terms}" for one in held}))
+    count = f"{len(held):,} composite{'' if len(held) == 1 else 's'}"
     raise BadInputError(
-        f"{len(held)} composites may not be passed on ({terms}); leave out --with-imagery, or say --include-restricted "
+        f"{count} may not be passed on ({terms}); leave out --with-imagery, or say --include-restricted "
         "where you have the right to hold and hand on these pixels"
     )
 

@@ -87,7 +87,7 @@ def _sheet(book: "Workbook", table: Table) -> None:
 def _cells(sheet: Any, place: int, values: "pd.Series[Any]") -> None:
     nulls = values.isna().tolist()
     for row, (value, null) in enumerate(zip(values.tolist(), nulls, strict=True), start=1):
-        if null:
+        if null or value == "":
             continue
         if isinstance(value, bool):
             sheet.write_boolean(row, place, value)
