@@ -35,12 +35,14 @@ class _Category:
 @dataclass(frozen=True)
 class _Style:
     """A style: the column whose values tell colours apart, its categories, and what opacity follows from in per cent,
-    as an expression of QGIS.
+    as an expression of QGIS. Where the `earliest_on_top` is, later outlines lie below it, so that hue tells the first
+    year of each place.
     """
 
     column: str
     categories: tuple[_Category, ...]
     opacity: str
+    earliest_on_top: bool = False
 
 
 def style_of(layer: str, frame: "pd.DataFrame", facts: Mapping[str, str]) -> str | None:
@@ -52,7 +54,7 @@ def style_of(layer: str, frame: "pd.DataFrame", facts: Mapping[str, str]) -> str
     faint = f"if(\"status\" = 'final', 100, {_FAINT})"
     if layer == POLYGONS:
         years = sorted({int(year) for year in frame["year"]})
-        return _qml(_Style("year", _of_years(years, ""), faint), facts)
+        return _qml(_Style("year", _of_years(years, ""), faint, earliest_on_top=True), facts)
     if layer.startswith(f"{POLYGONS}_"):
         both = (_Category("final", "final", _ONE_YEAR), _Category("provisional", "provisional: may change", _ONE_YEAR))
         return _qml(_Style("status", both, faint), facts)
@@ -79,21 +81,30 @@ def _qml(style: _Style, facts: Mapping[str, str]) -> str:
     renderer = ElementTree.SubElement(
         root,
         "renderer-v2",
-        {"type": "categorizedSymbol", "attr": style.column, "symbollevels": "0", "enableorderby": "0"},
+        {
+            "type": "categorizedSymbol",
+            "attr": style.column,
+            "symbollevels": "0",
+            "enableorderby": str(int(style.earliest_on_top)),
+        },
     )
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
     for number, one in enumerate(style.categories):
         known = {"value": one.value, "label": one.label, "symbol": str(number), "render": "true", "type": "string"}
         ElementTree.SubElement(categories, "category", known)
-        _add_symbol(symbols, str(number), one.colour, style.opacity)
+        _add_symbol(symbols, str(number), one.colour, style)
+    if style.earliest_on_top:
+        order = ElementTree.SubElement(renderer, "orderby")
+        clause = ElementTree.SubElement(order, "orderByClause", {"asc": "0", "nullsFirst": "0"})
+        clause.text = f'"{style.column}"'
     ElementTree.indent(root, " ")
     text = ElementTree.tostring(root, encoding="unicode")
     return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{text}\n"
 
 
-def _add_symbol(symbols: ElementTree.Element, name: str, colour: tuple[int, int, int], opacity: str) -> None:
-    """A fill with a dark outline; opacity follows each row."""
+def _add_symbol(symbols: ElementTree.Element, name: str, colour: tuple[int, int, int], style: _Style) -> None:
+    """A fill with a dark outline, or without one where years lie on each other; opacity follows each row."""
     symbol = ElementTree.SubElement(
         symbols, "symbol", {"type": "fill", "name": name, "alpha": "1", "clip_to_extent": "1"}
     )
@@ -101,15 +112,15 @@ def _add_symbol(symbols: ElementTree.Element, name: str, colour: tuple[int, int,
     options = ElementTree.SubElement(layer, "Option", {"type": "Map"})
     red, green, blue = colour
     for key, value in (
-        ("color", f"{red},{green},{blue},190"),
+        ("color", f"{red},{green},{blue},{255 if style.earliest_on_top else 190}"),
         ("style", "solid"),
         ("outline_color", "35,35,35,255"),
-        ("outline_style", "solid"),
+        ("outline_style", "no" if style.earliest_on_top else "solid"),
         ("outline_width", "0.2"),
         ("outline_width_unit", "MM"),
     ):
         ElementTree.SubElement(options, "Option", {"type": "QString", "name": key, "value": value})
-    _add_opacity(symbol, opacity)
+    _add_opacity(symbol, style.opacity)
 
 
 def _add_opacity(symbol: ElementTree.Element, expression: str) -> None:

@@ -125,7 +125,7 @@ def test_a_style_tells_years_by_hue_and_what_may_change_by_opacity() -> None:
     root = ElementTree.fromstring(style)
     assert [one.get("value") for one in root.iter("category")] == ["2018", "2019"]
     colours = [one.get("value") for one in root.iter("Option") if one.get("name") == "color"]
-    assert colours == ["68,1,84,190", "253,231,37,190"]
+    assert colours == ["68,1,84,255", "253,231,37,255"]
     expressions = {one.get("value") for one in root.iter("Option") if one.get("name") == "expression"}
     assert expressions == {"if(\"status\" = 'final', 100, 40)"}
     notes = root.find("userNotes")
