@@ -22,6 +22,7 @@ from dagster_project.cli.corrections import corrections_app
 from dagster_project.cli.demo import demo
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.explain import explain
+from dagster_project.cli.export import export
 from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
@@ -90,6 +91,7 @@ app.command(rich_help_panel=MAKE)(promote)
 app.add_typer(scan_app, name="scan", rich_help_panel=MAKE)
 app.add_typer(model_app, name="model", rich_help_panel=MAKE)
 app.add_typer(release_app, name="release", rich_help_panel=MAKE)
+app.command(rich_help_panel=MAKE)(export)
 app.command(rich_help_panel=KEEP)(verify)
 app.command(rich_help_panel=KEEP)(prune)
 app.command(rich_help_panel=KEEP)(reconcile)

@@ -2,7 +2,12 @@
 
 from minemap_assets.graph.statement import Room
 from minemap_assets.project.settings import Section
-from minemap_assets.publication.config import ReleaseConfig
+from minemap_assets.publication.config import DatasetConfig, ReleaseConfig
+from minemap_assets.publication.dataset_assets import DATASET_FILES
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
 
-ROOM = Room("publication", (RELEASE_REVIEW,), sections=(Section("release", ReleaseConfig),))
+ROOM = Room(
+    "publication",
+    (RELEASE_REVIEW, DATASET_FILES),
+    sections=(Section("release", ReleaseConfig), Section("dataset", DatasetConfig)),
+)

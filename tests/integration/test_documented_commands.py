@@ -35,6 +35,7 @@ FINISHED = (
     "docs/index.md",
     "docs/how-to/areas.md",
     "docs/how-to/estimates.md",
+    "docs/how-to/export.md",
     "docs/how-to/model.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
