@@ -3,6 +3,8 @@
 from minemap_assets.graph.statement import Room
 from minemap_assets.project.settings import Section
 from minemap_assets.publication.config import ReleaseConfig
+from minemap_assets.publication.map.config import MapConfig
+from minemap_assets.publication.map_assets import MAP
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
 
-ROOM = Room("publication", (RELEASE_REVIEW,), sections=(Section("release", ReleaseConfig),))
+ROOM = Room("publication", (RELEASE_REVIEW, MAP), sections=(Section("release", ReleaseConfig), Section("map", MapConfig)))
