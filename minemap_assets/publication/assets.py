@@ -7,4 +7,6 @@ from minemap_assets.publication.map.config import MapConfig
 from minemap_assets.publication.map_assets import MAP
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
 
-ROOM = Room("publication", (RELEASE_REVIEW, MAP), sections=(Section("release", ReleaseConfig), Section("map", MapConfig)))
+ROOM = Room(
+    "publication", (RELEASE_REVIEW, MAP), sections=(Section("release", ReleaseConfig), Section("map", MapConfig))
+)

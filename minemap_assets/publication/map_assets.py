@@ -39,7 +39,7 @@ def _headline(project: Project, manifest: Manifest) -> dict[str, str]:
     return told_verdict(project, manifest)
 
 
-def _picture(partition: Partition, context: InputContext) -> bytes:
+def _picture(partition: Partition, _: InputContext) -> bytes:
     from minemap_assets.publication.map.first_view import first_view
 
     return first_view(partition)

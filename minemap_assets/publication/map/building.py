@@ -8,8 +8,11 @@ from typing import Any
 from minemap_assets.errors import NotFoundError
 from minemap_assets.graph.context import BuildContext
 from minemap_assets.lake.manifests import Outcome
+from minemap_assets.polygons.assets import SITE_HISTORY
+from minemap_assets.polygons.history_schemas import SITE_HISTORY as HISTORY_TABLE
 from minemap_assets.publication.map.border_lines import border_collection
 from minemap_assets.publication.map.config import MapConfig
+from minemap_assets.publication.map.first_years import with_first_year
 from minemap_assets.publication.map.json_files import write_json
 from minemap_assets.publication.map.picture_plan import PicturePlan
 from minemap_assets.publication.map.place_names import CREDIT, place_names
@@ -18,8 +21,9 @@ from minemap_assets.publication.map.site_records import DETAILS_IN_FILE, SiteRec
 from minemap_assets.publication.map.static_files import static_files
 from minemap_assets.publication.map.summary import summary
 from minemap_assets.publication.published import by_year, table
-from minemap_assets.tables.assets import POLYGON_TABLE
+from minemap_assets.tables.assets import POLYGON_TABLE, SITE_PANEL
 from minemap_assets.tables.schemas import POLYGONS
+from minemap_assets.tables.schemas import SITE_PANEL as PANEL_TABLE
 
 MAP_JSON, SITES_JSON, SESSION_JSON = "data/map.json", "data/sites.json", "data/session.json"
 TILES = "tiles/mines.pmtiles"
@@ -128,12 +132,16 @@ def _with_pictures(records: SiteRecords, shown: Mapping[str, Mapping[int, bool]]
 
 
 def _write_tiles(context: BuildContext, folder: MapFolder, config: MapConfig) -> dict[str, Any]:
-    polygons = table(context, POLYGON_TABLE, POLYGONS)
+    """The tiles; what the page has to know of them."""
+    from minemap_assets.publication.tiles.build import build_tiles
+    from minemap_assets.publication.tiles.changes import gained_and_lost
+
+    polygons = with_first_year(table(context, POLYGON_TABLE, POLYGONS), table(context, SITE_HISTORY, HISTORY_TABLE))
+    changes = gained_and_lost(polygons, table(context, SITE_PANEL, PANEL_TABLE))
 
     def put(path: Path) -> None:
-        from minemap_assets.publication.map.standin import write
-
-        write(polygons, path)
+        build_tiles(polygons, path, changes=changes, max_zoom=config.max_zoom)
 
     folder.made(TILES, put)
-    return {"tiles": TILES, "polygons": len(polygons)}
+    unknown = int(polygons["first_year"].isna().sum())
+    return {"tiles": TILES, "polygons": len(polygons), "first_year_unknown": unknown}

@@ -46,6 +46,7 @@ def plan_pictures(mean_bytes: Mapping[int, float], years: Sequence[int], sites: 
 
     First pixels go, then years between the first and the last, then sites.
     """
+
     def fits(pixels: int, number: int, many: int) -> bool:
         return MARGIN * mean_bytes[pixels] * number * many <= budget
 

@@ -93,17 +93,20 @@ class SiteArchive:
 
 
 def planned(archive: SiteArchive, places: Sequence[Place], pixels: int, budget: float) -> PicturePlan:
-    """How large the pictures may be, by what those of some sites take in every size."""
+    """How large pictures may be, by what those of some sites take; smaller ones are tried where larger do not fit."""
     imaged = [place for place in places if archive.years_of(place)]
     if not imaged:
         return PicturePlan(pixels, (), 0)
-    chosen = {name: None for name in evenly(sorted(place.site_id for place in imaged), _MEASURED)}
-    measured = {
-        size: [one for place in imaged if place.site_id in chosen for one in archive.pictures(place, size, archive.years)]
-        for size in sizes(pixels)
-    }
-    means = {size: sum(len(one.webp) for one in found) / len(found) for size, found in measured.items()}
-    return plan_pictures(means, archive.years, len(imaged), budget)
+    names = frozenset(evenly(sorted(place.site_id for place in imaged), _MEASURED))
+    chosen = [place for place in imaged if place.site_id in names]
+    mean_bytes: dict[int, float] = {}
+    for size in sizes(pixels):
+        found = [one for place in chosen for one in archive.pictures(place, size, archive.years)]
+        mean_bytes[size] = sum(len(one.webp) for one in found) / len(found)
+        plan = plan_pictures(mean_bytes, archive.years, len(imaged), budget)
+        if len(plan.years) == len(archive.years) and plan.sites == len(imaged):
+            break
+    return plan
 
 
 def write_pictures(

@@ -36,7 +36,7 @@ class SiteRecords:
 
 
 def site_records(context: InputContext) -> SiteRecords:
-    """All sites of the panel; a site of several regions has the provenance that its own region in the panel gives it."""
+    """All sites of the panel; a site of several regions has the provenance of the region that speaks for it there."""
     panel = table(context, SITE_PANEL, PANEL_TABLE).sort_values(["site_id", "year"], kind="stable")
     corners = _corners(context)
     observed = _provenance(context)

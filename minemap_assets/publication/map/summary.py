@@ -136,5 +136,3 @@ def _estimate(row: Mapping[Any, Any]) -> Record:
         "high": number(row["high_km2"], 3),
         "reason": str(row["reason"]),
     }
-
-

@@ -39,7 +39,7 @@ async function start() {
     year: told.years.at(-1), mode: "first", imagery: false, before: null, ...NOTHING,
     view: 0, focus: false, session: world.session, ...asked,
   });
-  const map = await makeMap("map", world, view ?? { bounds: extent(world), fitBoundsOptions: { padding: 40 } }, true);
+  const map = await makeMap("map", world, view ?? { bounds: extent(world), fitBoundsOptions: { padding: room() } }, true);
   window.minemap = { map, store };
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
   map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
@@ -78,7 +78,7 @@ function actions(store, world, map) {
       if (site) fly({ center: world.byId.get(site).at, zoom: Math.max(map.getZoom(), siteZoom(world.byId.get(site))) });
       const box = region ? world.told.regions.find(({ slug }) => slug === region)?.box
         : world.borders.features.find(({ properties }) => properties.iso3 === country)?.properties.box;
-      if (box) map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { padding: 40, maxZoom: SITE_ZOOM, duration: 600 });
+      if (box) map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { padding: room(), maxZoom: SITE_ZOOM, duration: 600 });
     },
     clear() {
       store.set(NOTHING);
@@ -201,6 +201,10 @@ function extent({ sites }) {
   const most = (values) => values.reduce((a, b) => Math.max(a, b));
   return [[least(xs), least(ys)], [most(xs), most(ys)]];
 }
+
+/** Space that the controls over the map need, in pixels. */
+const room = () => (matchMedia("(max-width: 700px)").matches
+  ? { top: 60, bottom: 80, left: 30, right: 30 } : { top: 40, bottom: 90, left: 270, right: 60 });
 
 const span = (years) => (years.length === 1 ? String(years[0]) : `${years[0]} to ${years.at(-1)}`);
 

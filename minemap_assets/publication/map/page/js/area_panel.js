@@ -18,7 +18,7 @@ export function countryPanel(world, country, state, act) {
     why.length ? el("p", { class: "note" }, `No interval for ${why.join("; ")}.`) : null,
     table("Area by year", ["Year", "Mapped", "95 % interval", "Sites observed", "Status"], country.rows.map((row) => {
       const found = interval(row.year);
-      const between = found ? `${km2(found.low)} to ${km2(found.high)}, from ${counted(found.labelled, "point")}` : "none";
+      const between = found ? `${km2(found.low)} to ${km2(found.high)} (${counted(found.labelled, "point")})` : "none";
       return { class: row.year === state.year ? "now" : null,
         cells: [row.year, km2(row.km2), between, `${row.observed} of ${row.expected}`, row.status] };
     })),

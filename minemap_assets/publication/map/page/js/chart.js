@@ -3,7 +3,7 @@
 import { svg } from "./dom.js";
 import { NOT_OBSERVED, km2 } from "./format.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [320, 150, 44, 22, 12, 10];
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [320, 150, 44, 22, 12, 20];
 
 /** A chart of `points` {year, km2, provisional, low, high}; `now` is the year that is shown on the map. */
 export function chart(points, now, label) {

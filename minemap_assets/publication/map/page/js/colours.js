@@ -17,10 +17,13 @@ export function yearColours(years) {
   return new Map(years.map((year, place) => [year, mixed((place / last) * (RAMP.length - 1))]));
 }
 
+export const UNKNOWN = "#b6bcc4";
+
 /** A MapLibre expression: the colour of the property `first`; years before the record have that of its first. */
 export function firstYearExpression(years) {
   const colours = [...yearColours(years)];
-  return ["step", ["get", "first"], colours[0][1], ...colours.slice(1).flat()];
+  const known = ["step", ["get", "first"], colours[0][1], ...colours.slice(1).flat()];
+  return ["case", ["has", "first"], colours.length > 1 ? known : colours[0][1], UNKNOWN];
 }
 
 function mixed(place) {

@@ -2,9 +2,10 @@
 
 import { CHANGE, INK, firstYearExpression } from "./colours.js";
 
-export const CLICKABLE = ["gain", "loss", "mines", "stable", "points", "windows"];
+export const CLICKABLE = ["gain", "loss", "mines", "stable", "points", "change-points", "windows"];
 
 const MINES = "mines";
+const RADIUS = ["interpolate", ["linear"], ["sqrt", ["get", "km2"]], 0, 3.5, 3, 7, 30, 18];
 const WINDOWS_FROM = 9; // before it, the window of a site is a few pixels wide
 
 /** The style of a map: no font, no picture and no address of another host, but for a basemap. */
@@ -63,9 +64,14 @@ function mineLayers(years) {
     drawn("gain-line", "line", "changes", { "line-color": CHANGE.gain.line, "line-width": 1.2 }),
     drawn("loss-line", "line", "changes",
       { "line-color": CHANGE.loss.line, "line-width": 1.6, "line-dasharray": [2, 1.5] }),
+    drawn("change-points", "circle", "change_points", {
+      "circle-color": ["match", ["get", "kind"], "gain", CHANGE.gain.fill, CHANGE.loss.fill], "circle-opacity": 0.85,
+      "circle-stroke-color": ["match", ["get", "kind"], "gain", CHANGE.gain.line, CHANGE.loss.line],
+      "circle-stroke-width": 1, "circle-radius": RADIUS,
+    }),
     drawn("points", "circle", "points", {
       "circle-color": first, "circle-opacity": 0.85, "circle-stroke-color": INK, "circle-stroke-width": 1,
-      "circle-radius": ["interpolate", ["linear"], ["sqrt", ["get", "km2"]], 0, 3.5, 3, 7, 30, 18],
+      "circle-radius": RADIUS,
     }),
     {
       id: "selected", type: "line", source: "sites", filter: ["==", ["get", "id"], ""],
@@ -106,13 +112,13 @@ export function showYear(map, { year, mode, imagery, site, polygon }) {
   const first = mode === "first";
   const shown = {
     mines: first && !imagery, stable: !first && !imagery, gain: !first, loss: !first,
-    "gain-line": !first, "loss-line": !first, "mines-casing": imagery, points: true,
+    "gain-line": !first, "loss-line": !first, "mines-casing": imagery, points: first, "change-points": !first,
     "mines-line": true, "mines-provisional": true,
   };
   const filters = {
     mines: ofYear, stable: ofYear, gain: change("gain"), loss: change("loss"), "mines-casing": ofYear,
     "mines-line": ["all", ofYear, final], "mines-provisional": ["all", ofYear, ["!", final]],
-    "gain-line": change("gain"), "loss-line": change("loss"), points: ofYear,
+    "gain-line": change("gain"), "loss-line": change("loss"), points: ofYear, "change-points": ofYear,
     unseen: ["all", ["==", ["geometry-type"], "Polygon"], ["==", ["get", `s${year}`], 0]],
     "unseen-dot": ["all", ["==", ["geometry-type"], "Point"], ["==", ["get", `s${year}`], 0]],
     selected: ["all", ["==", ["geometry-type"], "Polygon"], ["==", ["get", "id"], site ?? ""]],
@@ -125,7 +131,6 @@ export function showYear(map, { year, mode, imagery, site, polygon }) {
   for (const kind of ["gain", "loss"]) map.setPaintProperty(kind, "fill-opacity", opacity);
   const colour = imagery && first ? firstYearExpression(map.minemapYears) : INK;
   for (const layer of ["mines-line", "mines-provisional"]) map.setPaintProperty(layer, "line-color", colour);
-  map.setPaintProperty("points", "circle-color", first ? firstYearExpression(map.minemapYears) : CHANGE.stable.fill);
 }
 
 /** Stripes for ground that was not observed. */

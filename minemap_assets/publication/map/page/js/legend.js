@@ -1,7 +1,7 @@
 // What the colours mean, and what a reader has to know of the year that is shown.
 
 import { byId, el } from "./dom.js";
-import { CHANGE, yearColours } from "./colours.js";
+import { CHANGE, UNKNOWN, yearColours } from "./colours.js";
 
 const swatch = (style, words) => el("li", {}, el("span", { class: "swatch", style }), words);
 
@@ -18,7 +18,8 @@ function byFirst(told, colours) {
   return [
     el("p", {}, "First year mapped as mine"),
     el("ul", { class: "years" }, told.years.map((year, place) =>
-      swatch(`background:${colours.get(year)}`, place ? String(year) : `${year} or before`))),
+      swatch(`background:${colours.get(year)}`, place ? String(year) : `${year} or before`)),
+      told.first_year_unknown ? swatch(`background:${UNKNOWN}`, "not known") : null),
   ];
 }
 

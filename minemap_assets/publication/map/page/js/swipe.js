@@ -18,8 +18,8 @@ export class Swipe {
       class: "bar", role: "slider", tabindex: "0", "aria-label": "Border between the two years",
       "aria-valuemin": "0", "aria-valuemax": "100", onkeydown: (event) => this.key(event),
       onpointerdown: (event) => this.grab(event), onpointermove: (event) => this.drag(event),
-    }, el("span", { class: "grip", "aria-hidden": "true" }, "◂ ▸"));
-    byId("swipe").append(this.bar, this.left, this.right);
+    }, el("span", { class: "grip", "aria-hidden": "true" }, "◂ ▸"), this.left, this.right);
+    byId("swipe").append(this.bar);
   }
 
   async show(state) {

@@ -6,11 +6,18 @@ const GRADES = { usable: "good", weak: "fair" };
 
 /** The verdict on the model and the state of the review, always in sight. */
 export function showStanding({ standing }) {
-  const long = el("span", { class: "sentence" }, `${standing.sentence ? `${standing.sentence} ` : ""}`);
-  byId("standing").classList.add(GRADES[standing.grade] ?? "poor");
-  byId("standing").append(
-    el("p", {}, el("strong", {}, `Verdict on the model: ${standing.grade}. `), long,
-      el("strong", { class: standing.free ? null : "waits" }, `Review: ${standing.release}.`)));
+  const mood = GRADES[standing.grade] ?? "poor";
+  byId("standing").classList.add(mood);
+  byId("standing").append(el("p", {},
+    el("strong", {}, `Verdict on the model: ${standing.grade}. `),
+    el("strong", { class: standing.free ? null : "waits" }, `Review: ${standing.release}. `),
+    standing.sentence ? el("span", {}, sentence(standing.sentence)) : null));
+}
+
+/** Words as a sentence: a capital, and a full stop. */
+function sentence(words) {
+  const whole = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }
 
 const READING = [
@@ -57,6 +64,6 @@ export function fillSources({ told, places }) {
 function fill(id, title, ...contents) {
   const dialog = byId(id);
   const close = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
-  dialog.replaceChildren(el("h2", { id: `${id}-title` }, title), ...contents, el("div", { class: "buttons" }, close));
+  dialog.replaceChildren(el("h2", { id: `${id}-title`, tabindex: "-1", autofocus: true }, title), ...contents, el("div", { class: "buttons" }, close));
   byId(`open-${id}`).addEventListener("click", () => dialog.showModal());
 }
