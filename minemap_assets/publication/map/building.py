@@ -8,22 +8,17 @@ from typing import Any
 from minemap_assets.errors import NotFoundError
 from minemap_assets.graph.context import BuildContext
 from minemap_assets.lake.manifests import Outcome
-from minemap_assets.polygons.assets import SITE_HISTORY
-from minemap_assets.polygons.history_schemas import SITE_HISTORY as HISTORY_TABLE
 from minemap_assets.publication.map.border_lines import border_collection
 from minemap_assets.publication.map.config import MapConfig
 from minemap_assets.publication.map.first_years import with_first_year
 from minemap_assets.publication.map.json_files import write_json
+from minemap_assets.publication.map.map_tables import MapTables, map_tables
 from minemap_assets.publication.map.picture_plan import PicturePlan
 from minemap_assets.publication.map.place_names import CREDIT, place_names
 from minemap_assets.publication.map.site_pictures import Place, SiteArchive, planned, write_pictures
 from minemap_assets.publication.map.site_records import DETAILS_IN_FILE, SiteRecords, site_records
 from minemap_assets.publication.map.static_files import static_files
-from minemap_assets.publication.map.summary import summary
-from minemap_assets.publication.published import by_year, table
-from minemap_assets.tables.assets import POLYGON_TABLE, SITE_PANEL
-from minemap_assets.tables.schemas import POLYGONS
-from minemap_assets.tables.schemas import SITE_PANEL as PANEL_TABLE
+from minemap_assets.publication.map.overview import overview
 
 MAP_JSON, SITES_JSON, SESSION_JSON = "data/map.json", "data/sites.json", "data/session.json"
 TILES = "tiles/mines.pmtiles"
@@ -59,28 +54,28 @@ class MapFolder:
 def build_map(context: BuildContext) -> Outcome:
     """Write every file of the folder. Raises `NotFoundError` where nothing is mapped yet."""
     config = context.project.section(MapConfig)
-    years = sorted(by_year(context, POLYGON_TABLE))
-    if not years:
+    tables = map_tables(context)
+    if not tables.years:
         raise NotFoundError("nothing is mapped yet, so that there is nothing to show; `minemap run` makes the maps")
     folder = MapFolder(context)
     for name, data in static_files(config):
         folder.put(name, data)
     folder.put_json(SESSION_JSON, NOT_SERVED)
-    records = site_records(context)
-    tiles = _write_tiles(context, folder, config)
+    records = site_records(context, tables)
+    tiles = _write_tiles(tables, folder, config)
     for number, group in enumerate(records.details):
         folder.put_json(f"data/details/{number}.json", group)
     folder.put_json("data/borders.json", border_collection(context))
     names = place_names([tuple(one["at"]) for one in records.index]) if config.places == "geonames" else []
     folder.put_json("data/places.json", {"credit": CREDIT if names else "", "places": names})
-    told = summary(context, years, config)
+    told = overview(context, tables, config)
     pictures = _write_pictures(context, folder, config, records, len(str(told)))
     folder.put_json(SITES_JSON, {"in_file": DETAILS_IN_FILE, "sites": _with_pictures(records, pictures.shown)})
     note = pictures.note(config, records)
     folder.put_json(MAP_JSON, {**told, **tiles, "pictures": {"note": note, "pixels": pictures.plan.pixels}})
     return Outcome(
         {
-            "years": len(years),
+            "years": len(tables.years),
             "sites": len(records.index),
             "sites_with_pictures": len(pictures.shown),
             "pictures": sum(map(len, pictures.shown.values())),
@@ -131,13 +126,13 @@ def _with_pictures(records: SiteRecords, shown: Mapping[str, Mapping[int, bool]]
     ]
 
 
-def _write_tiles(context: BuildContext, folder: MapFolder, config: MapConfig) -> dict[str, Any]:
+def _write_tiles(tables: MapTables, folder: MapFolder, config: MapConfig) -> dict[str, Any]:
     """The tiles; what the page has to know of them."""
     from minemap_assets.publication.tiles.build import build_tiles
     from minemap_assets.publication.tiles.changes import gained_and_lost
 
-    polygons = with_first_year(table(context, POLYGON_TABLE, POLYGONS), table(context, SITE_HISTORY, HISTORY_TABLE))
-    changes = gained_and_lost(polygons, table(context, SITE_PANEL, PANEL_TABLE))
+    polygons = with_first_year(tables.polygons, tables.mines)
+    changes = gained_and_lost(polygons, tables.panel)
 
     def put(path: Path) -> None:
         build_tiles(polygons, path, changes=changes, max_zoom=config.max_zoom)

@@ -21,7 +21,7 @@ class MapConfig(StrictModel):
     towns on the map: those of GeoNames that come with the project, or none.
     """
 
-    max_megabytes: float = Field(200.0, ge=5.0, le=20_000.0)
+    max_megabytes: float = Field(200.0, ge=1.5, le=20_000.0)
     picture_pixels: int = Field(512, ge=64, le=2048)
     max_zoom: int = Field(12, ge=6, le=14)
     basemap_url: str = ""

@@ -27,9 +27,9 @@ def place_names(sites: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
     every = _packaged()
     where = np.array([(one["longitude"], one["latitude"]) for one in every])
     near = _near(where, np.array(sites, dtype=float).reshape(-1, 2))
-    order = sorted(range(len(every)), key=lambda n: (-every[n]["population"], every[n]["city"], tuple(where[n])))
-    close = frozenset([n for n in order if near[n]][:MOST_NEAR])
-    far = frozenset([n for n in order if not near[n]][:MOST_FAR])
+    order = np.argsort([-one["population"] for one in every], kind="stable")
+    close = frozenset(order[near[order]][:MOST_NEAR].tolist())
+    far = frozenset(order[~near[order]][:MOST_FAR].tolist())
     return [
         {
             "name": str(every[n]["city"]),

@@ -16,7 +16,7 @@ FOLDER = "pictures"
 
 QUALITY = 80
 
-_MEASURED = 12
+_MEASURED = 5
 """Sites whose pictures are measured before it is decided how large they may be."""
 
 
@@ -50,6 +50,7 @@ class SiteArchive:
     def __init__(self, context: InputContext) -> None:
         self._parts = by_region_and_year(context, COMPOSITES)
         self._open: dict[tuple[str, int], ImagerySet] = {}
+        self._measured: dict[tuple[str, int], tuple[SitePicture, ...]] = {}
 
     @cached_property
     def years(self) -> tuple[int, ...]:
@@ -60,8 +61,22 @@ class SiteArchive:
         """Years in which a site has pixels."""
         return tuple(year for year in self.years if self._has(place, year))
 
+    def measured(self, place: Place, pixels: int) -> tuple[SitePicture, ...]:
+        """Pictures of a site in all of its years, kept for when they are asked for again."""
+        key = (place.site_id, pixels)
+        if key not in self._measured:
+            self._measured[key] = tuple(self._drawn(place, pixels, self.years))
+        return self._measured[key]
+
     def pictures(self, place: Place, pixels: int, years: Sequence[int]) -> Iterator[SitePicture]:
         """Pictures of a site in some of the years; the stretch is that of all of its years of one product."""
+        known = self._measured.get((place.site_id, pixels))
+        if known is None:
+            yield from self._drawn(place, pixels, years)
+        else:
+            yield from (one for one in known if one.year in years)
+
+    def _drawn(self, place: Place, pixels: int, years: Sequence[int]) -> Iterator[SitePicture]:
         from minemap_assets.publication.site_images import as_webp, common_stretch, natural_colour
 
         by_bands: dict[tuple[str, ...], list[tuple[int, SiteImage]]] = defaultdict(list)
@@ -101,7 +116,7 @@ def planned(archive: SiteArchive, places: Sequence[Place], pixels: int, budget: 
     chosen = [place for place in imaged if place.site_id in names]
     mean_bytes: dict[int, float] = {}
     for size in sizes(pixels):
-        found = [one for place in chosen for one in archive.pictures(place, size, archive.years)]
+        found = [one for place in chosen for one in archive.measured(place, size)]
         mean_bytes[size] = sum(len(one.webp) for one in found) / len(found)
         plan = plan_pictures(mean_bytes, archive.years, len(imaged), budget)
         if len(plan.years) == len(archive.years) and plan.sites == len(imaged):

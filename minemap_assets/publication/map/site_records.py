@@ -9,14 +9,10 @@ from minemap_assets.geo.vector import WGS84, read_geoparquet
 from minemap_assets.graph.context import InputContext
 from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.imagery.build import INDEX
-from minemap_assets.polygons.assets import SITE_HISTORY
-from minemap_assets.polygons.history_schemas import SITE_HISTORY as HISTORY_TABLE
 from minemap_assets.publication.map.json_files import number, whole, words
-from minemap_assets.publication.published import by_region, by_region_and_year, table
+from minemap_assets.publication.map.map_tables import MapTables
+from minemap_assets.publication.published import by_region, by_region_and_year
 from minemap_assets.sites.assets import SITES
-from minemap_assets.tables.assets import POLYGON_TABLE, SITE_PANEL
-from minemap_assets.tables.schemas import POLYGONS
-from minemap_assets.tables.schemas import SITE_PANEL as PANEL_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +31,13 @@ class SiteRecords:
     details: tuple[Mapping[str, Record], ...]
 
 
-def site_records(context: InputContext) -> SiteRecords:
+def site_records(context: InputContext, tables: MapTables) -> SiteRecords:
     """All sites of the panel; a site of several regions has the provenance of the region that speaks for it there."""
-    panel = table(context, SITE_PANEL, PANEL_TABLE).sort_values(["site_id", "year"], kind="stable")
+    panel = tables.panel.sort_values(["site_id", "year"], kind="stable")
     corners = _corners(context)
     observed = _provenance(context)
-    outlines = _outlines(context)
-    mines = _mines(context)
+    outlines = _outlines(tables.polygons.drop(columns="geometry"))
+    mines = _mines(tables.mines)
     index, details = [], []
     for site_id, rows in panel.groupby("site_id", sort=True):
         site = str(site_id)
@@ -119,9 +115,8 @@ def _provenance(context: InputContext) -> dict[tuple[str, str, int], Record]:
     return found
 
 
-def _outlines(context: InputContext) -> dict[tuple[str, int], list[Record]]:
+def _outlines(polygons: "pd.DataFrame") -> dict[tuple[str, int], list[Record]]:
     """Outlines by site and year, the largest first."""
-    polygons = table(context, POLYGON_TABLE, POLYGONS).drop(columns="geometry")
     found: dict[tuple[str, int], list[Record]] = {}
     for row in polygons.sort_values(["area_km2", "polygon_id"], ascending=[False, True]).to_dict("records"):
         one = {
@@ -136,10 +131,10 @@ def _outlines(context: InputContext) -> dict[tuple[str, int], list[Record]]:
     return found
 
 
-def _mines(context: InputContext) -> dict[str, list[Record]]:
+def _mines(history: "pd.DataFrame") -> dict[str, list[Record]]:
     """Mines by site, the largest first."""
     found: dict[str, list[Record]] = {}
-    for site, mine in _each_mine(table(context, SITE_HISTORY, HISTORY_TABLE)):
+    for site, mine in _each_mine(history):
         found.setdefault(site, []).append(mine)
     return {site: sorted(mines, key=lambda one: (-one["ever_km2"], one["id"])) for site, mines in found.items()}
 

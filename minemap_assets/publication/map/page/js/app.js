@@ -40,7 +40,7 @@ async function start() {
     view: 0, focus: false, session: world.session, ...asked,
   });
   const map = await makeMap("map", world, view ?? { bounds: extent(world), fitBoundsOptions: { padding: room() } }, true);
-  window.minemap = { map, store };
+  window.minemap = { map, store }; // for whoever looks from the browser's console
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
   map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
   map.getCanvas().setAttribute("aria-label", "Map of mining areas: arrow keys move it, plus and minus change its scale");
@@ -165,7 +165,7 @@ function listenToKeys(act) {
   window.addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]")) return;
     const writing = ["INPUT", "TEXTAREA", "SELECT"].includes(document.activeElement.tagName);
-    if (event.key === "Escape" && document.activeElement !== byId("search")) act.clear();
+    if (event.key === "Escape" && !event.defaultPrevented) act.clear();
     if (event.key === "/" && !(writing && document.activeElement.type !== "range")) {
       event.preventDefault();
       byId("search").focus();

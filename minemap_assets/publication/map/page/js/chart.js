@@ -60,7 +60,8 @@ function dot({ km2: value, provisional, low, high }, at, y) {
 
 function yearLabel(points, year, at, place) {
   const every = Math.ceil(points.length / 7);
-  if (place % every && place !== points.length - 1) return null;
+  const left = points.length - 1 - place;
+  if (left && (place % every || left < every)) return null;
   return svg("text", { x: at, y: HEIGHT - 6, "text-anchor": "middle" }, year);
 }
 

@@ -51,7 +51,12 @@ export function makeSearch(entries, choose) {
   field.addEventListener("focus", look);
   field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { close(); field.value = ""; return; }
+    if (event.key === "Escape" && (field.value || !list.hidden)) {
+      close();
+      field.value = "";
+      event.preventDefault();
+      return;
+    }
     if (!found.length) return;
     if (event.key === "ArrowDown") mark(place + 1);
     else if (event.key === "ArrowUp") mark(place < 0 ? found.length - 1 : place - 1);

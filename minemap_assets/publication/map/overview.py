@@ -8,11 +8,11 @@ from minemap_assets.graph.context import InputContext
 from minemap_assets.publication.attribution import attributions
 from minemap_assets.publication.map.config import MapConfig
 from minemap_assets.publication.map.json_files import number, whole
+from minemap_assets.publication.map.map_tables import MapTables
 from minemap_assets.publication.published import one_of, table
 from minemap_assets.publication.standing import Release, standing_of
-from minemap_assets.tables.assets import COUNTRY_SUMMARY, POLYGON_TABLE, REGION_SUMMARY
+from minemap_assets.tables.assets import COUNTRY_SUMMARY, REGION_SUMMARY
 from minemap_assets.tables.schemas import COUNTRY_SUMMARY as COUNTRY_TABLE
-from minemap_assets.tables.schemas import POLYGONS
 from minemap_assets.tables.schemas import REGION_SUMMARY as REGION_TABLE
 from minemap_assets.validation.assets import AREA_ESTIMATES
 
@@ -28,8 +28,8 @@ NOT_OF_THIS = "There is no interval: the labelled sample does not reach this cou
 Record = dict[str, Any]
 
 
-def summary(context: InputContext, years: list[int], config: MapConfig) -> Record:
-    """All that the page is given at once, as JSON values; `years` are those of the tables."""
+def overview(context: InputContext, tables: MapTables, config: MapConfig) -> Record:
+    """All that the page is given at once, as JSON values."""
     standing = standing_of(context)
     regions, countries = _regions(context), _countries(context)
     return {
@@ -40,11 +40,11 @@ def summary(context: InputContext, years: list[int], config: MapConfig) -> Recor
             "release": str(standing.release),
             "free": standing.release is Release.FREE,
         },
-        "years": years,
+        "years": list(tables.years),
         "provisional": sorted({one["year"] for region in regions for one in region["rows"] if one["provisional"]}),
         "regions": regions,
         "countries": countries,
-        "rule": _rules(table(context, POLYGON_TABLE, POLYGONS)),
+        "rule": _rules(tables.polygons),
         "attributions": [{**asdict(one), "role": str(one.role)} for one in attributions(context)],
         "basemap": {"url": config.basemap_url, "attribution": config.basemap_attribution},
         "max_zoom": config.max_zoom,
