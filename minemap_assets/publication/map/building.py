@@ -13,12 +13,12 @@ from minemap_assets.publication.map.config import MapConfig
 from minemap_assets.publication.map.first_years import with_first_year
 from minemap_assets.publication.map.json_files import write_json
 from minemap_assets.publication.map.map_tables import MapTables, map_tables
+from minemap_assets.publication.map.overview import overview
 from minemap_assets.publication.map.picture_plan import PicturePlan
 from minemap_assets.publication.map.place_names import CREDIT, place_names
 from minemap_assets.publication.map.site_pictures import Place, SiteArchive, planned, write_pictures
 from minemap_assets.publication.map.site_records import DETAILS_IN_FILE, SiteRecords, site_records
 from minemap_assets.publication.map.static_files import static_files
-from minemap_assets.publication.map.overview import overview
 
 MAP_JSON, SITES_JSON, SESSION_JSON = "data/map.json", "data/sites.json", "data/session.json"
 TILES = "tiles/mines.pmtiles"
