@@ -36,6 +36,7 @@ FINISHED = (
     "docs/how-to/areas.md",
     "docs/how-to/estimates.md",
     "docs/how-to/export.md",
+    "docs/how-to/map.md",
     "docs/how-to/model.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
@@ -68,6 +69,7 @@ MODEL = "needs a model of transformers; the tests of `minemap model` make one"
 
 NOT_RUN: dict[tuple[str, str], str] = {
     ("*", "minemap ui*"): FOREVER,
+    ("*", "minemap map"): FOREVER,
     ("docs/how-to/run.md", "minemap run --submit *"): "needs a daemon; the tests of `minemap run --submit` start one",
     ("README.md", "minemap plan --years 2024"): ELSEWHERE,
     ("README.md", "minemap reference fetch country_boundaries"): ELSEWHERE,
