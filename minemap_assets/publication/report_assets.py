@@ -50,8 +50,8 @@ def _headline(project: Project, manifest: Manifest) -> dict[str, str]:
 REPORT = Asset(
     room="publication",
     name="report",
-    description="The report: held-out accuracy first, then areas, change, series, validation, what is missing, versions, "
-    "and a page for each site; HTML that is read and printed without a network.",
+    description="The report: held-out accuracy first, then areas, change, series, validation, what is missing, "
+    "versions, and a page for each site; HTML that is read and printed without a network.",
     deps=(
         *PUBLISHED,
         *(Dep(one, optional=True) for one in (MINING_POLYGONS, RAW_MASKS, GROUND_TRUTH)),

@@ -23,9 +23,9 @@ from minemap_assets.publication.report.versions_section import versions_of, vers
 REPORT = "report.html"
 
 LEAD = (
-    "Mapped from satellite images, year by year, at places where mines are known. What is outlined is ground that looks "
-    "like a mine: it says nothing of whether anybody may mine there, and a mine that is no longer visible has not "
-    "necessarily closed. Missing is not zero: ground that nobody saw has no area."
+    "Mapped from satellite images, year by year, at places where mines are known. What is outlined is ground that "
+    "looks like a mine: it says nothing of whether anybody may mine there, and a mine that is no longer visible has "
+    "not necessarily closed. Missing is not zero: ground that nobody saw has no area."
 )
 
 _STAGES = 3
@@ -54,6 +54,8 @@ def build_report(context: BuildContext) -> Outcome:
     ]
     _write(context, REPORT, report_page(config.title, LEAD, sections).encode("utf-8"))
     _write_parts(context, sections)
+    scenes = sheets.scenes()
+    _write(context, scenes.file, scenes.csv.encode("utf-8"))
     verdict = material.standing.verdict
     for place, sheet in enumerate(sheets.pages()):
         context.progress(place, len(sheets.chosen), "sites", sheet.site_id)

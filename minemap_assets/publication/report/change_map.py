@@ -24,7 +24,8 @@ Bounds = tuple[float, float, float, float]
 @dataclass(frozen=True, eq=False)
 class Panel:
     """A region's map: its title, its outline, and the change of its cells from the first to the last year, in square
-    kilometres (NaN where no site of the cell was observed in two years that follow each other).
+    kilometres (NaN where no site of the cell was observed in two years that follow each other). `seen` is the part of
+    each cell inside the region.
     """
 
     title: str
@@ -40,7 +41,7 @@ def change_map(panels: Sequence[Panel], boundaries: "gpd.GeoDataFrame | None") -
     largest = max((float(np.nanmax(np.abs(p.cells["change_km2"]), initial=0.0)) for p in shown), default=0.0)
     rows = -(-len(shown) // _ACROSS)
     across = min(len(shown), _ACROSS)
-    with drawn(WIDTH, 0.5 + rows * (WIDTH / max(across, 2)) * 0.95) as drawing:
+    with drawn(WIDTH, 0.5 + rows * (WIDTH / max(across, 2)) * 0.78) as drawing:
         axes = drawing.subplots(rows, max(across, 2), squeeze=False).ravel()
         for panel, axis in zip(shown, axes, strict=False):
             _region(axis, panel, boundaries, largest)
@@ -63,7 +64,7 @@ def _region(axis: "Axes", panel: Panel, boundaries: "gpd.GeoDataFrame | None", l
     _ground(axis, panel.outline, boundaries)
     axis.set_title(panel.title)
     change = panel.cells["change_km2"].to_numpy(dtype=float)
-    places = shapely.centroid(np.asarray(panel.cells.geometry, dtype=object))
+    places = shapely.centroid(np.asarray(panel.cells["seen"], dtype=object))
     x, y = shapely.get_x(places), shapely.get_y(places)
     for shape in panel.cells.geometry:
         axis.plot(*shapely.get_coordinates(shape.exterior).T, color=FAINT, linewidth=0.3)

@@ -19,9 +19,11 @@ SWEPT = (
 )
 """Measures of the sweep, as in the paper's figure 5."""
 
-_LEVELS = ("-", "--", ":", "-.", (0, (5, 1, 1, 1)))
-_MOST_LEVELS = len(_LEVELS)
+_POINT_LINES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (2, 2)))
 _LEGEND_COLUMNS = 3
+
+Points = Mapping[str, Sequence[float]]
+"""Thresholds by the name of their operating point: one for each product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +45,7 @@ class Score:
     high: float | None
 
 
-def sweep_chart(
-    swept: pd.DataFrame, others: Mapping[str, Mapping[str, float]], points: Mapping[str, float]
-) -> bytes:
+def sweep_chart(swept: pd.DataFrame, others: Mapping[str, Mapping[str, float]], points: Points) -> bytes:
     """SVG: a panel for each measure; dots are the masks at each threshold, level lines the other maps (the ground truth
     and its parts), vertical lines the operating points.
     """
@@ -53,10 +53,18 @@ def sweep_chart(
         axes = drawing.subplots(2, 2).ravel()
         for (column, title), axis in zip(SWEPT, axes, strict=True):
             axis.set_title(title)
-            axis.plot(swept["threshold"], swept[column], color=INK, marker="o", markersize=3.2, linewidth=0.8)
-            for (name, scores), line in zip(list(others.items())[:_MOST_LEVELS], _LEVELS, strict=False):
+            axis.plot(
+                swept["threshold"],
+                swept[column],
+                color=INK,
+                marker="o",
+                markersize=3.2,
+                linewidth=0.8,
+                label="masks at each threshold",
+            )
+            for (name, scores), look in zip(others.items(), LOOKS[1:], strict=False):
                 if column in scores and scores[column] == scores[column]:
-                    axis.axhline(scores[column], color=LOOKS[1].colour, linestyle=line, label=name)
+                    axis.axhline(scores[column], color=look.colour, linestyle=look.line, label=name, linewidth=1.6)
             _mark(axis, points)
             axis.set_xlim(0.0, 1.0)
         for axis in axes[2:]:
@@ -67,7 +75,7 @@ def sweep_chart(
         return svg(drawing)
 
 
-def held_out_chart(curves: Sequence[Curve], points: Mapping[str, Mapping[str, float]]) -> bytes:
+def held_out_chart(curves: Sequence[Curve], points: Mapping[str, Points]) -> bytes:
     """SVG: precision, recall and IoU of held-out pixels at each threshold, a panel for each product, with its operating
     points.
     """
@@ -91,14 +99,16 @@ def held_out_chart(curves: Sequence[Curve], points: Mapping[str, Mapping[str, fl
             axis.set(xlim=(0.0, 1.0), ylim=(0.0, 1.02), xlabel="Probability from which a pixel is mine")
         for axis in axes[len(curves) :]:
             axis.set_axis_off()
-        drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=_LEGEND_COLUMNS)
+        drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
         return svg(drawing)
 
 
-def scores_chart(scores: Sequence[Score], label: str, equal: float | None = None) -> bytes:
+def scores_chart(
+    scores: Sequence[Score], label: str, equal: float | None = None, ends: tuple[float, float] | None = None
+) -> bytes:
     """SVG: a dot for each score with its 95 % interval, below each other; groups by colour and mark.
 
-    `equal` draws a vertical line there.
+    `equal` draws a vertical line there, and `ends` are those of the axis.
     """
     groups = list(dict.fromkeys(score.group for score in scores))
     names = list(dict.fromkeys(score.name for score in scores))
@@ -119,25 +129,16 @@ def scores_chart(scores: Sequence[Score], label: str, equal: float | None = None
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set_xlabel(label)
+        if ends is not None:
+            axis.set_xlim(*ends)
         axis.grid(axis="y", visible=False)
         if any(groups):
             drawing.legend(loc="outside lower center", ncols=_LEGEND_COLUMNS)
         return svg(drawing)
 
 
-def _mark(axis: "Axes", points: Mapping[str, float]) -> None:
-    """Vertical lines at the operating points, with their names along them."""
-    for place, (name, threshold) in enumerate(sorted(points.items(), key=lambda item: (item[1], item[0]))):
-        axis.axvline(threshold, color=BREAK, linewidth=1.2, linestyle=(0, (4, 2)))
-        axis.annotate(
-            f"{name} {threshold:.3f}",
-            (threshold, 0.03),
-            xycoords=("data", "axes fraction"),
-            xytext=(3 if place else -3, 0),
-            textcoords="offset points",
-            rotation=90,
-            fontsize=6.5,
-            ha="left" if place else "right",
-            va="bottom",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
-        )
+def _mark(axis: "Axes", points: Points) -> None:
+    """Vertical lines at the operating points, a style for each."""
+    for (name, thresholds), line in zip(sorted(points.items()), _POINT_LINES, strict=False):
+        for place, threshold in enumerate(thresholds):
+            axis.axvline(threshold, color=BREAK, linewidth=1.3, linestyle=line, label=None if place else name)

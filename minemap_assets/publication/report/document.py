@@ -6,12 +6,19 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from minemap_assets.publication.report.numerals import NOT_OBSERVED, Form, as_number, is_missing, shown, text
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 """What sections, tables and figures are called: in anchors and in names of files."""
+
+
+_MOST_COLUMNS = 15
+_FEW_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,12 @@ class Table:
         return f"tables/{self.name}.csv"
 
     @property
+    def looks(self) -> str:
+        """Classes of its HTML: `wide` is set across the page, `short` is kept on one."""
+        wide = "wide" if len(self.columns) > _MOST_COLUMNS else ""
+        return f"{wide} {'short' if len(self.rows) <= _FEW_ROWS else ''}".strip()
+
+    @property
     def cells(self) -> list[list[Cell]]:
         """Rows of cells as they are shown."""
         return [[self._cell(row, n, column) for n, column in enumerate(self.columns)] for row in self.rows]
@@ -91,7 +104,9 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture with its caption, and a text that tells what it shows to whoever cannot see it."""
+    """A picture with its caption, and a text that tells what it shows to whoever cannot see it. `role` places it on the
+    page of a site.
+    """
 
     kind: ClassVar = "figure"
     name: str
@@ -99,6 +114,7 @@ class Figure:
     alt: str
     data: bytes
     format: Literal["svg", "webp"] = "svg"
+    role: str = ""
 
     @property
     def file(self) -> str:
@@ -174,6 +190,11 @@ class Section:
     def figures(self) -> list[Figure]:
         """Its figures."""
         return [block for block in self.blocks if isinstance(block, Figure)]
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def missing(words: str) -> Prose:

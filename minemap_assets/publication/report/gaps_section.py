@@ -12,6 +12,7 @@ from minemap_assets.publication.report.document import (
     Section,
     Table,
     missing,
+    records,
     warning,
 )
 from minemap_assets.publication.report.gaps import Gap, Gaps
@@ -44,17 +45,20 @@ def _parts(gaps: Gaps) -> Iterator[Block]:
     if gaps.stale:
         names = say.listed(list(gaps.stale), _MOST_STALE)
         yield warning(
-            f"{say.counted(len(gaps.stale), 'part')} of what this report reads {'was' if len(gaps.stale) == 1 else 'were'} "
-            f"made from an earlier version of something else: {names}. `minemap run` makes them anew."
+            f"{say.counted(len(gaps.stale), 'part')} of what this report reads "
+            f"{'was' if len(gaps.stale) == 1 else 'were'} made from an earlier version of something else: "
+            f"{names}. `minemap run` makes them anew."
         )
     if not (gaps.lacking or gaps.partial or gaps.stale):
-        yield Prose("Every region and closed year has its images, masks, polygons and tables, made from what there is now.")
+        yield Prose(
+            "Every region and closed year has its images, masks, polygons and tables, made from what there is now."
+        )
 
 
 def _gap_table(name: str, caption: str, gaps: tuple[Gap, ...]) -> Table:
     rows = [
         {
-            "what": _NAMES.get(gap.asset, gap.asset),
+            "what": _NAMES.get(gap.asset, gap.asset) if gap.region else f"table {gap.asset}",
             "region": gap.region or "all regions",
             "years": years_in_words(gap.years),
             "reason": gap.reason,
@@ -99,7 +103,7 @@ def _sites(material: Material) -> Iterator[Block]:
             Column("reason", "Why", numeric=False),
             Column("sites", "Sites", say.count),
         ),
-        [{**row, "year": str(row["year"])} for row in counted.to_dict("records")],
+        [{**row, "year": str(row["year"])} for row in records(counted)],
         heads=2,
     )
     grouped = told.groupby(["region", "site_id", "reason"], sort=True)["year"].agg(tuple).reset_index()
@@ -112,10 +116,7 @@ def _sites(material: Material) -> Iterator[Block]:
             Column("years", "Years", numeric=False),
             Column("reason", "Why", numeric=False),
         ),
-        [
-            {**row, "years": years_in_words(tuple(int(year) for year in row["year"]))}
-            for row in grouped.to_dict("records")
-        ],
+        [{**row, "years": years_in_words(tuple(int(year) for year in row["year"]))} for row in records(grouped)],
     )
 
 
@@ -146,6 +147,6 @@ def _regions(material: Material) -> Iterator[Block]:
                 Column("area_km2", "After", say.area),
                 Column("corrected_km2", "Difference", say.change),
             ),
-            [{**row, "year": str(row["year"])} for row in corrected.to_dict("records")],
+            [{**row, "year": str(row["year"])} for row in records(corrected)],
             heads=2,
         )

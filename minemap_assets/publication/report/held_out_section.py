@@ -13,6 +13,7 @@ from minemap_assets.publication.report.document import (
     Section,
     Table,
     missing,
+    records,
     warning,
 )
 from minemap_assets.publication.report.material import Material
@@ -28,6 +29,9 @@ SPLITS = {
     FOLDS: "training ground, each part as models show it that had not seen it",
 }
 """What a split is, in the order of what it proves."""
+
+_SHORT = {FOLDS: "training, out of fold"}
+"""What it is called in a table."""
 
 _SCORES = (
     Column("iou", "IoU", say.score, say.NONE),
@@ -51,8 +55,8 @@ def held_out_section(material: Material) -> Section:
     if metrics is None or not len(metrics):
         blocks.append(
             missing(
-                "There are no scores on held-out ground: no model was trained and evaluated here. `minemap run --select "
-                "+model_evaluation` scores one, where outlines with the role `labels` are registered."
+                "There are no scores on held-out ground: no model was trained and evaluated here. `minemap run "
+                "--select +model_evaluation` scores one, where outlines with the role `labels` are registered."
             )
         )
     else:
@@ -73,8 +77,8 @@ def _standing(standing: Standing) -> list[Block]:
         case Release.WAITS:
             blocks.append(
                 warning(
-                    "Figures wait for a person: do not cite them yet. `minemap release review` shows what changed beyond "
-                    "its bound, and `minemap release accept` accepts it."
+                    "Figures wait for a person: do not cite them yet. `minemap release review` shows what changed "
+                    "beyond its bound, and `minemap release accept` accepts it."
                 )
             )
         case _:
@@ -96,8 +100,8 @@ def _scores(metrics: pd.DataFrame) -> list[Block]:
     blocks: list[Block] = [
         Prose(
             "Every score below is of ground that the model had not been trained on: whole places, so that no window of "
-            "a mine is on both sides. The best threshold on a single band or index, chosen on the same training ground, "
-            "is the baseline that a model has to beat. Intervals are 95 %, by bootstrap over places."
+            "a mine is on both sides. The best threshold on a single band or index, chosen on the same training "
+            "ground, is the baseline that a model has to beat. Intervals are 95 %, by bootstrap over places."
         ),
         Table(
             "held_out_scores",
@@ -137,7 +141,8 @@ def _records(rows: pd.DataFrame) -> list[dict[str, object]]:
     method = np.where(model, "model, " + point, "baseline: " + rule)
     # the threshold of the baseline is one on a band, and stands in its rule
     threshold = rows["threshold"].where(model, np.nan)
-    return rows.assign(method=method, threshold=threshold).to_dict("records")
+    split = rows["split"].replace(_SHORT)
+    return records(rows.assign(method=method, threshold=threshold, split=split))
 
 
 def _figure(rows: pd.DataFrame) -> Figure | None:
@@ -154,7 +159,7 @@ def _figure(rows: pd.DataFrame) -> Figure | None:
             say.as_number(row["iou_low"]),
             say.as_number(row["iou_high"]),
         )
-        for row in rows.to_dict("records")
+        for row in records(rows)
         if not say.is_missing(row["iou"])
     ]
     if not scores:
@@ -165,7 +170,7 @@ def _figure(rows: pd.DataFrame) -> Figure | None:
         "held_out_iou",
         f"IoU of the model and of the baseline on {ground}, with 95 % intervals where there are at least three places.",
         f"Dots with intervals of intersection over union. {'; '.join(best)}.",
-        scores_chart(scores, "Intersection over union"),
+        scores_chart(scores, "Intersection over union", ends=(0.0, 1.0)),
     )
 
 
@@ -177,8 +182,8 @@ def _thresholds(card: ModelCard | None) -> list[Block]:
     if not counted:
         return [
             missing(
-                "The model's card holds no counts of held-out pixels, so that there is no curve over thresholds: a model "
-                "that is trained here has them."
+                "The model's card holds no counts of held-out pixels, so that there is no curve over thresholds: a "
+                "model that is trained here has them."
             )
         ]
     curves = []
@@ -187,16 +192,16 @@ def _thresholds(card: ModelCard | None) -> list[Block]:
         rows = {"threshold": np.arange(1, TOP + 1) / TOP}
         rows |= {score: np.array([getattr(one, score) for one in at]) for score in ("iou", "precision", "recall")}
         curves.append(Curve(name, pd.DataFrame(rows)))
-    points = {name: dict(card.products[name].operating_points) for name in counted}
+    points = {name: {p: [at] for p, at in card.products[name].operating_points.items()} for name in counted}
     told = "; ".join(
-        f"{name}: {', '.join(f'{point} {say.probability(at)}' for point, at in sorted(points[name].items()))}"
+        f"{name}: {', '.join(f'{point} {say.probability(at[0])}' for point, at in sorted(points[name].items()))}"
         for name in counted
     )
     return [
         Figure(
             "held_out_thresholds",
             "IoU, precision and recall of held-out pixels at every threshold, by product, as the model's card counts "
-            "them. Dashed lines are the operating points.",
+            f"them. Vertical lines are the operating points: {told}.",
             f"Curves of three scores against the threshold. Operating points: {told}.",
             held_out_chart(curves[:3], points),
         )

@@ -54,8 +54,8 @@ class Accuracy:
     """What is known of how right the maps are; None where it was not measured.
 
     `metrics` are scores on held-out ground, `points`, `estimates` and `sweep` those at labelled points, `areas` and
-    `area_accuracy` what samples of labelled points say, `continuity` what a swap of products does, `breaks` every change
-    of source in the series.
+    `area_accuracy` what samples of labelled points say, `continuity` what a swap of products does, `breaks` every
+    change of source in the series.
     """
 
     metrics: pd.DataFrame | None
@@ -188,5 +188,3 @@ def _views(context: InputContext) -> dict[str, pd.DataFrame]:
             # one thread adds numbers up in the same order every time
             connection.execute("SET threads = 1")
             return {name: connection.execute(f"FROM {name}").df() for name in VIEWS}
-
-

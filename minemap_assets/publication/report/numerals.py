@@ -20,7 +20,7 @@ def is_missing(value: object) -> bool:
     """Whether a value of a table is null: None, NaN or pandas' NA."""
     if value is None or isinstance(value, str | bool | list | tuple):
         return value is None
-    return bool(value != value) if isinstance(value, float) else type(value).__name__ in ("NAType", "NaTType")
+    return math.isnan(value) if isinstance(value, float) else type(value).__name__ in ("NAType", "NaTType")
 
 
 def shown(value: object, form: Form, missing: str = NOT_OBSERVED) -> str:

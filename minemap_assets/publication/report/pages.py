@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from minemap_assets.publication.report.site_sheets import Sheet
 
+GENERATOR = "minemap report"
+"""What a page names as its maker."""
+
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -44,4 +47,5 @@ def _templates() -> "Environment":
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["prose"] = prose
+    environment.globals["generator"] = GENERATOR
     return environment

@@ -3,12 +3,24 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import shapely
 
 from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.change_map import MOST_PANELS, Panel, change_map
 from minemap_assets.publication.report.curve_charts import SWEPT, sweep_chart
-from minemap_assets.publication.report.document import Block, Column, Figure, Heading, Prose, Section, Table, missing
+from minemap_assets.publication.report.document import (
+    Block,
+    Column,
+    Figure,
+    Heading,
+    Prose,
+    Section,
+    Table,
+    missing,
+    records,
+)
 from minemap_assets.publication.report.material import Material
 from minemap_assets.publication.report.series_chart import Line, Truth, series_chart
 from minemap_assets.publication.report.style import MOST, legible
@@ -50,32 +62,45 @@ def _change(material: Material, outlines: dict[str, Any]) -> Iterator[Block]:
     grouped = cells.groupby(["cell_row", "cell_column"], sort=True)
     summed = cells.drop_duplicates(["cell_row", "cell_column"]).sort_values(["cell_row", "cell_column"])
     summed = summed.assign(change_km2=grouped["change_km2"].sum(min_count=1).to_numpy())
-    panels = []
-    for slug, outline in outlines.items():
-        inside = summed[summed.geometry.intersects(outline)]
-        if len(inside):
-            size = float(inside["change_km2"].abs().sum())
-            panels.append((size, Panel(legible(material.regions[slug], slug), outline, inside)))
-    panels = sorted(panels, key=lambda one: (-one[0], one[1].title))
+    panels = _panels(material, outlines, summed)
     total = summed["change_km2"].sum(min_count=1)
     grew, shrank = int((summed["change_km2"] > 0).sum()), int((summed["change_km2"] < 0).sum())
     left = f" {len(panels) - MOST_PANELS} more regions are not drawn." if len(panels) > MOST_PANELS else ""
     if panels:
         yield Figure(
             "change_map",
-            f"Change of the mapped area from {span} by cell of 10 km, the sum of the changes from year to year of sites "
-            f"that were observed in both (the paper's figure 1).{left}",
+            f"Change of the mapped area from {span} by cell of 10 km, the sum of the changes from year to year of "
+            f"sites that were observed in both (the paper's figure 1).{left}",
             f"Maps of {say.counted(len(panels), 'region')}. Mining grew in {say.counted(grew, 'cell')} and shrank in "
             f"{say.counted(shrank, 'cell')}; the sum is {say.shown(total, say.change)} square kilometres.",
-            change_map([panel for _, panel in panels], material.boundaries),
+            change_map(panels, material.boundaries),
         )
     yield _change_table(cells)
+
+
+def _panels(material: Material, outlines: dict[str, Any], cells: pd.DataFrame) -> list[Panel]:
+    """Regions with their cells, those with most change first; a cell stands in the region that has most of it."""
+    if not outlines:
+        return []
+    slugs, shapes = list(outlines), np.asarray(list(outlines.values()), dtype=object)
+    ground = np.asarray(cells.geometry, dtype=object)
+    inside = np.stack([shapely.intersection(ground, shape) for shape in shapes])
+    shares = shapely.area(inside)
+    holder = np.where(shares.max(axis=0) > 0.0, shares.argmax(axis=0), -1)
+    found = []
+    for number, slug in enumerate(slugs):
+        own = holder == number
+        if own.any():
+            seen = cells[own].assign(seen=inside[number][own])
+            size = float(seen["change_km2"].abs().sum())
+            found.append((size, Panel(legible(material.regions[slug], slug), shapes[number], seen)))
+    return [panel for _, panel in sorted(found, key=lambda one: (-one[0], one[1].title))]
 
 
 def _change_table(cells: pd.DataFrame) -> Table:
     columns = ["area_km2", "previous_km2", "change_km2", "new_mines_km2", "expansion_km2", "loss_km2"]
     yearly = cells.groupby("year")[columns].sum(min_count=1).reset_index()
-    rows = [{**row, "years": f"{int(row['year']) - 1} to {int(row['year'])}"} for row in yearly.to_dict("records")]
+    rows = [{**row, "years": f"{int(row['year']) - 1} to {int(row['year'])}"} for row in records(yearly)]
     return Table(
         "change_by_year",
         "Change of the mapped area from year to year (km²), of sites that were observed in both years",
@@ -175,11 +200,11 @@ def _breaks(material: Material) -> Iterator[Block]:
                 Column("change", "What changes", numeric=False),
                 Column("before", "Before", numeric=False),
                 Column("after", "After", numeric=False),
-                Column("step", "Step in area", say.ratio, "unmeasured"),
-                Column("interval", "95 % interval", say.ratio, "none", ends=("step_low", "step_high")),
+                Column("step", "Step in area", say.score, "unmeasured"),
+                Column("interval", "95 % interval", say.score, "none", ends=("step_low", "step_high")),
                 Column("sentence", "In words", numeric=False),
             ),
-            rows.to_dict("records"),
+            records(rows),
             heads=2,
         )
 
@@ -188,9 +213,9 @@ def _sweep(material: Material) -> Iterator[Block]:
     swept, scores = material.accuracy.sweep, material.accuracy.points
     if swept is None or not len(swept):
         yield missing(
-            "There is no sweep over thresholds at labelled points: no validation points are registered, or no masks were "
-            "made in their years. `minemap reference add validation_points FILE` registers points. The curves of the "
-            "model's held-out pixels stand in the first section."
+            "There is no sweep over thresholds at labelled points: no validation points are registered, or no masks "
+            "were made in their years. `minemap reference add validation_points FILE --licence LICENCE` registers points. The curves of "
+            "the model's held-out pixels stand in the first section."
         )
         return
     rows = swept[swept["frame"] == ALL_FRAMES]
@@ -199,11 +224,12 @@ def _sweep(material: Material) -> Iterator[Block]:
     rows = rows.sort_values("threshold")
     others = _others(scores)
     points = operating_points(material)
-    best = rows.loc[rows["matthews"].fillna(-2.0).idxmax()]
+    told = "; ".join(f"{name} {', '.join(map(say.probability, at))}" for name, at in points.items()) or "none"
+    best = max(records(rows), key=lambda row: -2.0 if say.is_missing(row["matthews"]) else float(row["matthews"]))
     yield Figure(
         "threshold_sweep",
         "The masks against the labelled points at every threshold, over all years (the paper's figure 5). Level lines "
-        "are the ground truth and its parts, vertical lines the operating points that maps may be made at.",
+        f"are the ground truth and its parts, vertical lines the operating points that maps may be made at: {told}.",
         f"Four panels: {', '.join(title for _, title in SWEPT)}. The Matthews correlation is highest, "
         f"{say.score(best['matthews'])}, at a threshold of {say.probability(best['threshold'])}.",
         sweep_chart(rows, others, points),
@@ -223,15 +249,10 @@ def _others(scores: pd.DataFrame | None) -> dict[str, dict[str, float]]:
     return first | found
 
 
-def operating_points(material: Material) -> dict[str, float]:
-    """Operating points of the first product that has them, or of each where several differ."""
-    card = material.card
-    if card is None:
-        return {}
-    points: dict[str, float] = {}
-    several = len(card.products) > 1
-    for product, about in sorted(card.products.items()):
+def operating_points(material: Material) -> dict[str, list[float]]:
+    """Thresholds of each operating point of the model in use, one for each product."""
+    points: dict[str, list[float]] = {}
+    for _, about in sorted((material.card.products if material.card is not None else {}).items()):
         for point, threshold in sorted(about.operating_points.items()):
-            points[f"{point} ({product})" if several else point] = float(threshold)
+            points.setdefault(point, []).append(float(threshold))
     return points
-

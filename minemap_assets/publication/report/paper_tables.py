@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
-from minemap_assets.publication.report.document import Block, Column, Heading, Prose, Section, Table, missing
+from minemap_assets.publication.report.document import Block, Column, Heading, Prose, Section, Table, missing, records
 from minemap_assets.publication.report.material import Material
 from minemap_assets.publication.report.summary_section import NO_TABLES
 
@@ -74,7 +74,7 @@ def _countries(material: Material) -> Iterator[Block]:
 def _wide(rows: pd.DataFrame, key: str, years: tuple[int, ...]) -> dict[str, dict[str, float | None]]:
     """Areas by key and year; None where nothing was observed or mapped."""
     found: dict[str, dict[str, float | None]] = {}
-    for row in rows.to_dict("records"):
+    for row in records(rows):
         values = found.setdefault(str(row[key]), dict.fromkeys((str(year) for year in years), None))
         values[str(int(row["year"]))] = say.as_number(row["area_km2"])
     return found
@@ -94,7 +94,7 @@ def _published(material: Material) -> dict[str, dict[str, Any]]:
     view = material.views["published_comparison"]
     rows = view[view["coverage"] == COMPARED]
     found: dict[str, dict[str, Any]] = {}
-    for row in rows.to_dict("records"):
+    for row in records(rows):
         found.setdefault(str(row["iso3"]), {"which": "published"})[str(int(row["year"]))] = row["published_km2"]
     return found
 
@@ -104,8 +104,8 @@ def _not_compared(material: Material, beside: dict[str, dict[str, Any]]) -> str:
     source = "Sepin, Vashold and Kuschnig (2025), Table S1"
     if beside:
         return (
-            f"Published areas are those of {source}. They cover whole countries within its latitudes, and this project its "
-            "own regions and sites: a difference is one of ground as well as of method."
+            f"Published areas are those of {source}. They cover whole countries within its latitudes, and this project "
+            "its own regions and sites: a difference is one of ground as well as of method."
         )
     reasons = view[view["iso3"] != ""].groupby("coverage")["iso3"].unique()
     told = [f"{say.listed(sorted(map(str, codes)))} ({why})" for why, codes in sorted(reasons.items())]
@@ -132,7 +132,7 @@ def _regions(material: Material) -> Table:
             Column("sites_observed", "Sites observed", say.count),
             Column("covered_share", "Covered share", say.share, "no sites"),
         ),
-        rows.to_dict("records"),
+        records(rows),
         heads=2,
     )
 
@@ -156,7 +156,7 @@ def _clarity(material: Material) -> Iterator[Block]:
         "table_s2",
         "Table S2: clear share (%) of the images of a year, over all regions",
         (year, product, *columns),
-        rows[rows["region"] == EVERY_REGION].sort_values(["year", "product"]).to_dict("records"),
+        records(rows[rows["region"] == EVERY_REGION].sort_values(["year", "product"])),
         heads=2,
         note="P1 to P95 are percentiles over the images of the sites.",
     )
@@ -165,6 +165,6 @@ def _clarity(material: Material) -> Iterator[Block]:
         "clarity_by_region",
         "Clear share (%) of the images of a year, by region",
         (Column("region", "Region", numeric=False), year, product, *columns),
-        of_regions.to_dict("records"),
+        records(of_regions),
         heads=3,
     )

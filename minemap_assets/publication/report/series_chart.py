@@ -11,6 +11,7 @@ from minemap_assets.publication.report.style import BREAK, INK, LOOKS, MOST, WID
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 PANELS = (("area_km2", "Area (km²)"), ("polygons", "Polygons"), ("mean_polygon_km2", "Mean size (km²)"))
 """Columns and titles of the panels."""
@@ -39,14 +40,17 @@ class Line:
     estimate: Mapping[int, float] = field(default_factory=dict)
 
 
-def series_chart(lines: Sequence[Line], breaks: Sequence[int], panels: int = len(PANELS)) -> bytes:
+def series_chart(
+    lines: Sequence[Line], breaks: Sequence[int], panels: int = len(PANELS), size: tuple[float, float] = (WIDTH, 2.75)
+) -> bytes:
     """SVG: a panel for each measure, a line for each series (`MOST` of them at most), and a legend below.
 
     Open marks are provisional. A cross is the ground truth. Grey vertical lines stand before a year in which the source
     or product changed. Bars are the 95 % intervals of estimates from labelled points.
+    `size` is in inches.
     """
     shown = list(zip(lines[:MOST], LOOKS, strict=False))
-    with drawn(WIDTH, 2.75) as drawing:
+    with drawn(*size) as drawing:
         axes = drawing.subplots(1, panels, squeeze=False)[0]
         for place, axis in zip(PANELS[:panels], axes, strict=True):
             _panel(axis, place, shown, breaks)
@@ -102,13 +106,28 @@ def _legend(shown: Sequence[tuple[Line, Look]], breaks: Sequence[int]) -> list[o
         Line2D([], [], color=look.colour, linestyle=look.line, marker=look.mark, label=line.name)
         for line, look in shown
     ]
-    plain = {"color": INK, "linestyle": "none"}
     if any(line.provisional for line, _ in shown):
-        handles.append(Line2D([], [], marker="o", markerfacecolor="white", label="open: provisional", **plain))
+        handles.append(_mark("o", "open: provisional", "white"))
     if any(line.truth is not None for line, _ in shown):
-        handles.append(Line2D([], [], marker="x", markersize=7, markeredgewidth=1.8, label="ground truth", **plain))
+        handles.append(_mark("x", "ground truth"))
     if any(line.estimate for line, _ in shown):
-        handles.append(Line2D([], [], marker="|", markersize=9, label="estimate, 95 % interval", **plain))
+        handles.append(_mark("|", "estimate, 95 % interval"))
     if breaks:
         handles.append(Line2D([], [], color=BREAK, linestyle=(0, (4, 2)), label="the source changes"))
     return handles
+
+
+def _mark(kind: str, label: str, fill: str = INK) -> "Line2D":
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        color=INK,
+        linestyle="none",
+        marker=kind,
+        markersize=6,
+        markeredgewidth=1.4,
+        markerfacecolor=fill,
+        label=label,
+    )

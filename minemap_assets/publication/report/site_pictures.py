@@ -9,16 +9,17 @@ from minemap_assets.publication.report.site_facts import SIDE, Picture, SitePict
 from minemap_assets.publication.site_images import as_webp
 
 _GAP, _LINE, _PAPER = 10, 26, 255
-_ACROSS = 3
+_FEW, _ACROSS, _MANY_ACROSS = 6, 3, 4
 
 
-def beside(name: str, caption: str, alt: str, pictures: Sequence[SitePicture], across: int = _ACROSS) -> Figure | None:
-    """One WebP with the pictures that may be shown, each below its year; None where none may."""
+def beside(name: str, caption: str, alt: str, pictures: Sequence[SitePicture], across: int = 0) -> Figure | None:
+    """One WebP with the pictures that may be shown, each below its year, `across` in a row; None where none may."""
     shown = [(one, one.picture) for one in pictures if one.picture is not None]
     if not shown:
         return None
     tiles = [_titled(picture, f"{one.year}  {one.product}") for one, picture in shown]
-    return Figure(name, caption, alt, as_webp(_sheet(tiles, across)), "webp")
+    across = across or (_ACROSS if len(tiles) <= _FEW else _MANY_ACROSS)
+    return Figure(name, caption, alt, as_webp(_sheet(tiles, across)), "webp", "pictures")
 
 
 def _titled(picture: Picture, title: str) -> Picture:

@@ -5,14 +5,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.change_map import locator
-from minemap_assets.publication.report.document import Block, Column, Figure, Link, Links, Prose, Section, Table, missing
+from minemap_assets.publication.report.document import (
+    Block,
+    Column,
+    Figure,
+    Link,
+    Links,
+    Prose,
+    Section,
+    Table,
+    missing,
+    records,
+)
 from minemap_assets.publication.report.material import Material
 from minemap_assets.publication.report.series_chart import Line, series_chart
 from minemap_assets.publication.report.site_facts import SiteFacts, SitePicture
@@ -20,11 +30,14 @@ from minemap_assets.publication.report.site_pictures import beside
 from minemap_assets.publication.report.summary_section import break_years
 
 HIDDEN = (
-    "The terms of the images forbid passing pixels on, so that their pictures are left out. `restricted_pictures = true` "
-    "in `[report]` of the settings shows them in a report that stays with you."
+    "The terms of the images forbid passing pixels on, so that their pictures are left out. `restricted_pictures = "
+    "true` in `[report]` of the settings shows them in a report that stays with you."
 )
 
-_MOST_SCENES = 4
+SCENES = "tables/scenes.csv"
+
+_MOST_SCENES = 8
+_MOST_MINES = 6
 _SAFE = re.compile(r"[^a-z0-9_-]")
 
 
@@ -80,7 +93,9 @@ class Sheets:
             country = str(last["country_iso3"])
             place = float(last["longitude"]), float(last["latitude"])
             found.append(Ranked(str(site_id), str(last["region"]), country, *place, largest))
-        return tuple(sorted(found, key=lambda one: (-1.0 if one.largest_km2 is None else -one.largest_km2, one.site_id)))
+        return tuple(
+            sorted(found, key=lambda one: (-1.0 if one.largest_km2 is None else -one.largest_km2, one.site_id))
+        )
 
     @property
     def chosen(self) -> tuple[Ranked, ...]:
@@ -99,8 +114,8 @@ class Sheets:
             return Section("sites", "Sites", [missing(words)])
         blocks: list[Block] = [
             Prose(
-                f"{say.counted(len(self.chosen), 'site')} of {len(self.ranked):,} have a page of their own, those with the "
-                "largest mapped area of any year first. `sheets` in `[report]` of the settings says how many."
+                f"{say.counted(len(self.chosen), 'site')} of {len(self.ranked):,} have a page of their own, those with "
+                "the largest mapped area of any year first. `sheets` in `[report]` of the settings says how many."
             ),
             Links(tuple(Link(sheet_file(one.site_id), one.site_id, self._told(one)) for one in self.chosen)),
         ]
@@ -129,14 +144,15 @@ class Sheets:
         areas = self._areas(one)
         told = "; ".join(f"{picture.year}: {say.shown(areas.get(picture.year), say.square_km)}" for picture in pictures)
         caption = (
-            f"Site {one.site_id} through the years, with the outlines of each (the paper's figure 2). {_stretched(pictures)}"
+            f"Site {one.site_id} through the years, with the outlines of each (the paper's figure 2). "
+            f"{_stretched(pictures)}"
         )
         figure = beside("site_panel", caption, f"Images of a site by year with its mapped area. {told}.", pictures)
         return [figure] if figure is not None else [missing(HIDDEN)]
 
     def _areas(self, one: Ranked) -> dict[int, float | None]:
         rows = self._rows(one)
-        return {int(row["year"]): say.as_number(row["area_km2"]) for row in rows.to_dict("records")}
+        return {int(row["year"]): say.as_number(row["area_km2"]) for row in records(rows)}
 
     def _rows(self, one: Ranked) -> pd.DataFrame:
         panel = self._material.panel
@@ -158,7 +174,7 @@ class Sheets:
             ("Country", self._country(one) or "none"),
             ("Coordinates", f"{say.degrees(one.latitude)}° N, {say.degrees(one.longitude)}° E (EPSG:4326)"),
         )
-        blocks = [*self._pictures(one), *self._charts(one), self._mines(one), self._series(one)]
+        blocks = [*self._pictures(one), *self._charts(one), self._mines(one), self._series(one), *self._scenes(one)]
         return Sheet(one.site_id, f"Site {one.site_id}", place, blocks)
 
     def _pictures(self, one: Ranked) -> list[Block]:
@@ -182,20 +198,23 @@ class Sheets:
         values = pd.DataFrame({"area_km2": rows["area_km2"].astype(float)})
         open_ = frozenset(int(year) for year in rows.index[rows["status"] != "final"])
         told = "; ".join(f"{year}: {say.shown(value, say.square_km)}" for year, value in values["area_km2"].items())
-        name = _SAFE.sub("_", one.site_id.lower())
+        name, breaks = _SAFE.sub("_", one.site_id.lower()), break_years(self._material, one.region)
         blocks: list[Block] = [
             Figure(
                 f"site_{name}_series",
                 "Mapped area by year. Open marks are provisional, and dashed lines changes of the source.",
                 f"A line by year. {told}.",
-                series_chart([Line("this site", values, open_)], break_years(self._material, one.region), panels=1),
+                series_chart([Line("this site", values, open_)], breaks, panels=1, size=(4.4, 2.0)),
+                role="series",
             )
         ]
         outline = self._outlines.get(one.region)
         if outline is not None:
             drawn = locator(one.longitude, one.latitude, outline, self._material.boundaries)
             where = f"A star in {self._region(one)}, at {say.degrees(one.latitude)}, {say.degrees(one.longitude)}."
-            blocks.append(Figure(f"site_{name}_place", "Where the site lies in its region.", where, drawn))
+            blocks.append(
+                Figure(f"site_{name}_place", "Where the site lies in its region.", where, drawn, role="place")
+            )
         return blocks
 
     def _mines(self, one: Ranked) -> Block:
@@ -203,10 +222,11 @@ class Sheets:
         of_site = mines[[one.site_id in list(ids) for ids in mines["site_ids"]]] if len(mines) else mines
         if not len(of_site):
             return missing(
-                "No history was made of the site's mines, or none was found; `minemap run --select site_history` makes it."
+                "No history was made of the site's mines, or none was found; `minemap run --select site_history` makes "
+                "it."
             )
         rows = []
-        for row in of_site.sort_values(["peak_km2", "mine_id"], ascending=[False, True]).to_dict("records"):
+        for row in records(of_site.sort_values(["peak_km2", "mine_id"], ascending=[False, True])):
             visible = "still visible" if row["still_visible"] else f"no longer visible after {int(row['last_year'])}"
             rows.append({**row, "span": _span(row), "seen": visible, "first_year": str(int(row["first_year"]))})
         columns = (
@@ -218,12 +238,15 @@ class Sheets:
             Column("last_year_posterior", "Posterior", say.probability, say.NONE),
             Column("peak_km2", "Largest (km²)", say.area),
         )
-        return Table("mines", "Mines on the site's ground, and when they were there", columns, rows[:6])
+        left = len(rows) - _MOST_MINES
+        note = f"{say.counted(left, 'smaller mine')} on the site's ground {'is' if left == 1 else 'are'} not shown."
+        caption = "Mines on the site's ground, and when they were there"
+        return Table("mines", caption, columns, rows[:_MOST_MINES], note=note if left > 0 else "")
 
     def _series(self, one: Ranked) -> Table:
         images = self._facts.images(one.region, one.site_id)
         rows = []
-        for row in self._rows(one).to_dict("records"):
+        for row in records(self._rows(one)):
             year = int(row["year"])
             rows.append({**row, "year": str(year), **_seen(images.get(year)), "sure": self._sure(one, year)})
         columns = (
@@ -234,10 +257,32 @@ class Sheets:
             Column("sure", "Probability", say.probability, "no polygon"),
             Column("image", "Product, source", missing="no image", numeric=False),
             Column("dates", "Images from", missing="not known", numeric=False),
-            Column("scenes", "Scenes", missing="none", numeric=False),
+            Column("scenes", "Scenes", say.count, "none"),
         )
         note = "Probability is the mean over the pixels of the polygons, by the model and all years of the window."
         return Table("series", "Areas, images and how sure they are, by year", columns, rows, note=note)
+
+    def _scenes(self, one: Ranked) -> Iterator[Block]:
+        """The scenes of the two years that are shown; `tables/scenes.csv` holds all."""
+        images = self._facts.images(one.region, one.site_id)
+        if not images:
+            return
+        told = [
+            f"{year}: {say.listed([str(scene) for scene in images[year]['acquisitions']], _MOST_SCENES)}"
+            for year in dict.fromkeys((min(images), max(images)))
+        ]
+        yield Prose(f"Scenes that gave pixels, {'; '.join(told)}. Those of every year stand in `{SCENES}`.")
+
+    def scenes(self) -> Table:
+        """Every scene of every year of the sites that have a page."""
+        rows = [
+            {"site_id": one.site_id, "year": year, "product": image["product"], "scene": str(scene)}
+            for one in self.chosen
+            for year, image in self._facts.images(one.region, one.site_id).items()
+            for scene in image["acquisitions"]
+        ]
+        columns = tuple(Column(name, name, numeric=False) for name in ("site_id", "year", "product", "scene"))
+        return Table("scenes", "Scenes", columns, rows)
 
     def _sure(self, one: Ranked, year: int) -> float | None:
         """Mean probability of the polygons, weighted by their areas."""
@@ -260,17 +305,16 @@ def _seen(image: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a year's image is made from."""
     if image is None:
         return {"image": None, "dates": None, "scenes": None}
-    scenes = [str(scene) for scene in image["acquisitions"]]
     first, last = image["first_date"], image["last_date"]
     dates = None if say.is_missing(first) or not first else str(first) if first == last else f"{first} to {last}"
-    left = len(scenes) - _MOST_SCENES
-    told = ", ".join(scenes[:_MOST_SCENES]) + (f" and {left} more" if left > 0 else "")
-    return {"image": f"{image['product']}, {image['source']}", "dates": dates, "scenes": told or None}
+    return {"image": f"{image['product']}, {image['source']}", "dates": dates, "scenes": len(image["acquisitions"])}
 
 
 def _stretched(pictures: Sequence[SitePicture]) -> str:
     several = len({one.product for one in pictures}) > 1
-    each = "Each product has its own stretch of colours, the same in all its years." if several else (
-        "All years have the same stretch of colours."
+    each = (
+        "Each product has its own stretch of colours, the same in all its years."
+        if several
+        else ("All years have the same stretch of colours.")
     )
     return f"{each} Yellow lines in black ones are what is mapped; grey ground was not observed."

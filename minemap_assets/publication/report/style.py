@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -17,7 +17,7 @@ class Look:
     """How one series of a chart is told from the others: colour, line and mark."""
 
     colour: str
-    line: str | tuple[int, tuple[int, ...]]
+    line: Any
     mark: str
 
 
@@ -44,7 +44,7 @@ WIDTH = 7.0
 _BEYOND_THE_FONT = 0x2E80
 """Characters from here on (Chinese, Japanese, Korean, emoji) are not in the figures' font."""
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "minemap",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",

@@ -5,15 +5,15 @@ from typing import Any
 import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
-from minemap_assets.publication.report.document import Block, Column, Figure, Prose, Section, Table, missing
+from minemap_assets.publication.report.document import Block, Column, Figure, Prose, Section, Table, missing, records
 from minemap_assets.publication.report.material import Material
 from minemap_assets.publication.report.series_chart import Line, Truth, series_chart
 from minemap_assets.publication.report.truth import ALL
 from minemap_assets.validation.area_estimation import ALL_GROUND, ESTIMATED
 
 NO_ESTIMATES = (
-    "The mapped areas have no intervals: they are counts of pixels. Points that are drawn from the maps and labelled by "
-    "people give areas with intervals, and correct what the maps get wrong: `minemap sample draw` draws them, and "
+    "The mapped areas have no intervals: they are counts of pixels. Points that are drawn from the maps and labelled "
+    "by people give areas with intervals, and correct what the maps get wrong: `minemap sample draw` draws them, and "
     "`minemap sample add` takes the labels."
 )
 
@@ -25,7 +25,7 @@ def yearly_rows(material: Material) -> list[dict[str, Any]]:
     estimates = yearly_estimates(material)
     share = material.panel.groupby("year")["observed_share"].mean()
     rows = []
-    for total in material.totals.to_dict("records"):
+    for total in records(material.totals):
         year = int(total["year"])
         found = estimates.get(year, {})
         rows.append(
@@ -56,7 +56,7 @@ def yearly_estimates(material: Material) -> dict[int, dict[str, Any]]:
     ]
     whole = whole.assign(length=whole["high_km2"] - whole["low_km2"]).sort_values(["length", "sample"], kind="stable")
     best = whole.drop_duplicates("year")
-    return {int(row["year"]): row for row in best.to_dict("records")}
+    return {int(row["year"]): row for row in records(best)}
 
 
 def summary_section(material: Material) -> Section:
@@ -88,7 +88,8 @@ def _lead(row: dict[str, Any]) -> str:
     share = say.shown(row["covered_share"], say.share)
     lead = (
         f"In {row['year']} mines cover {area} on the ground of the known sites, as mapped ({row['status']}). Of "
-        f"{say.counted(expected, 'site')} {seen:,} {'was' if seen == 1 else 'were'} observed, and {share} of their ground."
+        f"{say.counted(expected, 'site')} {seen:,} {'was' if seen == 1 else 'were'} observed, and {share} of their "
+        "ground."
     )
     if row["estimate_km2"] is not None:
         ends = say.interval(row["low_km2"], row["high_km2"], say.square_km)
@@ -127,7 +128,7 @@ def _figure(material: Material, rows: list[dict[str, Any]]) -> Figure:
         known = Truth(
             truth.year, {"area_km2": truth.area_km2, "polygons": float(truth.outlines), "mean_polygon_km2": mean}
         )
-    estimated = {year: row for year, row in yearly_estimates(material).items()}
+    estimated = yearly_estimates(material)
     line = Line(
         "all ground",
         values[["area_km2", "polygons", "mean_polygon_km2"]],

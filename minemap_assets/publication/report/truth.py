@@ -85,7 +85,5 @@ def _by_country(
     found = []
     for iso3, rows in split.groupby("iso3", sort=True):
         if rows["year"].nunique() == 1:
-            found.append(
-                TruthArea(COUNTRY, str(iso3), int(rows["year"].iloc[0]), float(rows["area_km2"].sum()), None)
-            )
+            found.append(TruthArea(COUNTRY, str(iso3), int(rows["year"].iloc[0]), float(rows["area_km2"].sum()), None))
     return found

@@ -6,7 +6,17 @@ import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.curve_charts import Score, scores_chart
-from minemap_assets.publication.report.document import Block, Column, Figure, Heading, Prose, Section, Table, missing
+from minemap_assets.publication.report.document import (
+    Block,
+    Column,
+    Figure,
+    Heading,
+    Prose,
+    Section,
+    Table,
+    missing,
+    records,
+)
 from minemap_assets.publication.report.material import Material
 from minemap_assets.validation.continuity import ALL_GROUND, EVERYTHING
 from minemap_assets.validation.map_reading import ALL as ALL_FRAMES
@@ -42,17 +52,19 @@ def _points(material: Material) -> Iterator[Block]:
     scores, estimates = material.accuracy.points, material.accuracy.estimates
     if scores is None or estimates is None or not len(scores):
         yield missing(
-            "The maps were not compared with labelled points: no validation points are registered, or the comparison was "
-            "not made. `minemap reference add validation_points FILE` registers points, and `minemap run --select "
+            "The maps were not compared with labelled points: no validation points are registered, or the comparison "
+            "was not made. `minemap reference add validation_points FILE --licence LICENCE` registers points, and `minemap run --select "
             "reference_validation` compares."
         )
         return
     describes = estimates["describes"].iloc[0]
     yield Prose(
-        f"Points labelled mine or not mine by people, against the maps of the same year, the ground truth and its parts. "
-        f"A point of which a map says nothing is missing, and neither right nor wrong. The estimates describe {describes}."
+        "Points labelled mine or not mine by people, against the maps of the same year, the ground truth and its "
+        "parts. A point of which a map says nothing is missing, and neither right nor wrong. The estimates describe "
+        f"{describes}."
     )
-    rows = scores.assign(span=_span(scores)).sort_values(["map", "frame", "year"], na_position="first")
+    kept = scores[(scores["frame"] == ALL_FRAMES) | scores["year"].isna() | (scores["years"].max() == 1)]
+    rows = kept.assign(span=_span(kept)).sort_values(["map", "frame", "year"], na_position="first")
     yield Table(
         "reference_validation",
         "Accuracy at labelled points, by map, part of the ground and year",
@@ -69,9 +81,10 @@ def _points(material: Material) -> Iterator[Block]:
             Column("producers_accuracy", "Recall", say.score, say.NONE),
             Column("false_positive_rate", "False positive rate", say.score, say.NONE),
         ),
-        rows.to_dict("records"),
+        records(rows),
         heads=3,
-        note="All years: the mean of the years' measures, as in the paper.",
+        note="All years: the mean of the years' measures, as in the paper. Parts of the ground stand here over all "
+        "years only.",
     )
     yield from _estimated(estimates)
 
@@ -95,7 +108,7 @@ def _estimated(estimates: pd.DataFrame) -> Iterator[Block]:
             Column("interval", "95 % interval", say.score, say.NONE, ends=("low", "high")),
             Column("points", "Points", say.count),
         ),
-        chosen.to_dict("records"),
+        records(chosen),
         heads=3,
     )
 
@@ -103,15 +116,18 @@ def _estimated(estimates: pd.DataFrame) -> Iterator[Block]:
 def _span(rows: pd.DataFrame) -> list[str]:
     """The year of a row, or how many years it is of."""
     pairs = zip(rows["year"], rows["years"], strict=True)
-    return [f"all {int(years)} years" if say.is_missing(year) else str(int(year)) for year, years in pairs]
+    return [
+        f"all{say.SPACE}{int(years)}{say.SPACE}years" if say.is_missing(year) else str(int(year))
+        for year, years in pairs
+    ]
 
 
 def _areas(material: Material) -> Iterator[Block]:
     areas, judged = material.accuracy.areas, material.accuracy.area_accuracy
     if areas is None or not len(areas):
         yield missing(
-            "No area was estimated from labelled points. `minemap sample draw` draws them from the maps, `minemap sample "
-            "add` takes their labels, and `minemap run --select area_estimates` estimates."
+            "No area was estimated from labelled points. `minemap sample draw` draws them from the maps, `minemap "
+            "sample add` takes their labels, and `minemap run --select area_estimates` estimates."
         )
         return
     rows = areas.assign(when=_when(areas))
@@ -131,7 +147,7 @@ def _areas(material: Material) -> Iterator[Block]:
             Column("labelled", "Labelled", say.count),
             Column("reason", "Why not", numeric=False),
         ),
-        rows.to_dict("records"),
+        records(rows),
         heads=5,
         note="Mines where no site is known are unmeasured.",
     )
@@ -151,7 +167,7 @@ def _areas(material: Material) -> Iterator[Block]:
                 Column("interval", "95 % interval", say.score, say.NONE, ends=("low", "high")),
                 Column("judged", "Points", say.count),
             ),
-            told.to_dict("records"),
+            records(told),
             heads=6,
         )
 
@@ -179,15 +195,15 @@ def _continuity(material: Material) -> Iterator[Block]:
             say.as_number(row["area_ratio_low"]),
             say.as_number(row["area_ratio_high"]),
         )
-        for row in known[known["ground"] == ALL_GROUND].to_dict("records")
+        for row in records(known[known["ground"] == ALL_GROUND])
         if row["stratum"] in (EVERYTHING, "country", "size")
     ]
     if scores:
         yield Figure(
-            "source_continuity",
+            "continuity",
             "Mapped area of the reference year in the second product over that in the first, on the same ground, with "
             "95 % intervals where there are at least three places. At the dashed line both are equal.",
-            "Dots of area ratios. " + "; ".join(f"{s.name}: {say.ratio(s.value)}" for s in scores[:12]) + ".",
+            "Dots of area ratios. " + "; ".join(f"{s.name}: {say.score(s.value)}" for s in scores[:12]) + ".",
             scores_chart(scores[:20], "Area ratio", equal=1.0),
         )
     yield Table(
@@ -202,10 +218,10 @@ def _continuity(material: Material) -> Iterator[Block]:
             Column("sites", "Sites", say.count),
             Column("area_km2", "Area in the first (km²)", say.area),
             Column("other_km2", "Area in the second (km²)", say.area),
-            Column("area_ratio", "Ratio", say.ratio, say.NONE),
-            Column("interval", "95 % interval", say.ratio, say.NONE, ends=("area_ratio_low", "area_ratio_high")),
+            Column("area_ratio", "Ratio", say.score, say.NONE),
+            Column("interval", "95 % interval", say.score, say.NONE, ends=("area_ratio_low", "area_ratio_high")),
             Column("iou", "IoU", say.score, say.NONE),
         ),
-        summary.to_dict("records"),
+        records(summary),
         heads=5,
     )

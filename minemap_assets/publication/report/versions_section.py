@@ -14,7 +14,7 @@ from minemap_assets.imagery.build import INDEX
 from minemap_assets.polygons.assets import MINING_POLYGONS
 from minemap_assets.publication.attribution import restricted
 from minemap_assets.publication.report import numerals as say
-from minemap_assets.publication.report.document import Block, Column, Heading, Prose, Section, Table, missing
+from minemap_assets.publication.report.document import Block, Column, Heading, Prose, Section, Table, missing, records
 from minemap_assets.publication.report.gaps_section import years_in_words
 from minemap_assets.publication.report.material import Material
 from minemap_assets.segmentation.assets import RAW_MASKS
@@ -122,7 +122,7 @@ def versions_section(material: Material, versions: Versions) -> Section:
 def _source_table(versions: Versions) -> Block:
     if not len(versions.sources):
         return missing("No images were made yet. `minemap run` makes them.")
-    rows = versions.sources.assign(year=versions.sources["year"].astype(int).astype(str)).to_dict("records")
+    rows = records(versions.sources.assign(year=versions.sources["year"].astype(int).astype(str)))
     return Table(
         "sources",
         "What the images of a year are, and where they come from",
@@ -245,8 +245,8 @@ def _citation(material: Material, versions: Versions) -> list[Block]:
     cited = sorted({one.citation for one in material.inputs if one.citation})
     blocks: list[Block] = [
         Prose(
-            f"{material.title}, {span}. Mapped with minemap {versions.software['minemap']}, {model}, and of this worth: "
-            f"{material.standing.verdict}."
+            f"{material.title}, {span}. Mapped with minemap {versions.software['minemap']}, {model}, and of this "
+            f"worth: {material.standing.verdict}."
         ),
         Prose(f"Method: {PAPER}."),
     ]
