@@ -214,7 +214,8 @@ def _sweep(material: Material) -> Iterator[Block]:
     if swept is None or not len(swept):
         yield missing(
             "There is no sweep over thresholds at labelled points: no validation points are registered, or no masks "
-            "were made in their years. `minemap reference add validation_points FILE --licence LICENCE` registers points. The curves of "
+            "were made in their years. `minemap reference add "
+            "validation_points FILE --licence LICENCE` registers points. The curves of "
             "the model's held-out pixels stand in the first section."
         )
         return

@@ -53,7 +53,8 @@ def _points(material: Material) -> Iterator[Block]:
     if scores is None or estimates is None or not len(scores):
         yield missing(
             "The maps were not compared with labelled points: no validation points are registered, or the comparison "
-            "was not made. `minemap reference add validation_points FILE --licence LICENCE` registers points, and `minemap run --select "
+            "was not made. `minemap reference add "
+            "validation_points FILE --licence LICENCE` registers points, and `minemap run --select "
             "reference_validation` compares."
         )
         return

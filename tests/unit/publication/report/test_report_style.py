@@ -98,12 +98,8 @@ def test_charts_of_little_are_drawn() -> None:
     single = pd.DataFrame({"area_km2": [1.0]}, index=pd.Index([2019]))
     assert series_chart([Line("one year", single)], [], panels=1).startswith(b"<?xml")
     assert scores_chart([Score("all", "", 0.5, None, None)], "IoU").startswith(b"<?xml")
-    swept = pd.DataFrame(
-        {
-            "threshold": [0.5],
-            **dict.fromkeys(("accuracy", "matthews", "users_accuracy", "false_positive_rate"), [0.5]),
-        }
-    )
+    scores = ("threshold", "accuracy", "matthews", "users_accuracy", "false_positive_rate")
+    swept = pd.DataFrame({name: [0.5] for name in scores})
     assert sweep_chart(swept, {}, {}).startswith(b"<?xml")
 
 
