@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 _MOST_COLUMNS = 15
-_FEW_ROWS = 16
+_FEW_ROWS = 24
 
 
 @dataclass(frozen=True)

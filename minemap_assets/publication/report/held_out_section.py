@@ -37,7 +37,6 @@ _SCORES = (
     Column("iou", "IoU", say.score, say.NONE),
     Column("iou_interval", "95 % interval", say.score, say.NONE, ends=("iou_low", "iou_high")),
     Column("miou", "mIoU", say.score, say.NONE),
-    Column("miou_interval", "95 % interval", say.score, say.NONE, ends=("miou_low", "miou_high")),
     Column("precision", "Precision", say.score, say.NONE),
     Column("recall", "Recall", say.score, say.NONE),
     Column("area_ratio", "Mapped / true area", say.ratio, say.NONE),

@@ -69,6 +69,17 @@ def test_a_folder_with_other_things_in_it_is_left_alone(project: Terminal) -> No
     assert "is a file; name a folder" in project("report", "--to", "file").sentence
 
 
+def test_the_page_opens_in_the_browser_and_a_machine_without_one_is_told_of(
+    project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) is None)
+    assert project("report", "--to", "out", "--open").code == 0
+    assert opened == [(project.folder / "out" / "report.html").as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    assert "no browser was found" in project("report", "--to", "out", "--open").sentence
+
+
 def test_what_an_earlier_report_left_goes_and_other_files_stay(project: Terminal) -> None:
     project("report", "--to", "out")
     stale, own = project.write("out/sites/old.html", "x"), project.write("out/sites/notes.txt", "x")
