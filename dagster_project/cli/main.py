@@ -38,6 +38,7 @@ from dagster_project.cli.reconcile import reconcile
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
 from dagster_project.cli.release import release_app
+from dagster_project.cli.report import report
 from dagster_project.cli.run import run
 from dagster_project.cli.sample import sample_app
 from dagster_project.cli.scan import scan_app
@@ -116,6 +117,7 @@ app.command(rich_help_panel=LOOK)(status)
 app.command(rich_help_panel=LOOK)(explain)
 app.command(rich_help_panel=LOOK)(advise)
 app.command(rich_help_panel=LOOK)(area)
+app.command(rich_help_panel=LOOK)(report)
 app.command(rich_help_panel=LOOK)(metrics)
 app.command(rich_help_panel=LOOK)(ui)
 

@@ -38,6 +38,7 @@ FINISHED = (
     "docs/how-to/export.md",
     "docs/how-to/map.md",
     "docs/how-to/model.md",
+    "docs/how-to/report.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
     "docs/how-to/swap.md",
@@ -70,6 +71,7 @@ MODEL = "needs a model of transformers; the tests of `minemap model` make one"
 NOT_RUN: dict[tuple[str, str], str] = {
     ("*", "minemap ui*"): FOREVER,
     ("*", "minemap map"): FOREVER,
+    ("*", "minemap report --open"): "opens a browser; the tests of `minemap report` stand in for it",
     ("docs/how-to/run.md", "minemap run --submit *"): "needs a daemon; the tests of `minemap run --submit` start one",
     ("README.md", "minemap plan --years 2024"): ELSEWHERE,
     ("README.md", "minemap reference fetch country_boundaries"): ELSEWHERE,
