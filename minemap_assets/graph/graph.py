@@ -64,7 +64,7 @@ class Graph:
     def standard(self) -> frozenset[Asset]:
         """What a run makes that names nothing."""
         unasked = {room.name for room in self.rooms if room.on_request}
-        return frozenset(asset for asset in self.assets if asset.room not in unasked)
+        return frozenset(one for one in self.assets if one.room not in unasked and not one.on_request)
 
     def upstream(self, asset: Asset) -> Iterator[tuple[Dep, Asset]]:
         """Each dependency with its asset, families taken apart."""

@@ -80,6 +80,7 @@ class Asset:
     there to be fetched again, so what replaces it does not delete it. `applies` is False where a project has nothing to
     make it from. `intact` is False where something kept outside the lake is gone. `headline` is what is to be known of
     a partition before its figures, by name, and `picture` draws one as WebP. `freshness` says by when people expect it.
+    One `on_request` is made where it is named, and not by a run of everything.
     """
 
     room: str
@@ -104,6 +105,7 @@ class Asset:
     intact: Callable[[Project, Keys], bool] = lambda _, __: True
     headline: Callable[[Project, Manifest], Mapping[str, str]] = lambda _, __: {}
     picture: Callable[[Partition, InputContext], bytes] | None = None
+    on_request: bool = False
 
     def __str__(self) -> str:
         return f"{self.room}/{self.name}"
