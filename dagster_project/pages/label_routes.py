@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dagster_project.pages.json_routes import asked, told
@@ -15,6 +15,7 @@ from minemap_assets.errors import MinemapError, NotFoundError
 from minemap_assets.publication import labelling
 
 if TYPE_CHECKING:
+    from minemap_assets.publication.labelling.desk import Desk
     from minemap_assets.publication.labelling.sitting import Sitting
 
 FOLDER = Path(labelling.__file__).parent / "page"
@@ -35,7 +36,28 @@ def label_page(sitting: "Sitting") -> Page:
         told("/api/remarks", sitting.note),
         Route("/chips/{number:int}/{year:int}/{scale}.webp", picture, methods=["GET"]),
     ]
-    return Page(FOLDER / "labels", routes)
+    return Page(FOLDER, routes)
+
+
+def outline_page(desk: "Desk") -> Page:
+    """The page on which one person outlines mines."""
+
+    async def picture(request: Request) -> Response:
+        words = request.path_params
+        return await drawn(lambda: desk.picture(words["region"], words["site"], words["year"]))
+
+    async def first(_: Request) -> Response:
+        return FileResponse(FOLDER / "outline.html")
+
+    routes: list[BaseRoute] = [
+        Route("/", first, methods=["GET"]),
+        asked("/api/state", lambda words: {**desk.state(), "writable": words["writable"] == "yes"}),
+        asked("/api/sites/{region}/{site}", desk.site),
+        told("/api/outlines", desk.save),
+        told("/api/outlines/remove", desk.remove),
+        Route("/images/{region}/{site}/{year:int}.webp", picture, methods=["GET"]),
+    ]
+    return Page(FOLDER, routes)
 
 
 async def drawn(draw: Callable[[], bytes]) -> Response:

@@ -64,7 +64,7 @@ function picture(one, scale, scales, words) {
   const frame = element("div", { className: "frame" });
   if (one.address) {
     frame.append(element("img", { src: `${one.address}/${scale}.webp`, alt: words, draggable: false }), cross(scale, scales));
-    if (one.observed < 0.995) {
+    if (one.observed < 0.995 && scale === "wide") {
       const share = Math.round(100 * one.observed);
       frame.append(element("span", { className: "partly" }, `${share} % observed`));
     }
