@@ -41,12 +41,13 @@ class Chip:
 
 
 def draw_chips(views: Iterable[View], scales: Scales) -> tuple[Chip, ...]:
-    """Draw the views of a point; images of different products get a stretch each where their bands differ."""
+    """Draw the views of a point with one stretch, that of all the ground they are cut from: plain forest does not
+    become a picture of its noise. Where the bands of products differ, each gets a stretch.
+    """
     shown = list(views)
-    kinds = {one.image.bands for one in shown if one.image is not None}
+    wholes = [one.whole for one in shown if one.whole is not None]
     stretches = {
-        bands: common_stretch(one.image for one in shown if one.image is not None and one.image.bands == bands)
-        for bands in kinds
+        bands: common_stretch(one for one in wholes if one.bands == bands) for bands in {one.bands for one in wholes}
     }
     chips = []
     for one in shown:

@@ -15,6 +15,8 @@ from odc.geo.geobox import GeoBox
 
 from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.detection.assets import SCAN_IMAGERY
+from minemap_assets.detection.ground import Ground, Square, square_around
+from minemap_assets.detection.patch_grid import PIXEL
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.statement import Asset
 from minemap_assets.imagery.assets import COMPOSITES
@@ -27,14 +29,24 @@ from minemap_assets.sites.assets import SITES
 _KEPT_SETS = 64
 """Indexes of imagery partitions that are kept; pixels are not."""
 
+_KEPT_WHOLES = 256
+_COARSE = 256
+"""Pixels on a side of what a stretch is taken from."""
+
+_AROUND_SCAN = 5.0
+"""Of a scan, the stretch is taken from a square so many times as wide as the picture."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A square of ground in one year, the point in its middle: three bands, or none, and then the `reason` why."""
+    """A square of ground in one year, the point in its middle: three bands, or none, and then the `reason` why. `whole`
+    is a coarse image of all the ground that it was cut from.
+    """
 
     year: int
     image: SiteImage | None
     reason: str = ""
+    whole: SiteImage | None = None
 
     @property
     def observed(self) -> float:
@@ -47,6 +59,7 @@ class GroundViews:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._wholes: LoadingCache[tuple[str, str, int], SiteImage] = LoadingCache(_KEPT_WHOLES)
         self._sets: LoadingCache[tuple[str, str, int], ImagerySet | None] = LoadingCache(_KEPT_SETS)
 
     @cached_property
@@ -77,19 +90,24 @@ class GroundViews:
         """Every year that has images, of the site that owns a point (EPSG:4326), or else of a scan of its region; of
         the scan first where `scanned`.
         """
-        sources = (SCAN_IMAGERY, COMPOSITES) if scanned else (COMPOSITES, SCAN_IMAGERY)
-        years = self.years[sources[0].name] or self.years[sources[1].name]
-        for year in years:
-            views = [self._view(asset, year, longitude, latitude, metres) for asset in sources]
-            yield next((one for one in views if one.image is not None), views[0])
-
-    def _view(self, asset: Asset, year: int, longitude: float, latitude: float, metres: float) -> View:
-        if asset is COMPOSITES:
-            return self._of_site(year, longitude, latitude, metres)
-        return self._of_scan(year, longitude, latitude, metres)
-
-    def _of_site(self, year: int, longitude: float, latitude: float, metres: float) -> View:
         place = self._owner(longitude, latitude)
+
+        def of_site(year: int) -> View:
+            return self._of_site(year, place, (longitude, latitude), metres)
+
+        def of_scan(year: int) -> View:
+            return self._of_scan(year, longitude, latitude, metres)
+
+        order = (of_scan, of_site) if scanned else (of_site, of_scan)
+        names = (COMPOSITES.name, SCAN_IMAGERY.name)
+        first, second = names[::-1] if scanned else names
+        for year in self.years[first] or self.years[second]:
+            view = order[0](year)
+            if view.image is None and (other := order[1](year)).image is not None:
+                view = other
+            yield view
+
+    def _of_site(self, year: int, place: tuple[str, str] | None, point: tuple[float, float], metres: float) -> View:
         if place is None:
             return View(year, None, "no image of this point: it lies in no site's window")
         region, site = place
@@ -100,12 +118,14 @@ class GroundViews:
             reason = read_not_observed(images.partition).get(site, "there is no image of this site")
             return View(year, None, f"not observed: {reason}")
         file = images.index.loc[images.index["site_id"] == site, "file"].iloc[0]
-        image = crop(images.partition.file(file), site, images.bands, (longitude, latitude), metres)
-        return View(year, image) if image.observed.any() else View(year, None, "not observed")
+        path = images.partition.file(file)
+        image = crop(path, site, images.bands, point, metres)
+        if not image.observed.any():
+            return View(year, None, "not observed")
+        whole = self._wholes.get((region, site, year), lambda: coarse(path, site, images.bands))
+        return View(year, image, whole=whole)
 
     def _of_scan(self, year: int, longitude: float, latitude: float, metres: float) -> View:
-        from minemap_assets.detection.ground import Ground, square_around
-
         zone = int((longitude + 180.0) // 6.0) % 60 + 1
         square = square_around(longitude, latitude, zone, metres)
         point = shapely.Point(longitude, latitude)
@@ -114,14 +134,11 @@ class GroundViews:
             if images is None:
                 continue
             ground = Ground(images)
-            pixels = ground.pixels(square)
-            if pixels[0].any():
-                grid = GeoBox(
-                    (square.side, square.side), Affine(10.0, 0.0, square.west, 0.0, -10.0, square.north), square.crs
-                )
-                clear: npt.NDArray[np.uint16] = (pixels[0] > 0).astype(np.uint16)
-                return View(year, SiteImage("", grid, ground.bands, pixels, clear))
-            return View(year, None, "not observed")
+            image = _scanned(ground, square)
+            if not image.observed.any():
+                return View(year, None, "not observed")
+            whole = _scanned(ground, square_around(longitude, latitude, zone, _AROUND_SCAN * metres))
+            return View(year, image, whole=whole)
         return View(year, None, f"no image: {year} was not scanned here")
 
     def _owner(self, longitude: float, latitude: float) -> tuple[str, str] | None:
@@ -167,5 +184,28 @@ def crop(path: Path, site: str, bands: tuple[str, ...], point: tuple[float, floa
             read = source.read([band + 1 for band in chosen], window=Window(c0, r0, c1 - c0, r1 - r0))
             pixels[:, r0 - top : r1 - top, c0 - left : c1 - left] = read
         grid = GeoBox((side, side), source.transform * Affine.translation(left, top), str(source.crs))
+    return _shown(site, grid, tuple(bands[band] for band in chosen), pixels)
+
+
+def coarse(path: Path, site: str, bands: tuple[str, ...]) -> SiteImage:
+    """The three bands that pictures show of a whole file, at most `_COARSE` pixels on a side."""
+    import rasterio
+
+    chosen = channels(bands)
+    with rasterio.open(path) as source:
+        rows, columns = (min(_COARSE, size) for size in (source.height, source.width))
+        pixels = source.read([band + 1 for band in chosen], out_shape=(3, rows, columns))
+        scale = Affine.scale(source.width / columns, source.height / rows)
+        grid = GeoBox((rows, columns), source.transform * scale, str(source.crs))
+    return _shown(site, grid, tuple(bands[band] for band in chosen), pixels)
+
+
+def _scanned(ground: Ground, square: Square) -> SiteImage:
+    transform = Affine(PIXEL, 0.0, square.west, 0.0, -PIXEL, square.north)
+    grid = GeoBox((square.side, square.side), transform, square.crs)
+    return _shown("", grid, ground.bands, ground.pixels(square))
+
+
+def _shown(site: str, grid: GeoBox, bands: tuple[str, ...], pixels: npt.NDArray[np.uint16]) -> SiteImage:
     clear: npt.NDArray[np.uint16] = (pixels[0] > 0).astype(np.uint16)
-    return SiteImage(site, grid, tuple(bands[band] for band in chosen), pixels, clear)
+    return SiteImage(site, grid, bands, pixels, clear)

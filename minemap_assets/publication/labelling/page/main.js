@@ -10,8 +10,10 @@ import { ahead, load, show } from "./pictures.js";
 const WORDS = { mine: "mine", "not mine": "not a mine", "cannot tell": "cannot tell" };
 const ANSWERS = KEYS.slice(0, 3);
 const NOTE_PAUSE = 500;
+const AGAIN = 2000;
 
 let state, pass, outbox, looked, writing;
+let seen = -1; // the point whose pictures are on the screen: no other is answered
 
 async function begin() {
   state = await asked("api/state");
@@ -53,6 +55,7 @@ function act(does) {
 }
 
 function give(answer) {
+  if (seen !== pass.place) return;
   storeNote();
   const { point, year } = pass.give(answer);
   outbox.add("api/answers", { point_id: point, year, answer });
@@ -66,7 +69,7 @@ function rest() {
     return;
   }
   const { id } = pass.point;
-  while (pass.point.id === id && pass.turn > 0) give(answer);
+  while (pass.point.id === id && pass.turn > 0 && seen === pass.place) give(answer);
 }
 
 function undo() {
@@ -149,11 +152,33 @@ async function render(keeps = false) {
   byId("question").textContent = `${state.scales.patch ? "Is there a mine in this square" : "Is this point in a mine"} in ${year}?`;
   if (done.size === pass.points.length) trouble(`All ${done.size} points are answered. ${whatNext()}`, "note");
   else trouble("");
+  if (seen !== pass.place) coming();
   answers(year);
   disputes(point);
-  const place = pass.place;
-  const years = await load(place).catch((error) => { trouble(error.message); return []; });
+  await pictures(pass.place);
+}
+
+function coming() {
+  seen = -1;
+  delete byId("pictures").dataset.point;
+  byId("focus").replaceChildren(element("p", { className: "coming" }, "The pictures are coming."));
+  byId("strip").replaceChildren();
+}
+
+async function pictures(place) {
+  const { point } = pass;
+  let years;
+  try {
+    years = await load(place);
+  } catch (error) {
+    if (place !== pass.place) return;
+    trouble(`The pictures of this point did not come (${error.message}); trying again.`);
+    setTimeout(() => { if (place === pass.place) render(true); }, AGAIN);
+    return;
+  }
   if (place !== pass.place) return;
+  seen = place;
+  answers(pass.year);
   show(years, { asked: pass.year, looked: looked ?? pass.year, all: pass.years, scales: state.scales, choose });
   byId("pictures").dataset.point = point.id;
   const next = pass.firstOpen(place);
@@ -170,10 +195,11 @@ function answers(year) {
   const said = pass.standing();
   for (const [place, button] of [...byId("answers").children].entries()) {
     button.setAttribute("aria-pressed", String(said.get(year) === ANSWERS[place].does));
+    button.disabled = seen !== pass.place || !state.writable;
   }
   byId("rest").hidden = pass.years.length < 2;
-  byId("rest").disabled = pass.before === undefined;
-  byId("undo").disabled = pass.given.length === 0;
+  byId("rest").disabled = pass.before === undefined || !state.writable;
+  byId("undo").disabled = pass.given.length === 0 || !state.writable;
   byId("said").replaceChildren(...pass.years.map((one) => {
     const text = `${one}: ${WORDS[said.get(one)] ?? "not answered"}`;
     return element("li", { className: one === year ? "asked" : "" }, text);

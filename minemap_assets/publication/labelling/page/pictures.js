@@ -4,6 +4,7 @@ import { byId, drawn, element } from "./dom.js";
 
 const LOADED = new Map();
 const KEPT = 12;
+const CELL = 116;
 
 export function load(number) {
   if (!LOADED.has(number)) {
@@ -35,7 +36,16 @@ export function show(years, { asked, looked, all, scales, choose }) {
     element("div", { className: "pair" }, figure(focus, "wide", scales), figure(focus, "near", scales)),
   );
   byId("strip").replaceChildren(...years.map((one) => cell(one, { asked, looked, all, scales, choose })));
-  byId("strip").querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  fit(years.length);
+}
+
+function fit(count) {
+  // All years are in view at once: the large pictures take what their rows leave. On a phone the row scrolls instead.
+  const strip = byId("strip");
+  const beside = Math.max(1, Math.floor((strip.clientWidth + 8) / (CELL + 8)));
+  document.documentElement.style.setProperty("--rows", Math.ceil(count / beside));
+  const shown = strip.querySelector("[aria-pressed=true]");
+  if (shown) strip.scrollLeft = shown.offsetLeft - strip.offsetLeft - (strip.clientWidth - shown.clientWidth) / 2;
 }
 
 function cell(one, { asked, looked, all, scales, choose }) {
