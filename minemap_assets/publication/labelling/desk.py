@@ -121,13 +121,13 @@ class Desk:
     def site(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """A site: size of its image in pixels, its years, what was outlined there, and ground truth that is known."""
         place = self._place(words)
-        images = self._pictures(place)
+        images = self.images_of(place)
         image = images[place.year]
         rows, columns = image.clear_count.shape
         drawn = [one for one in read_outlines(self.project.lake.store) if one.site_id == place.site_id]
         own = shapely.union_all([one.polygon for one in drawn])
         near = [shape for shape in self._labels(place.region) if not shapely.intersects(shape, own)]
-        rings = [_pixels(image, ring) for ring in corners_of(near)]
+        rings = [pixels_of(image, ring) for ring in corners_of(near)]
         return {
             "width": columns,
             "height": rows,
@@ -140,7 +140,7 @@ class Desk:
                     "author": one.author,
                     "date": one.date,
                     "note": one.note,
-                    "ring": _pixels(image, np.array(one.ring)).tolist(),
+                    "ring": pixels_of(image, np.array(one.ring)).tolist(),
                 }
                 for one in drawn
             ],
@@ -149,7 +149,7 @@ class Desk:
 
     def picture(self, region: str, site: str, year: int) -> bytes:
         """A site's image as WebP. Raises `NotFoundError` where there is none."""
-        images = self._pictures(self._place({"region": region, "site": site}))
+        images = self.images_of(self._place({"region": region, "site": site}))
         if year not in images:
             raise NotFoundError(f"there is no image of {site} in {year}; reload the page")
         stretch = common_stretch([one for one in images.values() if one.bands == images[year].bands])
@@ -160,7 +160,7 @@ class Desk:
         place, note = self._place(words), words.get("note", "")
         if not isinstance(note, str) or len(note) > LONGEST_NOTE:
             raise BadInputError(f"a note has at most {LONGEST_NOTE} characters; write it shorter")
-        image = self._pictures(place)[place.year]
+        image = self.images_of(place)[place.year]
         outline = outline_of(
             _degrees(image, _ring(words.get("ring"))),
             region=place.region,
@@ -194,7 +194,8 @@ class Desk:
             raise NotFoundError(f"there is no site {wanted[1]!r} to outline on in {wanted[0]!r}; reload the page")
         return found
 
-    def _pictures(self, place: Place) -> dict[int, SiteImage]:
+    def images_of(self, place: Place) -> dict[int, SiteImage]:
+        """Images of a site by year."""
         return self._kept.get((place.region, place.site_id), lambda: self._load(place))
 
     def _load(self, place: Place) -> dict[int, SiteImage]:
@@ -229,7 +230,7 @@ def _degrees(image: SiteImage, ring: np.ndarray[Any, Any]) -> list[tuple[float, 
     return list(zip(map(float, east), map(float, north), strict=True))
 
 
-def _pixels(image: SiteImage, ring: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def pixels_of(image: SiteImage, ring: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Corners in degrees (n, 2) as pixels (column, row) of an image."""
     x, y = pyproj.Transformer.from_crs(4326, str(image.grid.crs), always_xy=True).transform(ring[:, 0], ring[:, 1])
     columns, rows = ~image.grid.affine * (x, y)
