@@ -35,6 +35,7 @@ FINISHED = (
     "docs/index.md",
     "docs/how-to/areas.md",
     "docs/how-to/estimates.md",
+    "docs/how-to/label.md",
     "docs/how-to/model.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
@@ -50,9 +51,10 @@ WITH_REGION = (
     "docs/how-to/corrections.md",
     "docs/how-to/ground-truth.md",
     "docs/how-to/imagery.md",
+    "docs/how-to/label.md",
     "docs/how-to/series.md",
 )
-"""Pages that begin with a project that has a region, `my-area`."""
+"""Pages that begin with a project that has a region, `my-area`, beside those of a finished one."""
 
 ELSEWHERE = "asks services on the internet"
 LONG = "takes minutes; the tests of the chain run it"
@@ -63,10 +65,20 @@ OUTLINE = "names a polygon of a map that is not here; the tests of `minemap corr
 
 PERSON = "needs labels that a person gives; the tests of `minemap sample` give some"
 
+LABELS = "needs answers that people gave; the tests of the labelling page give some"
+
 MODEL = "needs a model of transformers; the tests of `minemap model` make one"
 
 NOT_RUN: dict[tuple[str, str], str] = {
     ("*", "minemap ui*"): FOREVER,
+    ("*", "minemap label sample *"): FOREVER,
+    ("docs/how-to/label.md", "minemap label points *"): FOREVER,
+    ("docs/how-to/label.md", "minemap label detections *"): FOREVER,
+    ("docs/how-to/label.md", "minemap label outline *"): FOREVER,
+    ("docs/how-to/label.md", "minemap label agreement NAME"): LABELS,
+    ("docs/how-to/label.md", "minemap label hand-over *"): LABELS,
+    ("docs/how-to/label.md", "minemap scan accuracy *"): LABELS,
+    ("docs/how-to/label.md", "minemap run*"): LONG,
     ("docs/how-to/run.md", "minemap run --submit *"): "needs a daemon; the tests of `minemap run --submit` start one",
     ("README.md", "minemap plan --years 2024"): ELSEWHERE,
     ("README.md", "minemap reference fetch country_boundaries"): ELSEWHERE,
