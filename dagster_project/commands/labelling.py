@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from dagster_project.pages.server import Page
+    from minemap_assets.project.project import Project
 
 VALIDATION_POINTS = "validation_points"
 
@@ -157,25 +158,39 @@ def sample_has_labels(sitting: Sitting) -> bool:
     return bool(sample_labels(sitting.project, sitting.task.name))
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A task with how many points each annotator answered, on how many they differ, and whose labels are handed over
+    (None: nobody's from here).
+    """
+
+    task: str
+    kind: str
+    years: tuple[int, ...]
+    points: int
+    answered: dict[str, int]
+    differ: int
+    handed_over: str | None
+
+
+def _listed(project: "Project", name: str) -> Listed:
+    task, whose = open_task(project, name), handed(project.lake.store, name)
+    answers = all_answers(project.lake.store, name)
+    return Listed(
+        task=name,
+        kind=task.kind,
+        years=task.years,
+        points=len(task.points),
+        answered={one.annotator: len(points_answered(one.standing, task.years)) for one in answers},
+        differ=len({one.point_id for one in differences(task, answers)}),
+        handed_over=None if whose is None else whose.words,
+    )
+
+
 def list_tasks(*, as_json: bool) -> None:
     """Every task with its annotators."""
     project = open_session().project
-    store = project.lake.store
-    rows = []
-    for name in task_names(project):
-        task, whose = open_task(project, name), handed(store, name)
-        answers = all_answers(store, name)
-        rows.append(
-            {
-                "task": name,
-                "kind": task.kind,
-                "years": list(task.years),
-                "points": len(task.points),
-                "answered": {one.annotator: len(points_answered(one.standing, task.years)) for one in answers},
-                "differ": len({one.point_id for one in differences(task, answers)}),
-                "handed_over": None if whose is None else whose.words,
-            }
-        )
+    rows = [_listed(project, name) for name in task_names(project)]
     if as_json:
         from dagster_project.commands.json_output import print_json
 
@@ -187,11 +202,9 @@ def list_tasks(*, as_json: bool) -> None:
     table = Table("task", "kind", "years", "points", "answered", "differ", "handed over")
     table.columns[0].no_wrap = True
     for row in rows:
-        years = row["years"]
-        span = ", ".join(map(str, years)) if len(years) < 3 else f"{years[0]} to {years[-1]}"
-        said = ", ".join(f"{who}: {count:,}" for who, count in row["answered"].items()) or "nobody yet"
-        cells = (row["task"], row["kind"], span, f"{row['points']:,}", said, str(row["differ"]))
-        table.add_row(*cells, row["handed_over"] or "")
+        span = ", ".join(map(str, row.years)) if len(row.years) < 3 else f"{row.years[0]} to {row.years[-1]}"
+        said = ", ".join(f"{who}: {count:,}" for who, count in row.answered.items()) or "nobody yet"
+        table.add_row(row.task, row.kind, span, f"{row.points:,}", said, str(row.differ), row.handed_over or "")
     console.print(table)
 
 

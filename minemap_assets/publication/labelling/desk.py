@@ -16,6 +16,7 @@ import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
+from affine import Affine
 
 from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import BadInputError, NotFoundError
@@ -225,7 +226,7 @@ def _degrees(image: SiteImage, ring: np.ndarray[Any, Any]) -> list[tuple[float, 
     rows, columns = image.clear_count.shape
     if (ring < 0.0).any() or (ring > [columns, rows]).any():
         raise BadInputError("a corner lies outside of the image, where nothing is to be seen; move it inside")
-    x, y = image.grid.affine * (ring[:, 0], ring[:, 1])
+    x, y = _applied(image.grid.affine, ring).T
     east, north = pyproj.Transformer.from_crs(str(image.grid.crs), 4326, always_xy=True).transform(x, y)
     return list(zip(map(float, east), map(float, north), strict=True))
 
@@ -233,8 +234,15 @@ def _degrees(image: SiteImage, ring: np.ndarray[Any, Any]) -> list[tuple[float, 
 def pixels_of(image: SiteImage, ring: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Corners in degrees (n, 2) as pixels (column, row) of an image."""
     x, y = pyproj.Transformer.from_crs(4326, str(image.grid.crs), always_xy=True).transform(ring[:, 0], ring[:, 1])
-    columns, rows = ~image.grid.affine * (x, y)
-    return np.round(np.column_stack([columns, rows]), 2)
+    return np.round(_applied(~image.grid.affine, np.column_stack([x, y])), 2)
+
+
+def _applied(transform: Affine, places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Places (n, 2) in other coordinates."""
+    x, y = places.T
+    return np.column_stack(
+        [transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f]
+    )
 
 
 def _meets(ring: np.ndarray[Any, Any], columns: int, rows: int) -> bool:
