@@ -31,9 +31,11 @@ export async function ahead(number) {
 export function show(years, { asked, looked, all, scales, choose }) {
   const focus = years.find((one) => one.year === looked) ?? { year: looked, address: "", reason: "no image" };
   const says = asked === looked ? `${looked}: the year that is asked` : `${looked}: for comparison`;
+  const other = all.length === 2 && years.find((one) => all.includes(one.year) && one.year !== looked);
   byId("focus").replaceChildren(
     element("h2", { className: "minor" }, says),
-    element("div", { className: "pair" }, figure(focus, "wide", scales), figure(focus, "near", scales)),
+    element("div", { className: "large" }, figure(focus, "wide", scales), figure(focus, "near", scales),
+      ...(other ? [figure(other, "near", scales, "other")] : [])),
   );
   byId("strip").replaceChildren(...years.map((one) => cell(one, { asked, looked, all, scales, choose })));
   fit(years.length);
@@ -62,11 +64,11 @@ function cell(one, { asked, looked, all, scales, choose }) {
   return button;
 }
 
-function figure(one, scale, scales) {
+function figure(one, scale, scales, kind = "") {
   const metres = scales[scale];
   const size = metres >= 1000 ? `${metres / 1000} km` : `${metres} m`;
-  const caption = `${size} across`;
-  return element("figure", {}, picture(one, scale, scales, `${one.year}, ${caption}`),
+  const caption = `${one.year}, ${size} across`;
+  return element("figure", { className: kind }, picture(one, scale, scales, caption),
     element("figcaption", {}, caption));
 }
 
@@ -76,7 +78,7 @@ function picture(one, scale, scales, words) {
     frame.append(element("img", { src: `${one.address}/${scale}.webp`, alt: words, draggable: false }), cross(scale, scales));
     if (one.observed < 0.995 && scale === "wide") {
       const share = Math.round(100 * one.observed);
-      frame.append(element("span", { className: "partly" }, `${share} % observed`));
+      frame.append(element("span", { className: "partly" }, `image of ${share} %`));
     }
   } else frame.append(element("p", { className: "nothing" }, one.reason || "no image"));
   return frame;
