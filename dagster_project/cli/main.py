@@ -27,6 +27,7 @@ from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
 from dagster_project.cli.inputs import inputs_app
+from dagster_project.cli.label import label_app
 from dagster_project.cli.map import map_page
 from dagster_project.cli.metrics import metrics
 from dagster_project.cli.migrate import migrate
@@ -109,6 +110,7 @@ app.add_typer(series_app, name="series", rich_help_panel=INPUTS)
 app.add_typer(corrections_app, name="corrections", rich_help_panel=INPUTS)
 app.add_typer(imagery_app, name="imagery", rich_help_panel=INPUTS)
 app.add_typer(sample_app, name="sample", rich_help_panel=INPUTS)
+app.add_typer(label_app, name="label", rich_help_panel=INPUTS)
 app.add_typer(inputs_app, name="inputs", rich_help_panel=INPUTS)
 app.command(name="map", rich_help_panel=LOOK)(map_page)
 app.command(rich_help_panel=LOOK)(sources)
