@@ -48,7 +48,8 @@ class DatasetConfig(StrictModel):
     `{ family = "Doe", given = "Jane", orcid = "0000-0002-1825-0097" }` or `{ name = "Institute of Mines" }`; `version`,
     `doi` and `released` (the day) stand in the citation file where they are given. The database is under
     `licence_database`, its contents under `licence_contents` (SPDX identifiers); a licence that minemap does not know
-    needs its web address in `licence_address`.
+    needs its web address in `licence_address`. Where there are more composites and masks than `most_raster_items`, STAC
+    has items of those only whose pixels are in the folder.
     """
 
     title: str = Field("Mining areas by year", min_length=1)
@@ -60,6 +61,7 @@ class DatasetConfig(StrictModel):
     licence_database: str = Field("ODbL-1.0", min_length=1)
     licence_contents: str = Field("DbCL-1.0", min_length=1)
     licence_address: WebAddress | None = None
+    most_raster_items: int = Field(50_000, ge=0, le=10_000_000)
 
     @model_validator(mode="after")
     def _known_licences(self) -> "DatasetConfig":

@@ -303,3 +303,21 @@ def test_the_test_set_is_the_ground_that_no_model_was_trained_on(made: Chain, tm
     assert outlines.own_terms == "simulated_precise: CC0-1.0 (simulated)"
     window = sites.frame.geometry.iloc[0]
     assert outlines.frame.intersects(window).all()
+
+
+def test_a_lake_in_an_object_store_gives_the_same_files(
+    finished: Chain, dataset: Path, bucket: str, tmp_path: Path, terminal: Terminal
+) -> None:
+    chain = Chain(tmp_path, home=f"{bucket}/project")
+    store, here = chain.project.lake.store, finished.folder / "lake"
+    for path in sorted(path for path in here.rglob("*") if path.is_file() and ".staging" not in path.parts):
+        store.write_bytes(path.relative_to(here).as_posix(), path.read_bytes())
+    at(terminal, chain)
+    out = tmp_path / "out"
+    exported = terminal("export", "--to", str(out))
+    assert exported.code == 0, exported.err
+    assert (out / "checksums.sha256").read_bytes() == (dataset / "checksums.sha256").read_bytes()
+    assert changed_files(out) == []
+    masks = terminal("export", "--to", str(out), "--with-masks")
+    assert masks.code == 0, masks.err
+    assert len(list((out / "masks").rglob("*.tif"))) == 12

@@ -53,13 +53,27 @@ class Extent:
 def write_catalogue(facts: Facts, polygons: Table | None, found: Sequence[Raster], wanted: Wanted, folder: Path) -> int:
     """Write `stac/` in the dataset's folder, for the files that lie there; returns the number of items."""
     items = defaultdict[int, list[Json]](list)
-    for year, item in (*_polygon_items(facts, polygons, folder), *_raster_items(facts, found, wanted)):
+    shown = _shown(facts, found, wanted)
+    for year, item in (*_polygon_items(facts, polygons, folder), *_raster_items(facts, shown, wanted)):
         items[year].append(item)
     for year in sorted(items):
         _write_year(year, items[year], facts, folder)
     every = [item for year in sorted(items) for item in items[year]]
-    _write(_collection(facts, every, sorted(items), folder), folder / FOLDER / COLLECTION)
+    collection = _collection(facts, every, sorted(items), folder) | _without_items(len(found) - len(shown))
+    _write(collection, folder / FOLDER / COLLECTION)
     return len(every)
+
+
+def _shown(facts: Facts, found: Sequence[Raster], wanted: Wanted) -> Sequence[Raster]:
+    """Rasters that have an item: all, or where they are too many those that are in the folder."""
+    if len(found) <= facts.config.most_raster_items:
+        return found
+    return [one for one in found if not one.left_out(wanted)]
+
+
+def _without_items(count: int) -> Json:
+    told = f"{count:,} composites and masks whose pixels are not in this folder have no item: there are too many."
+    return {f"{_OWN}rasters_without_items": told} if count else {}
 
 
 def _write(value: Json, path: Path) -> None:

@@ -1,5 +1,7 @@
 """Which rasters go with the dataset: what is restricted stays out unless a person overrides it."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -8,8 +10,13 @@ import pytest
 from shapely.geometry import box
 
 from minemap_assets.errors import BadInputError
+from minemap_assets.lake.manifests import Manifest
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.publication.config import DatasetConfig
+from minemap_assets.publication.dataset.facts import Facts
 from minemap_assets.publication.dataset.pixels import Kind, Raster, Wanted, copy_rasters, refuse_restricted
+from minemap_assets.publication.dataset.stac_catalogue import write_catalogue
+from minemap_assets.publication.standing import Release, Standing
 
 TERMS = "only for us"
 
@@ -17,7 +24,17 @@ TERMS = "only for us"
 class Held:
     """A partition of one file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bands: Sequence[str] = ()) -> None:
+        self.manifest = Manifest(
+            room="imagery",
+            asset="imagery",
+            keys=("north", "2019"),
+            fingerprint="",
+            code_version="1",
+            inputs={},
+            files=(),
+            summary={"bands": list(bands)},
+        )
         self.path = folder / "raster.tif"
         self.path.write_bytes(b"pixels")
 
@@ -69,3 +86,19 @@ def test_with_the_override_each_file_says_so(tmp_path: Path) -> None:
     assert "no: this copy is for whoever has the right to it" in beside
     assert TERMS in beside
     assert "weak" in beside
+
+
+def test_rasters_beyond_the_limit_have_items_only_where_their_pixels_are_there(tmp_path: Path) -> None:
+    standing = Standing("abc", "weak", "", "", "", Release.FREE)
+    facts = Facts(DatasetConfig(most_raster_items=0), standing, (), (2019,), (), ())
+    held = {"season_start": "2019-06-01", "season_end": "2019-11-30", "acquisitions": [], "clear_fraction": 1.0}
+    free = composite(tmp_path, True)
+    free = replace(free, row={**free.row, **held}, partition=cast(Partition, Held(tmp_path, ["blue"])))
+    assert write_catalogue(facts, None, [free], Wanted(), tmp_path) == 0
+    collection = json.loads((tmp_path / "stac/collection.json").read_text(encoding="utf-8"))
+    assert collection["minemap:rasters_without_items"].startswith("1 composites and masks")
+    assert write_catalogue(facts, None, [free], Wanted(imagery=True), tmp_path) == 1
+    collection = json.loads((tmp_path / "stac/collection.json").read_text(encoding="utf-8"))
+    assert "minemap:rasters_without_items" not in collection
+    item = json.loads((tmp_path / "stac/2019/imagery-north-mine-2019.json").read_text(encoding="utf-8"))
+    assert item["assets"]["pixels"]["href"] == "../../imagery/north/2019/mine.tif"
