@@ -40,6 +40,7 @@ FINISHED = (
     "docs/how-to/label.md",
     "docs/how-to/model.md",
     "docs/how-to/report.md",
+    "docs/how-to/release.md",
     "docs/how-to/review.md",
     "docs/how-to/run.md",
     "docs/how-to/swap.md",

@@ -70,7 +70,8 @@ class _Pieces:
         km2 = areas_km2(gpd.GeoSeries(self.grounds, crs=WGS84)) if self.grounds else np.zeros(0)
         frame = pd.DataFrame({"site": self.sites, "change": self.changes, "cause": self.causes, "km2": km2})
         summed = frame.groupby(["site", "change", "cause"], as_index=False, sort=True)["km2"].sum()
-        return summed[summed["km2"] > _LEAST_KM2].assign(region=region, year=year)[list(_COLUMNS)]
+        kept: pd.DataFrame = summed[summed["km2"] > _LEAST_KM2].assign(region=region, year=year)
+        return kept[list(_COLUMNS)]
 
 
 def compare(before: Published, after: Published) -> Comparison:
