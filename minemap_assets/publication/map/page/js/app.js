@@ -18,6 +18,7 @@ import { loadWorld } from "./world.js";
 const NOTHING = { site: null, country: null, region: null, polygon: null };
 const DRAWN_BY = ["year", "mode", "imagery", "site", "polygon"];
 const SITE_ZOOM = 12;
+const HOVER_PAUSE = 60; // milliseconds that the pointer rests before it is asked what lies below it
 
 async function start() {
   const world = await loadWorld();
@@ -155,9 +156,13 @@ function keepAddress(store, map, known) {
 
 function listenToMap(map, act) {
   map.on("click", ({ point }) => act.click(hit(map, point)));
+  let waiting = null;
   map.on("mousemove", ({ point }) => {
-    const found = map.isMoving() ? null : hit(map, point);
-    map.getCanvas().style.cursor = found && (found.site || found.cluster) ? "pointer" : "";
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const found = map.isMoving() ? null : hit(map, point);
+      map.getCanvas().style.cursor = found && (found.site || found.cluster) ? "pointer" : "";
+    }, HOVER_PAUSE);
   });
 }
 
