@@ -84,9 +84,8 @@ def served(page: Served) -> Iterator[Running]:
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Opens an address in a page of its own; nothing may be said on its console, or asked of another host."""
+    """Opens an address in a page of one browser; nothing may be said on its console, or asked of another host."""
     said: list[str] = []
-    pages: list[Page] = []
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error" and "ERR_CONNECTION_REFUSED" not in message.text:
@@ -96,18 +95,18 @@ def opened(browser: Browser) -> Iterator[Callable[[str], Page]]:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             said.append(request.url)
 
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.on("console", hear)
+    context.on("request", ask)
+    context.on("weberror", lambda error: said.append(str(error.error)))
+
     def open_page(url: str) -> Page:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("console", hear)
-        page.on("request", ask)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page = context.new_page()
         page.goto(url)
-        pages.append(page)
         return page
 
     yield open_page
-    for page in pages:
-        page.close()
+    context.close()
     assert not said
 
 
@@ -260,6 +259,48 @@ def check_accuracy(chain: Chain, task: Task, keys: list[str], mapped: np.ndarray
     assert row["accuracy"] == pytest.approx(((mapped == mine) & told).sum() / 19) == pytest.approx(16 / 19)
     assert row["users_accuracy"] == pytest.approx(hits / 10) == pytest.approx(0.8)
     assert row["producers_accuracy"] == pytest.approx(hits / 9)
+
+
+def test_answers_outlive_the_server_and_the_page_and_two_pages_lose_none(
+    finished: Chain, tmp_path: Path, browser: Browser, opened: Callable[[str], Page]
+) -> None:
+    project = finished.copied(tmp_path / "copy").project
+    far = gpd.GeoSeries(gpd.points_from_xy([50.0, 50.1, 50.2, 50.3], [40.0] * 4), crs=WGS84)
+    far.to_file(tmp_path / "far.geojson")
+    name, kept = task_of_points(tmp_path / "far.geojson", [YEAR])
+    keep_task(project.lake.store, name, kept)
+    sitting = sit(project, open_task(project, name), "anna")
+    with served(label_page(sitting)) as server:
+        page = opened(server.address)
+        ready(page, "p0001")
+        expect(page.locator("#focus")).to_contain_text("no image of this point")
+        server.stop()
+        page.keyboard.press("2")
+        expect(page.locator("#saved")).to_contain_text("Not saved, retrying")
+        page.close()
+        assert sitting.answers().given == ()
+        server.start()
+        first, second = opened(server.address), opened(server.address)
+        first.set_viewport_size({"width": 390, "height": 844})
+        ready(first, "p0002")
+        saved(first)
+        assert [one.answer for one in sitting.answers().given] == ["cannot tell"]
+        assert first.evaluate("document.documentElement.scrollWidth") <= 390
+        assert violations(first) == []
+        ready(second, "p0002")
+        second.keyboard.press("0")
+        ready(second, "p0003")
+        first.keyboard.press("ArrowRight")
+        ready(first, "p0003")
+        first.get_by_role("button", name="Cannot tell").click()
+        saved(first)
+        saved(second)
+        assert [one.point_id for one in sitting.answers().given] == ["p0001", "p0002", "p0003"]
+        reader = browser.new_page()
+        reader.goto(server.address.split("?")[0])
+        expect(reader.locator("#trouble")).to_contain_text("This page can only be read")
+        expect(reader.get_by_role("button", name="Mine 1")).to_be_disabled()
+        reader.close()
 
 
 def without_ground_truth(folder: Path) -> Chain:

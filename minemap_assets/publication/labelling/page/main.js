@@ -11,6 +11,7 @@ const WORDS = { mine: "mine", "not mine": "not a mine", "cannot tell": "cannot t
 const ANSWERS = KEYS.slice(0, 3);
 const NOTE_PAUSE = 500;
 const AGAIN = 2000;
+const READ_ONLY = "This page can only be read: open the address that minemap label printed, with its token.";
 
 let state, pass, outbox, looked, writing;
 let seen = -1; // the point whose pictures are on the screen: no other is answered
@@ -26,7 +27,6 @@ async function begin() {
   document.title = `Label ${state.task}`;
   byId("who").textContent = state.adjudicates ? `${state.annotator} decides where others differ` : `by ${state.annotator}`;
   controls();
-  if (!state.writable) trouble("This page can only be read: open the address that minemap label printed, with its token.");
   render();
 }
 
@@ -151,7 +151,7 @@ async function render(keeps = false) {
   byId("place").textContent = `Point ${pass.place + 1} of ${pass.points.length}: ${point.id} · ${where(point)}`;
   byId("question").textContent = `${state.scales.patch ? "Is there a mine in this square" : "Is this point in a mine"} in ${year}?`;
   if (done.size === pass.points.length) trouble(`All ${done.size} points are answered. ${whatNext()}`, "note");
-  else trouble("");
+  else trouble(state.writable ? "" : READ_ONLY);
   if (seen !== pass.place) coming();
   answers(year);
   disputes(point);
