@@ -11,11 +11,11 @@ import shapely
 
 from minemap_assets.publication.tiles.archive import PackedTile, TileFacts, packed, write_archive
 from minemap_assets.publication.tiles.commands import point_commands, polygon_commands
-from minemap_assets.publication.tiles.content import changes_ground, described_layers, polygons_ground
 from minemap_assets.publication.tiles.detail import Detail, detail_of
 from minemap_assets.publication.tiles.dots import merged_dots
 from minemap_assets.publication.tiles.encoding import EXTENT, layers
 from minemap_assets.publication.tiles.ground import Ground
+from minemap_assets.publication.tiles.layer_schemas import changes_ground, described_layers, polygons_ground
 from minemap_assets.publication.tiles.layout import Layout, Placed, is_drawn, layout, units_in_tile
 from minemap_assets.publication.tiles.shapes import pieces, whole_shapes
 
