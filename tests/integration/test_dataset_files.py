@@ -132,6 +132,8 @@ def test_every_file_says_what_the_model_is_worth(dataset: Path) -> None:
                 told = told if VERDICT in told else str(pyogrio.read_info(path, layer="sites")["dataset_metadata"])
             case ".xlsx":
                 told = openpyxl.load_workbook(path).properties.description
+            case ".pmtiles":
+                told = Reader(MmapSource(path.open("rb"))).metadata()["verdict"]
             case ".csv":
                 told = path.with_name(f"{path.name}-metadata.json").read_text(encoding="utf-8")
             case _:
