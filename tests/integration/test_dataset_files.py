@@ -304,7 +304,7 @@ def test_the_test_set_is_the_ground_that_no_model_was_trained_on(made: Chain, tm
     assert set(outlines.frame["site_id"]) == {held}
     assert outlines.own_terms == "simulated_precise: CC0-1.0 (simulated)"
     window = sites.frame.geometry.iloc[0]
-    assert outlines.frame.intersects(window).all()
+    assert outlines.frame.geometry.intersects(window).all()
 
 
 def test_a_lake_in_an_object_store_gives_the_same_files(
