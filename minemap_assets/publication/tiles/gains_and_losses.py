@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from minemap_assets.geo.differences import without
 from minemap_assets.geo.vector import WGS84, areas_km2
 
 GAIN, LOSS = "gain", "loss"
@@ -70,29 +71,19 @@ def _year(polygons: gpd.GeoDataFrame, year: int, sites: frozenset[str]) -> _Year
 
 
 def _rows(of: _Year, against: _Year, year: int, kind: str) -> gpd.GeoDataFrame:
-    """What `of` has and `against` does not, one row a site."""
-    mine = np.flatnonzero(of.compared)
-    pieces = _beyond(of.polygons[mine], of.regions[mine], against)
-    kept = ~shapely.is_empty(pieces)
-    frame = pd.DataFrame({"region": of.regions[mine][kept], "site": of.sites[mine][kept], "geometry": pieces[kept]})
+    """What `of` has and `against` does not, one row a site; each region by itself."""
+    pieces = np.full(len(of.polygons), None, dtype=object)
+    for region in np.unique(of.regions[of.compared].astype(str)):
+        mine = np.flatnonzero(of.compared & (of.regions == region))
+        pieces[mine] = without(of.polygons[mine], against.polygons[against.regions == region])
+    kept = of.compared & ~shapely.is_empty(pieces)
+    frame = pd.DataFrame({"region": of.regions[kept], "site": of.sites[kept], "geometry": pieces[kept]})
     grouped = frame.groupby(["region", "site"], sort=True)["geometry"]
     joined = grouped.agg(_union).reset_index()
     return gpd.GeoDataFrame(joined.assign(year=year, kind=kind), geometry="geometry", crs=WGS84)
 
 
-def _beyond(polygons: Objects, regions: Objects, against: _Year) -> Objects:
-    """Polygons without the ground that the other year has in the same region."""
-    own, other = shapely.STRtree(against.polygons).query(polygons, predicate="intersects")
-    same = np.flatnonzero(regions[own] == against.regions[other])
-    by_owner = same[np.argsort(own[same], kind="stable")]
-    owners, starts = np.unique(own[by_owner], return_index=True)
-    neighbours = np.split(against.polygons[other[by_owner]], starts[1:])
-    left = polygons.copy()
-    if len(owners):
-        cover = np.array([one[0] if len(one) == 1 else shapely.union_all(one) for one in neighbours], dtype=object)
-        left[owners] = shapely.difference(polygons[owners], cover)
-    return left
-
-
 def _union(geometries: "pd.Series[Any]") -> BaseGeometry:
+    if len(geometries) == 1:
+        return geometries.iloc[0]
     return shapely.union_all(np.asarray(geometries, dtype=object))

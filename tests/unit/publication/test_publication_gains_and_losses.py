@@ -10,7 +10,7 @@ from pmtiles.reader import MemorySource, Reader
 
 from minemap_assets.geo.vector import WGS84, areas_km2
 from minemap_assets.publication.tiles.build import build_tiles
-from minemap_assets.publication.tiles.changes import gained_and_lost
+from minemap_assets.publication.tiles.gains_and_losses import gained_and_lost
 
 
 def polygons(*rows: tuple[int, list[str], shapely.Geometry], region: str = "here") -> gpd.GeoDataFrame:
