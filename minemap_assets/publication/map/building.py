@@ -129,7 +129,7 @@ def _with_pictures(records: SiteRecords, shown: Mapping[str, Mapping[int, bool]]
 def _write_tiles(tables: MapTables, folder: MapFolder, config: MapConfig) -> dict[str, Any]:
     """The tiles; what the page has to know of them."""
     from minemap_assets.publication.tiles.build import build_tiles
-    from minemap_assets.publication.tiles.changes import gained_and_lost
+    from minemap_assets.publication.tiles.gains_and_losses import gained_and_lost
 
     polygons = with_first_year(tables.polygons, tables.mines)
     changes = gained_and_lost(polygons, tables.panel)
