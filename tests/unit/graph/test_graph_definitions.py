@@ -100,6 +100,7 @@ def test_the_graph_holds_the_assets_of_the_design(definitions: dg.Definitions) -
         "validation/series_break",
         "validation/source_continuity",
         "publication/release_review",
+        "publication/report",
     }
 
 
@@ -180,6 +181,7 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
         "scan_series": {"detection/cumulative_detections", "detection/candidate_sites"},
         "scan_report": {"detection/detection_sample", "detection/detection_summary"},
         "snapshot": {one for one in SCANS if one.startswith("snapshots/")},
+        "report": {"publication/report"},
     }
 
 
@@ -202,6 +204,7 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
         "segmentation/promoted_model",
         "validation/reference_validation",
         "validation/area_estimates",
+        "publication/report",
     }
 
 
