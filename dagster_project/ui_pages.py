@@ -15,13 +15,12 @@ from dagster_project.registry import Registry
 from dagster_project.ui_guard import Application, Receive, Scope, Send
 from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import MinemapError, NotFoundError
-from minemap_assets.graph.context import InputContext
+from minemap_assets.graph.existing_inputs import existing_inputs
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.metadata import PICTURES
-from minemap_assets.graph.statement import Asset
-from minemap_assets.lake.manifests import Manifest, PartitionRef
+from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.project.project import Project, ProjectHome
+from minemap_assets.project.project import ProjectHome
 
 FIRST_PAGE = "/assets"
 
@@ -71,16 +70,7 @@ class Pictures:
 
             return sentence_picture("Made again since: the newest materialization has a picture.")
         with project.lake.store.using():
-            return asset.picture(Partition(project.lake.store, manifest), _context(project, graph, asset, manifest))
-
-
-def _context(project: Project, graph: Graph, asset: Asset, manifest: Manifest) -> InputContext:
-    """A partition with those of its inputs that are there."""
-    ref, store = manifest.ref, project.lake.store
-    reads = graph.reads(asset, ref.keys)
-    found = {one: made for one in reads if (made := project.lake.manifest(one)) is not None}
-    inputs = {one: Partition(store, made) for one, made in found.items()}
-    return InputContext(project, ref, inputs, {one: dep.upstream for one, dep in reads.items()})
+            return asset.picture(Partition(project.lake.store, manifest), existing_inputs(project, graph, ref))
 
 
 class OwnPages:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from dagster_project.reference_pages.markdown import page, table
 from minemap_assets.errors import BadInputError
-from minemap_assets.graph.column_descriptions import describe
+from minemap_assets.graph.column_words import unit_of, words_of
 from minemap_assets.graph.graph import Graph
 from minemap_assets.graph.statement import Asset, AssetFamily, Room
 from minemap_assets.lake.partitions import Partition
@@ -40,36 +40,6 @@ columns are those above; types are DuckDB's own. Geometry is of the type `GEOMET
 """
 
 COLUMNS = ("column", "type", "unit", "meaning")
-
-UNITS: Mapping[str, str] = {
-    "cell_row": "10 km",
-    "cell_column": "10 km",
-    "_km2": "km²",
-    "_ha": "ha",
-    "_days": "days",
-    "_share": "0 to 1",
-    "_fraction": "0 to 1",
-    "probability": "0 to 1",
-    "threshold": "0 to 1",
-    "longitude": "degrees",
-    "latitude": "degrees",
-    "geometry": "degrees",
-    "bytes": "bytes",
-    "bytes_read": "bytes",
-    "ground_resolution": "m",
-    "width": "pixels",
-    "height": "pixels",
-    "row": "pixels",
-    "column": "pixels",
-    "pixels": "pixels",
-    "year": "year",
-}
-"""What a column counts in, by the end of its name."""
-
-WHOLE, NUMBER, GEOMETRY = "whole number", "number", "geometry"
-
-MEASURED = (WHOLE, NUMBER, GEOMETRY)
-"""Types that have a unit."""
 
 
 def _specs(module: ModuleType) -> Iterator[TableSpec]:
@@ -145,28 +115,8 @@ def _table(stored: Stored) -> Iterator[str]:
 
 
 def _column(field: pa.Field, told: Mapping[str, str]) -> tuple[str, str, str, str]:
-    kind = _type(field)
-    meaning = told.get(field.name) or describe(field.name) or ""
-    return f"`{field.name}`", kind, unit_of(field.name) if kind in MEASURED else "", meaning.rstrip(".")
-
-
-def unit_of(column: str) -> str:
-    """The unit of a column by the end of its name; empty for text and counts."""
-    return next((unit for end, unit in UNITS.items() if column == end or column.endswith(f"_{end.lstrip('_')}")), "")
-
-
-def _type(field: pa.Field) -> str:
-    """A type in words."""
-    kind = field.type
-    if field.name == "geometry":
-        return GEOMETRY
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return f"list of {_type(kind.value_field)}"
-    if pa.types.is_boolean(kind):
-        return "true or false"
-    if pa.types.is_integer(kind):
-        return WHOLE
-    return NUMBER if pa.types.is_floating(kind) else "text"
+    words = words_of(field, told)
+    return f"`{words.name}`", words.type, words.unit, words.meaning
 
 
 def _database() -> Iterator[str]:

@@ -9,7 +9,7 @@ from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.imagery.build import INDEX
 from minemap_assets.publication.published import one_of
 from minemap_assets.reference.registered import catalogue
-from minemap_assets.segmentation.artefact import load_model
+from minemap_assets.segmentation.artefact import TRAINED_HERE, load_model
 from minemap_assets.segmentation.assets import PROMOTED_MODEL
 
 
@@ -28,7 +28,8 @@ class Role(StrEnum):
 @dataclass(frozen=True)
 class Attribution:
     """One input: its name, what it is, its licence or terms of use in its publisher's words, whom to cite, and where it
-    is to be had. `redistributable` says whether its pixels may be passed on; it is None where it has none.
+    is to be had. `redistributable` says whether its pixels may be passed on; it is None where it has none. What is the
+    project's `own` was made in it from the other inputs.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Attribution:
     citation: str = ""
     source: str = ""
     redistributable: bool | None = None
+    own: bool = False
 
 
 _ROLES = {"boundaries": Role.BOUNDARIES, "points": Role.POINTS, "series": Role.SERIES}
@@ -83,4 +85,6 @@ def _weights(context: InputContext) -> tuple[Attribution, ...]:
         return ()
     card = load_model(found).card
     licence = card.licence or "nothing is recorded of what they may be used for"
-    return (Attribution("segmentation model", Role.WEIGHTS, licence, source=card.origin),)
+    own = not card.licence and card.origin == TRAINED_HERE
+    licence = "that of the dataset: it was trained on the other inputs" if own else licence
+    return (Attribution("segmentation model", Role.WEIGHTS, licence, source=card.origin, own=own),)

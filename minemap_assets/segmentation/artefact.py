@@ -69,6 +69,10 @@ class ProductCard(StrictModel):
     held_out: HeldOutCounts | None = None
 
 
+TRAINED_HERE = "trained in this project"
+"""The origin of a model that came from nowhere else."""
+
+
 class ModelCard(StrictModel):
     """What a model is, for programs and people.
 
@@ -83,7 +87,7 @@ class ModelCard(StrictModel):
     reduction: int = 1
     recipe: dict[str, Any] = Field(default_factory=dict)
     labelled_sites: int | None = None
-    origin: str = "trained in this project"
+    origin: str = TRAINED_HERE
     licence: str = ""
     best_step: int | None = None
     validation_miou: float | None = None

@@ -5,8 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,26 +12,10 @@ import pytest
 from commands import DEMO, Command, command
 from minemap_assets.errors import BadInputError, RetryableError
 from minemap_assets.lake.object_store import ObjectStore
-from servers.processes import free_port, running
+from servers.processes import free_port
 from tiny import Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """URL of an empty bucket on a server of this machine, which the environment leads to."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    environment = {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port),
-    ):
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        urllib.request.urlopen(urllib.request.Request(f"{address}/bucket", method="PUT")).close()
-        yield "s3://bucket"
 
 
 def staged(chain: Chain) -> list[str]:

@@ -31,6 +31,9 @@ SCANS = {
     "snapshots/snapshot_detections",
 }
 
+ON_REQUEST = {"publication/dataset_files"}
+"""What people are given, and is made when somebody asks for it."""
+
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Assembled:
@@ -100,6 +103,7 @@ def test_the_graph_holds_the_assets_of_the_design(definitions: dg.Definitions) -
         "validation/series_break",
         "validation/source_continuity",
         "publication/release_review",
+        *ON_REQUEST,
     }
 
 
@@ -180,6 +184,7 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
         "scan_series": {"detection/cumulative_detections", "detection/candidate_sites"},
         "scan_report": {"detection/detection_sample", "detection/detection_summary"},
         "snapshot": {one for one in SCANS if one.startswith("snapshots/")},
+        "export": {"publication/dataset_files"},
     }
 
 
@@ -191,7 +196,7 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
     """
     asked = {"/".join(s.key.path) for s in specs(definitions) if s.automation_condition is not None}
     every = {"/".join(s.key.path) for s in specs(definitions)}
-    assert every - asked == SCANS | {
+    assert every - asked == SCANS | ON_REQUEST | {
         "reference/maus_2022",
         "reference/tang_werner_2023",
         "reference/validation_points",

@@ -1,0 +1,63 @@
+"""CSV tables, each with a file beside it that says what every column is (W3C: CSV on the Web)."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minemap_assets.graph.column_words import NUMBER, WHOLE, ColumnWords
+from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.flat_values import SEPARATOR, flat
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METADATA = "-metadata.json"
+"""What the name of the file beside a table ends in, as the recommendation has it."""
+
+_DATATYPES = {WHOLE: "integer", NUMBER: "double", "true or false": "boolean"}
+
+
+def write_csv_table(table: Table, facts: Mapping[str, str], path: Path) -> None:
+    """Write a table as UTF-8 with a header, nulls as nothing, and its metadata beside it."""
+    frame = flat(table.frame)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(frame.columns)
+        columns = [_texts(frame[name]) for name in frame.columns]
+        writer.writerows(zip(*columns, strict=True))
+    told = _metadata(table, facts, path.name)
+    path.with_name(f"{path.name}{METADATA}").write_text(f"{json.dumps(told, indent=1)}\n", encoding="utf-8")
+
+
+def _texts(values: "pd.Series[Any]") -> list[str]:
+    nulls = values.isna().tolist()
+    return ["" if null else _text(value) for value, null in zip(values.tolist(), nulls, strict=True)]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+
+
+def _metadata(table: Table, facts: Mapping[str, str], name: str) -> dict[str, Any]:
+    return {
+        "@context": "http://www.w3.org/ns/csvw",
+        "url": name,
+        "dc:title": table.name,
+        "dc:description": table.description,
+        "rdfs:comment": [f"{key}: {text}" for key, text in facts.items()],
+        "dialect": {"header": True, "encoding": "utf-8", "delimiter": ","},
+        "tableSchema": {"columns": [_column(one) for one in table.columns]},
+    }
+
+
+def _column(one: ColumnWords) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": one.name, "titles": one.name, "dc:description": one.meaning, "null": ""}
+    is_list = one.type.startswith("list of ")
+    told["datatype"] = _DATATYPES.get(one.type.removeprefix("list of "), "string")
+    if is_list:
+        told["separator"] = SEPARATOR
+    if one.unit:
+        told["schema:unitText"] = one.unit
+    return told
