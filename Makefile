@@ -32,7 +32,7 @@ DOCS_WORLD := MINEMAP_HOME=$(DOCS_LAKE) MINEMAP_STATE=build/docs-world/state
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo ui test chaos-test operations-test fast live check format lock bench chaos docs site
+.PHONY: help setup demo ui map report test chaos-test operations-test fast live check format lock bench chaos docs site
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,12 @@ demo: setup ## Run the whole chain on the simulated world, offline
 
 ui: setup ## Open the asset graph in the browser
 	@exec .venv/bin/minemap ui $(ARGS)
+
+map: setup ## Open the map of the demo, or of the project that MINEMAP_HOME names
+	@exec .venv/bin/minemap map $(ARGS)
+
+report: setup ## Write the report of the project
+	@exec .venv/bin/minemap report $(ARGS)
 
 test: setup ## Run the tests, but for those of chaos-test and operations-test
 	@exec $(PYTEST) -n $(JOBS) --dist worksteal -m "not chaos and not operations" $(ARGS)

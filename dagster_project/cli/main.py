@@ -27,6 +27,8 @@ from dagster_project.cli.fetch import fetch
 from dagster_project.cli.imagery import imagery_app
 from dagster_project.cli.init import init
 from dagster_project.cli.inputs import inputs_app
+from dagster_project.cli.label import label_app
+from dagster_project.cli.map import map_page
 from dagster_project.cli.metrics import metrics
 from dagster_project.cli.migrate import migrate
 from dagster_project.cli.model import model_app
@@ -37,6 +39,7 @@ from dagster_project.cli.reconcile import reconcile
 from dagster_project.cli.reference import reference_app
 from dagster_project.cli.regions import regions_app
 from dagster_project.cli.release import release_app
+from dagster_project.cli.report import report
 from dagster_project.cli.run import run
 from dagster_project.cli.sample import sample_app
 from dagster_project.cli.scan import scan_app
@@ -107,13 +110,16 @@ app.add_typer(series_app, name="series", rich_help_panel=INPUTS)
 app.add_typer(corrections_app, name="corrections", rich_help_panel=INPUTS)
 app.add_typer(imagery_app, name="imagery", rich_help_panel=INPUTS)
 app.add_typer(sample_app, name="sample", rich_help_panel=INPUTS)
+app.add_typer(label_app, name="label", rich_help_panel=INPUTS)
 app.add_typer(inputs_app, name="inputs", rich_help_panel=INPUTS)
+app.command(name="map", rich_help_panel=LOOK)(map_page)
 app.command(rich_help_panel=LOOK)(sources)
 app.command(rich_help_panel=LOOK)(plan)
 app.command(rich_help_panel=LOOK)(status)
 app.command(rich_help_panel=LOOK)(explain)
 app.command(rich_help_panel=LOOK)(advise)
 app.command(rich_help_panel=LOOK)(area)
+app.command(rich_help_panel=LOOK)(report)
 app.command(rich_help_panel=LOOK)(metrics)
 app.command(rich_help_panel=LOOK)(ui)
 

@@ -1,4 +1,4 @@
-"""`minemap release`: what changed beyond its bound, and a person's word that it may be published."""
+"""`minemap release`: a person's word that figures may be published, frozen releases, and what changed between two."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from dagster_project.cli.options import Json
 from dagster_project.commands.context import open_session, parse_years
 
-release_app = typer.Typer(help="Figures that wait for a person before they are published.", no_args_is_help=True)
+release_app = typer.Typer(help="Figures that wait for a person, and frozen releases.", no_args_is_help=True)
 
 
 @release_app.command()
@@ -33,3 +33,35 @@ def accept(
     session = open_session()
     chosen = () if years is None else parse_years(years, session.project)
     accept_review(session, chosen, by, reason)
+
+
+@release_app.command()
+def freeze(
+    reason: Annotated[str, typer.Option(help="What the release is for: stands in its record.")],
+    name: Annotated[str, typer.Option(help="A name beside the number, such as 2026.1.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who freezes it. Default: the user of this machine.")] = None,
+) -> None:
+    """Freeze the published tables under the next number: a copy that never changes, with what it was made from."""
+    from dagster_project.commands.release_freezing import freeze_release
+
+    freeze_release(open_session(), reason, name, by)
+
+
+@release_app.command("list")
+def list_all(as_json: Json = False) -> None:
+    """List the frozen releases."""
+    from dagster_project.commands.release_freezing import list_releases
+
+    list_releases(open_session(), as_json=as_json)
+
+
+@release_app.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="Number or name of a release, or `now`.")],
+    after: Annotated[str, typer.Argument(help="Number or name of another one, or `now`.")] = "now",
+    as_json: Json = False,
+) -> None:
+    """Show which ground is mapped in one release and not in the other, in km2 by region and year, with its cause."""
+    from dagster_project.commands.release_comparison import compare_releases
+
+    compare_releases(open_session(), before, after, as_json=as_json)

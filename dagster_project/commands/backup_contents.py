@@ -13,6 +13,10 @@ from minemap_assets.lake.partitions import MANIFEST
 from minemap_assets.lake.pruned import PRUNED, pruned_files
 from minemap_assets.lake.store import read_if_there
 from minemap_assets.project.project import Project
+from minemap_assets.publication.releases.frozen import RELEASES
+
+LASTING = (INPUTS, RELEASES)
+"""Folders of the lake that are kept whole."""
 
 
 class Extent(Enum):
@@ -36,11 +40,14 @@ class Held:
 
 
 def input_paths(project: Project) -> Iterator[str]:
-    """Everything people and sensors wrote: settings, regions, reference files, models, and all versions of these."""
+    """Everything people and sensors wrote: settings, regions, reference files, models, all versions of these; and the
+    frozen releases, which nobody could make again.
+    """
     store = project.lake.store
     if store.size(MARKER) is not None:
         yield MARKER
-    yield from store.list(INPUTS)
+    for folder in LASTING:
+        yield from store.list(folder)
 
 
 def partition_refs(project: Project, graph: Graph) -> list[PartitionRef]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dagster_project.commands.backup_contents import LASTING
 from dagster_project.commands.backup_format import SNAPSHOTS, Backup, KeptFile, Snapshot
 from dagster_project.commands.pruning import ref_at
 from minemap_assets.errors import BadInputError, NotFoundError
@@ -16,6 +17,7 @@ from minemap_assets.lake.partitions import MANIFEST
 from minemap_assets.lake.pruned import PRUNED
 from minemap_assets.lake.store import Store
 from minemap_assets.lake.workspaces import workspace
+from minemap_assets.publication.releases.frozen import is_card
 
 
 @dataclass
@@ -71,9 +73,9 @@ class BackupRestoring:
         return done
 
     def _wanted(self, snapshot: Snapshot, done: Restored) -> dict[str, KeptFile]:
-        """Files of the inputs, and of partitions that are held whole."""
+        """Files of the inputs and releases, and of partitions that are held whole."""
         files = dict(snapshot.files)
-        wanted = {path: kept for path, kept in files.items() if path == MARKER or path.startswith(f"{INPUTS}/")}
+        wanted = {path: kept for path, kept in files.items() if path == MARKER or _is_lasting(path)}
         for path in (path for path in files if path.endswith(f"/{MANIFEST}") and path not in wanted):
             ref = ref_at(path.removesuffix(f"/{MANIFEST}"))
             if ref is None:
@@ -146,8 +148,12 @@ class BackupRestoring:
 
 
 def _order(path: str) -> tuple[bool, str]:
-    """Manifests come last, so that nobody sees half a partition."""
-    return path.endswith(f"/{MANIFEST}") and not path.startswith(f"{INPUTS}/"), path
+    """Manifests come last, and so do the cards of releases, so that nobody sees half of what they stand for."""
+    return (path.endswith(f"/{MANIFEST}") and not path.startswith(f"{INPUTS}/")) or is_card(path), path
+
+
+def _is_lasting(path: str) -> bool:
+    return path.startswith(tuple(f"{folder}/" for folder in LASTING))
 
 
 def _sizes(store: Store, wanted: dict[str, KeptFile]) -> dict[str, int]:

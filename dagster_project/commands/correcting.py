@@ -56,9 +56,14 @@ def add(session: Session, file: Path, said: Saying, layer: str | None, crs: str 
 
 def reject(session: Session, polygon_ids: Sequence[str], said: Saying) -> None:
     """Reject mapped polygons: their ground is no mine."""
+    _say(add_rejections(session, polygon_ids, said))
+
+
+def add_rejections(session: Session, polygon_ids: Sequence[str], said: Saying) -> Added:
+    """The same, and what came of it. Raises `BadInputError` where no polygon that is mapped now has such an id."""
     found = [(name, _polygon(session, name)) for name in dict.fromkeys(polygon_ids)]
     features = [feature_of(shape, said, {"polygon_id": name}) for name, shape in found]
-    _say(add_corrections(session.project.lake.store, features))
+    return add_corrections(session.project.lake.store, features)
 
 
 def redraw(session: Session, polygon_id: str, file: Path, said: Saying, layer: str | None, crs: str | None) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from minemap_assets.errors import BadInputError
-from minemap_assets.lake.manifests import Manifest, digest, file_sha256
+from minemap_assets.lake.manifests import Manifest
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.project.settings import StrictModel
+from minemap_assets.segmentation.artefact import content_version
 from minemap_assets.segmentation.calibration import Calibration
 
 FORMAT = 1
@@ -73,9 +74,7 @@ def write_card(card: ClassifierCard, folder: Path) -> None:
 
 def open_classifier(folder: Path) -> Classifier:
     """Read and check a folder. Raises `BadInputError` where it is none, or a newer one."""
-    paths = sorted(p for p in folder.rglob("*") if p.is_file())
-    version = digest([[p.relative_to(folder).as_posix(), file_sha256(p)] for p in paths])
-    return Classifier(folder, _parsed(folder / CARD), version)
+    return Classifier(folder, _parsed(folder / CARD), content_version(folder))
 
 
 def load_classifier(partition: Partition) -> Classifier:

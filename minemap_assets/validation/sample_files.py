@@ -165,6 +165,19 @@ def register_labels(store: Store, sample: str, labels: Sequence[PointLabel]) -> 
     return len(_parsed(labels_path(sample), store.root, SampleLabels, after).labels)
 
 
+def edited_labels(root: str, sample: str, changes: Mapping[str, PointLabel | None], data: bytes | None) -> bytes:
+    """A file of labels with those of some points changed, or taken out where None stands for them."""
+    before = labels_in(root, sample, data)
+    merged = {label.point_id: label for label in before if label.point_id not in changes}
+    merged |= {point: label for point, label in changes.items() if label is not None}
+    return _bytes(SampleLabels(labels=tuple(merged[point] for point in sorted(merged))))
+
+
+def labels_in(root: str, sample: str, data: bytes | None) -> tuple[PointLabel, ...]:
+    """Labels of a file; `root` is the lake, for messages."""
+    return _parsed(labels_path(sample), root, SampleLabels, data).labels
+
+
 def sample_contents(project: Project) -> Mapping[str, str]:
     """Checksums of everything that estimates are made from, by path."""
     names = sample_names(project)

@@ -13,10 +13,12 @@ from dagster_project.commands.backup_restoring import BackupRestoring, Restored
 from dagster_project.commands.backup_writing import BackupWriter, Written
 from dagster_project.commands.context import Session
 from dagster_project.commands.pruning import Kind, find
+from dagster_project.commands.release_freezing import freeze_release
 from minemap_assets.errors import BadInputError, MinemapError, StorageError
 from minemap_assets.graph.graph import Scope
 from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.lake.lake import Lake
+from minemap_assets.publication.releases.frozen import releases
 from servers.object_storage import storage
 from tiny import YEARS, Chain
 
@@ -67,10 +69,12 @@ def current(chain: Chain) -> set[PartitionState]:
 
 def test_everything_comes_back_byte_for_byte(copy: Chain, tmp_path: Path) -> None:
     keeping = Keeping(copy, str(tmp_path / "backup"))
+    freeze_release(Session(copy.environment, copy.registry, copy.project_home), "the yearly update", "", "Ada")
     written = keeping.write(Extent.EVERYTHING)
     assert (written.damaged, written.new_files > 100) == ([], True)
     again, done = restored(keeping.place, tmp_path / "new")
     assert files(again.folder / "lake") == files(copy.folder / "lake")
+    assert [one.by for one in releases(again.project.lake.store)] == ["Ada"]
     assert done.partitions == len(copy.manifests())
     assert (done.files, done.bytes, done.not_held) == (written.files, written.bytes, {})
     _, nothing = restored(keeping.place, tmp_path / "new")

@@ -19,6 +19,7 @@ import pystac.validation
 import pytest
 import rasterio
 import shapely
+from pmtiles.reader import MemorySource, Reader
 from shapely.geometry.base import BaseGeometry
 
 from dagster_project.exit_codes import STOPPED
@@ -132,6 +133,8 @@ def test_every_file_says_what_the_model_is_worth(dataset: Path) -> None:
                 told = told if VERDICT in told else str(pyogrio.read_info(path, layer="sites")["dataset_metadata"])
             case ".xlsx":
                 told = openpyxl.load_workbook(path).properties.description
+            case ".pmtiles":
+                told = Reader(MemorySource(path.read_bytes())).metadata()["verdict"]
             case ".csv":
                 told = path.with_name(f"{path.name}-metadata.json").read_text(encoding="utf-8")
             case _:

@@ -1,0 +1,78 @@
+"""Copying the map's folder to where it is published, without pictures that may not be passed on."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minemap_assets.errors import BadInputError
+from minemap_assets.lake.partitions import Partition
+from minemap_assets.publication.map.building import MAP_JSON, SITES_JSON
+from minemap_assets.publication.map.json_files import write_json
+from minemap_assets.publication.map.site_pictures import FOLDER
+
+LEFT_OUT = "Pictures whose terms forbid passing their pixels on are not in this copy."
+
+
+@dataclass(frozen=True)
+class FolderCopy:
+    """How many files were written, their bytes, and the pictures that were left out."""
+
+    files: int
+    bytes: int
+    left_out: int
+
+
+def copy_folder(partition: Partition, to: Path, *, restricted: bool) -> FolderCopy:
+    """Write the folder of a made map to `to`, in place of an earlier copy.
+
+    With `restricted`, pictures that may not be passed on are in it. Raises `BadInputError` where `to` is something
+    else than a map.
+    """
+    if to.exists() and not (to.is_dir() and ((to / MAP_JSON).is_file() or not any(to.iterdir()))):
+        raise BadInputError(f"{to} exists and is no copy of a map; name another folder, or an empty one")
+    kept = [] if restricted else _restricted(partition)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as name:
+        new = Path(name) / "map"
+        for file in partition.names():
+            if file not in kept:
+                target = new / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(partition.file(file), target)
+        if kept:
+            _tell(new, frozenset(kept))
+        if to.exists():
+            shutil.rmtree(to)
+        new.rename(to)
+    files = [path for path in to.rglob("*") if path.is_file()]
+    return FolderCopy(len(files), sum(path.stat().st_size for path in files), len(kept))
+
+
+def _restricted(partition: Partition) -> list[str]:
+    return [_picture(site, year) for site in _read(partition.file(SITES_JSON))["sites"] for year in site["restricted"]]
+
+
+def _tell(folder: Path, left_out: frozenset[str]) -> None:
+    """Have the copy know of no picture that it does not hold, and say so."""
+    told = _read(folder / SITES_JSON)
+    sites = [
+        {**site, "pictures": [y for y in site["pictures"] if _picture(site, y) not in left_out], "restricted": []}
+        for site in told["sites"]
+    ]
+    write_json({**told, "sites": sites}, folder / SITES_JSON)
+    page = _read(folder / MAP_JSON)
+    note = " ".join(filter(None, (page["pictures"]["note"], LEFT_OUT)))
+    write_json({**page, "pictures": {**page["pictures"], "note": note}}, folder / MAP_JSON)
+
+
+def _picture(site: Mapping[str, Any], year: int) -> str:
+    return f"{FOLDER}/{site['id']}/{year}.webp"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value

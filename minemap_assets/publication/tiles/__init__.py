@@ -1,0 +1,1 @@
+"""Vector tiles: the polygons of all years, and what changed between them, as one PMTiles file."""

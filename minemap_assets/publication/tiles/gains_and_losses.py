@@ -1,0 +1,89 @@
+"""Ground that was gained and lost against the year before, on sites that both years saw."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from minemap_assets.geo.differences import without
+from minemap_assets.geo.vector import WGS84, areas_km2
+
+GAIN, LOSS = "gain", "loss"
+
+SEEN = 0.5
+"""Share of a site's ground from which a year counts as having seen it, as in `site_history`."""
+
+_COLUMNS = ("year", "kind", "region", "site", "km2")
+_LEAST_KM2 = 1e-9
+"""A square millimetre more than rounding: below it two outlines are the same."""
+
+Objects = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class _Year:
+    """Polygons of a year, and which of them lie on sites that this and the other year saw."""
+
+    regions: Objects
+    sites: Objects
+    polygons: Objects
+    compared: npt.NDArray[np.bool_]
+
+
+def gained_and_lost(polygons: gpd.GeoDataFrame, panel: pd.DataFrame) -> gpd.GeoDataFrame:
+    """What each site gained and lost from one year to the next, in EPSG:4326.
+
+    `polygons` has columns of the table `polygons`, `panel` those of `site_panel`, both of all years. A row is all that
+    a site gained (`kind` gain) or lost (loss) in a `year` against the year before, with `region`, `site` and `km2`
+    (EPSG:6933). A polygon counts only where every one of its sites was seen in both years: ground that was not observed
+    is no loss, and ground that had not been observed is no gain.
+    """
+    seen = panel.loc[panel["observed_share"] >= SEEN, ["site_id", "year"]]
+    by_year = {int(year): frozenset(seen.loc[seen["year"] == year, "site_id"]) for year in seen["year"].unique()}
+    found = [
+        one
+        for year, sites in sorted(by_year.items())
+        if year - 1 in by_year
+        for one in _of_year(polygons, year, sites & by_year[year - 1])
+    ]
+    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*_COLUMNS, "geometry"])
+    frame = gpd.GeoDataFrame(rows, geometry="geometry", crs=WGS84)
+    frame["km2"] = areas_km2(frame.geometry) if len(frame) else np.zeros(0)
+    kept = frame[frame["km2"] > _LEAST_KM2].sort_values(["year", "region", "site", "kind"], kind="stable")
+    return gpd.GeoDataFrame(kept[[*_COLUMNS, "geometry"]].reset_index(drop=True))
+
+
+def _of_year(polygons: gpd.GeoDataFrame, year: int, sites: frozenset[str]) -> list[gpd.GeoDataFrame]:
+    now, before = _year(polygons, year, sites), _year(polygons, year - 1, sites)
+    return [_rows(now, before, year, GAIN), _rows(before, now, year, LOSS)]
+
+
+def _year(polygons: gpd.GeoDataFrame, year: int, sites: frozenset[str]) -> _Year:
+    rows = polygons[polygons["year"] == year]
+    first = np.array([ids[0] if len(ids) else "" for ids in rows["site_ids"]], dtype=object)
+    compared = np.array([sites.issuperset(ids) for ids in rows["site_ids"]], dtype=bool)
+    return _Year(rows["region"].to_numpy(object), first, np.asarray(rows.geometry, dtype=object), compared)
+
+
+def _rows(of: _Year, against: _Year, year: int, kind: str) -> gpd.GeoDataFrame:
+    """What `of` has and `against` does not, one row a site; each region by itself."""
+    pieces = np.full(len(of.polygons), None, dtype=object)
+    for region in np.unique(of.regions[of.compared].astype(str)):
+        mine = np.flatnonzero(of.compared & (of.regions == region))
+        pieces[mine] = without(of.polygons[mine], against.polygons[against.regions == region])
+    kept = of.compared & ~shapely.is_empty(pieces)
+    frame = pd.DataFrame({"region": of.regions[kept], "site": of.sites[kept], "geometry": pieces[kept]})
+    grouped = frame.groupby(["region", "site"], sort=True)["geometry"]
+    joined = grouped.agg(_union).reset_index()
+    return gpd.GeoDataFrame(joined.assign(year=year, kind=kind), geometry="geometry", crs=WGS84)
+
+
+def _union(geometries: "pd.Series[Any]") -> BaseGeometry:
+    parts = np.asarray(geometries, dtype=object)
+    whole: BaseGeometry = parts[0] if len(parts) == 1 else shapely.union_all(parts)
+    return whole
