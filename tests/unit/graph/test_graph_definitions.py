@@ -31,7 +31,7 @@ SCANS = {
     "snapshots/snapshot_detections",
 }
 
-ON_REQUEST = {"publication/dataset_files"}
+ON_REQUEST = {"publication/dataset_files", "publication/map", "publication/report"}
 """What people are given, and is made when somebody asks for it."""
 
 
@@ -185,6 +185,8 @@ def test_named_jobs_hold_what_a_person_or_a_schedule_starts(definitions: dg.Defi
         "scan_report": {"detection/detection_sample", "detection/detection_summary"},
         "snapshot": {one for one in SCANS if one.startswith("snapshots/")},
         "export": {"publication/dataset_files"},
+        "map_page": {"publication/map"},
+        "report": {"publication/report"},
     }
 
 
@@ -207,6 +209,7 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
         "segmentation/promoted_model",
         "validation/reference_validation",
         "validation/area_estimates",
+        "publication/report",
     }
 
 

@@ -76,7 +76,7 @@ function actions(store, world, map) {
       if (move) act.moveTo(wanted);
     },
     moveTo({ site, country, region }) {
-      if (site) fly({ center: world.byId.get(site).at, zoom: Math.max(map.getZoom(), siteZoom(world.byId.get(site))) });
+      if (site) fly({ center: world.byId.get(site).at, zoom: siteZoom(world.byId.get(site), map), offset: middle() });
       const box = region ? world.told.regions.find(({ slug }) => slug === region)?.box
         : world.borders.features.find(({ properties }) => properties.iso3 === country)?.properties.box;
       if (box) map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { padding: room(), maxZoom: SITE_ZOOM, duration: 600 });
@@ -192,10 +192,20 @@ function entries({ sites, told, borders, places }) {
   ];
 }
 
-function siteZoom({ corners }) {
+/** The scale at which the window of a site fills what the controls leave of the map. */
+function siteZoom({ corners }, map) {
   if (!corners) return SITE_ZOOM;
+  const { clientWidth, clientHeight } = map.getContainer();
+  const { left, right, top, bottom } = room();
+  const pixels = Math.max(120, Math.min(clientWidth - left - right, clientHeight - top - bottom));
   const width = Math.abs(corners[1][0] - corners[0][0]);
-  return Math.min(15, Math.max(8, Math.log2((360 * 500) / (512 * width))));
+  return Math.min(15, Math.max(8, Math.log2((360 * pixels) / (512 * width))));
+}
+
+/** How far the middle of the free part of the map lies from its middle, in pixels. */
+function middle() {
+  const { left, right, top, bottom } = room();
+  return [(left - right) / 2, (top - bottom) / 2];
 }
 
 function extent({ sites }) {
@@ -209,7 +219,7 @@ function extent({ sites }) {
 
 /** Space that the controls over the map need, in pixels. */
 const room = () => (matchMedia("(max-width: 700px)").matches
-  ? { top: 60, bottom: 80, left: 30, right: 30 } : { top: 40, bottom: 90, left: 270, right: 60 });
+  ? { top: 16, bottom: 66, left: 20, right: 20 } : { top: 40, bottom: 90, left: 270, right: 60 });
 
 const span = (years) => (years.length === 1 ? String(years[0]) : `${years[0]} to ${years.at(-1)}`);
 

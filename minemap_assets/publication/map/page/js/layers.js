@@ -5,6 +5,8 @@ import { CHANGE, INK, firstYearExpression } from "./colours.js";
 export const CLICKABLE = ["gain", "loss", "mines", "stable", "points", "change-points", "windows"];
 
 const MINES = "mines";
+// coasts are drawn coarsely: seen closely, ground beyond them is not to look like the sea
+const WATER = ["interpolate", ["linear"], ["zoom"], 7, "#dfe7ec", 9.5, "#f1f1ee"];
 const RADIUS = ["interpolate", ["linear"], ["sqrt", ["get", "km2"]], 0, 3.5, 3, 7, 30, 18];
 const WINDOWS_FROM = 9; // before it, the window of a site is a few pixels wide
 
@@ -16,7 +18,7 @@ export function styleOf(told, borders, sites) {
     mines: { type: "vector", tiles: [`pmtiles://${told.tiles}/{z}/{x}/{y}`], maxzoom: told.max_zoom },
   };
   const layers = [
-    { id: "water", type: "background", paint: { "background-color": "#dfe7ec" } },
+    { id: "water", type: "background", paint: { "background-color": WATER } },
     { id: "land", type: "fill", source: "borders", paint: { "fill-color": "#f6f4ef" } },
   ];
   if (told.basemap.url) {

@@ -4,6 +4,8 @@ import { chart } from "./chart.js";
 import { el, facts, table } from "./dom.js";
 import { NOT_OBSERVED, counted, firstYear, km2, lastYear, percent, short } from "./format.js";
 
+const LARGEST = 6; // outlines that are listed at once
+
 /** The contents of the panel for a site; `act` holds what its buttons do. */
 export function sitePanel(world, site, detail, state, act) {
   const region = world.told.regions.find(({ slug }) => slug === site.region);
@@ -40,16 +42,25 @@ function outlines(year, state, act) {
   const found = year?.outlines ?? [];
   const rejected = act.rejected();
   return el("section", {}, el("h3", {}, `Outlines in ${state.year}`),
-    found.length ? el("ul", { class: "outlines" }, found.map((one) => {
-      const said = rejected.get(one.id);
-      return el("li", { class: state.polygon === one.id ? "chosen" : null },
-        el("button", { type: "button", class: "link", onclick: () => act.show({ polygon: one.id }) }, one.id),
-        el("span", {}, ` ${km2(one.km2)}, mean probability ${one.p.toFixed(2)}${one.correction ? `, ${one.correction}` : ""}`),
-        said ? el("p", { class: "note" }, `Rejected by ${said.author} on ${said.date}: ${said.reason}. `
-          + "It stays on the map until the next run.")
-          : el("button", { type: "button", class: "small-button", onclick: () => act.reject(one.id),
-            "aria-label": `Reject ${one.id}` }, "Reject…"));
-    })) : el("p", {}, year?.km2 === null ? `${NOT_OBSERVED} in ${state.year}` : "None."));
+    found.length ? null : el("p", {}, year?.km2 === null ? `${NOT_OBSERVED} in ${state.year}` : "None."),
+    outlineList(found.slice(0, LARGEST), rejected, state, act),
+    found.length > LARGEST ? el("details", {}, el("summary", {}, `${found.length - LARGEST} smaller ones`),
+      outlineList(found.slice(LARGEST), rejected, state, act)) : null);
+}
+
+
+function outlineList(found, rejected, state, act) {
+  if (!found.length) return null;
+  return el("ul", { class: "outlines" }, found.map((one) => {
+    const said = rejected.get(one.id);
+    return el("li", { class: state.polygon === one.id ? "chosen" : null },
+      el("button", { type: "button", class: "link", onclick: () => act.show({ polygon: one.id }) }, one.id),
+      el("span", {}, ` ${km2(one.km2)}, mean probability ${one.p.toFixed(2)}${one.correction ? `, ${one.correction}` : ""}`),
+      said ? el("p", { class: "note" }, `Rejected by ${said.author} on ${said.date}: ${said.reason}. `
+        + "It stays on the map until the next run.")
+        : el("button", { type: "button", class: "small-button", onclick: () => act.reject(one.id),
+          "aria-label": `Reject ${one.id}` }, "Reject…"));
+  }));
 }
 
 function mines(found) {
