@@ -30,7 +30,7 @@ def answers_of(design: SampleDesign, year: int) -> list[Answer]:
 def test_area_estimates_count_what_was_answered_on_the_page(finished: Chain, tmp_path: Path) -> None:
     chain = finished.copied(tmp_path / "copy")
     project = chain.project
-    wanted = Wanted(FIRST, LAST, 120, 3, 3, "neyman", 20.0)
+    wanted = Wanted(FIRST, LAST, 70, 3, 2, "neyman", 20.0)
     design = draw_design(project, tuple(project.active_regions()), wanted)
     register_sample(project.lake.store, design)
     task = sample_task(chain.project, design.name)
