@@ -199,12 +199,12 @@ def list_tasks(*, as_json: bool) -> None:
     if not rows:
         console.print("Nothing to label yet; `minemap sample draw --year YEAR --size POINTS` draws a sample.")
         return
-    table = Table("task", "kind", "years", "points", "answered", "differ", "handed over")
+    table = Table("task", "years", "points", "answered", "differ", "handed over")
     table.columns[0].no_wrap = True
     for row in rows:
         span = ", ".join(map(str, row.years)) if len(row.years) < 3 else f"{row.years[0]} to {row.years[-1]}"
         said = ", ".join(f"{who}: {count:,}" for who, count in row.answered.items()) or "nobody yet"
-        table.add_row(row.task, row.kind, span, f"{row.points:,}", said, str(row.differ), row.handed_over or "")
+        table.add_row(row.task, span, f"{row.points:,}", said, str(row.differ), row.handed_over or "")
     console.print(table)
 
 

@@ -22,7 +22,7 @@ def compare_releases(session: Session, before: str, after: str, *, as_json: bool
         return
     _say(
         f"From {_named(found.before)} to {_named(found.after)}: {found.km2[0]:,.3f} km2 mapped then, "
-        f"{found.km2[1]:,.3f} now, in regions and years that both have (a year counts for itself)."
+        f"{found.km2[1]:,.3f} now, added up over the regions and years that both have."
     )
     if found.changes.empty:
         _say("No ground changed.")

@@ -45,7 +45,7 @@ class DatasetConfig(StrictModel):
     """What the dataset files say of themselves.
 
     `title` and `description` stand in every file. `authors` are those whom a user of the data cites, such as
-    `{ family = "Doe", given = "Jane", orcid = "0000-0002-1825-0097" }` or `{ name = "Institute of Mines" }`; `version`,
+    `{ family = "FAMILY NAME", given = "GIVEN NAME" }` or `{ name = "Institute of Mines" }`; `version`,
     `doi` and `released` (the day) stand in the citation file where they are given. The database is under
     `licence_database`, its contents under `licence_contents` (SPDX identifiers); a licence that minemap does not know
     needs its web address in `licence_address`. Where there are more composites and masks than `most_raster_items`, STAC

@@ -75,7 +75,7 @@ def check_made(context: InputContext) -> None:
 DATASET_FILES = Asset(
     room="publication",
     name="dataset_files",
-    description="Files that people open and cite: GeoPackage, GeoParquet, CSV, XLSX, STAC, with terms and checksums.",
+    description="Files people open and cite: GeoPackage, GeoParquet, PMTiles, CSV, XLSX and STAC with their terms.",
     deps=(
         *PUBLISHED,
         *(Dep(one, optional=True) for one in (RAW_MASKS, TRAINING_CHIPS, GROUND_TRUTH, VALIDATION_POINTS)),

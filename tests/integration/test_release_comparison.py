@@ -16,7 +16,7 @@ from tiny import YEARS, Chain
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 FREEZE = ("release", "freeze", "--reason", "the yearly update")
-AGAIN = "room:polygons,room:tables,release_review"
+AGAIN = "mining_polygons,tables/polygons,site_panel,country_summary,region_summary,release_review"
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from minemap_assets.publication.dataset.parquet_files import write_spatial_table
 from minemap_assets.publication.dataset.pixels import Raster, Wanted, rasters
 from minemap_assets.publication.dataset.stac_catalogue import COLLECTION, FOLDER, write_catalogue
 from minemap_assets.publication.dataset.texts import ATTRIBUTION, LICENCE, Listing, write_texts
+from minemap_assets.publication.dataset.tile_file import NAME as TILES
+from minemap_assets.publication.dataset.tile_file import write_tile_file
 
 TABLES = "tables"
 """The folder of CSV files."""
@@ -26,6 +28,7 @@ TABLES = "tables"
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "gpkg": ("*.gpkg", "*.qml"),
     "parquet": ("*.parquet",),
+    "pmtiles": ("*.pmtiles",),
     "csv": (f"{TABLES}/*",),
     "xlsx": ("*.xlsx",),
 }
@@ -54,7 +57,7 @@ def dataset_of(context: InputContext) -> Dataset:
 
 
 def write_data(dataset: Dataset, folder: Path) -> None:
-    """Write the files that hold data: GeoPackage with styles, GeoParquet, CSV and XLSX."""
+    """Write the files that hold data: GeoPackage with styles, GeoParquet, PMTiles, CSV and XLSX."""
     facts = dataset.facts.metadata()
     layers = list(geopackage.layers_of(dataset.spatial, facts))
     geopackage.write_geopackage(layers, facts, dataset.facts.stamp, folder / geopackage.NAME)
@@ -63,6 +66,9 @@ def write_data(dataset: Dataset, folder: Path) -> None:
             (folder / f"{layer.name}.qml").write_text(layer.style, encoding="utf-8")
     for table in dataset.spatial:
         write_spatial_table(table, facts, folder / f"{table.name}.parquet")
+    if dataset.polygons is not None:
+        every = {one.name: one for one in (*dataset.spatial, *dataset.plain)}
+        write_tile_file(every, dataset.facts, folder / TILES)
     (folder / TABLES).mkdir()
     for table in dataset.plain:
         write_csv_table(table, facts, folder / TABLES / f"{table.name}.csv")
@@ -111,6 +117,7 @@ def _plain_places(table: Table, folder: Path) -> Iterator[str]:
 
 _FIRST = {
     geopackage.NAME: "GeoPackage for QGIS and R: a layer for each table with places, polygons also by year",
+    TILES: "vector tiles of all years for web maps: outlines, dots where these are too small, and what changed",
     workbook.NAME: "every table without places as a sheet; the first one says how to read them",
 }
 

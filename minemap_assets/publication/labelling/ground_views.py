@@ -33,6 +33,9 @@ _KEPT_WHOLES = 256
 _COARSE = 256
 """Pixels on a side of what a stretch is taken from."""
 
+_REACH = 0.01
+"""Degrees that a scan reaches beyond its region, since it takes in every patch that touches it."""
+
 _AROUND_SCAN = 5.0
 """Of a scan, the stretch is taken from a square so many times as wide as the picture."""
 
@@ -129,16 +132,15 @@ class GroundViews:
         zone = int((longitude + 180.0) // 6.0) % 60 + 1
         square = square_around(longitude, latitude, zone, metres)
         point = shapely.Point(longitude, latitude)
-        for slug, region in self._project.active_regions().items():
-            images = self.images(SCAN_IMAGERY, slug, year) if shapely.intersects(region.geometry, point) else None
-            if images is None:
-                continue
-            ground = Ground(images)
+        near = [r.slug for r in self._project.active_regions().values() if shapely.dwithin(r.geometry, point, _REACH)]
+        scans = [images for slug in near if (images := self.images(SCAN_IMAGERY, slug, year)) is not None]
+        for ground in map(Ground, scans):
             image = _scanned(ground, square)
-            if not image.observed.any():
-                return View(year, None, "not observed")
-            whole = _scanned(ground, square_around(longitude, latitude, zone, _AROUND_SCAN * metres))
-            return View(year, image, whole=whole)
+            if image.observed.any():
+                whole = _scanned(ground, square_around(longitude, latitude, zone, _AROUND_SCAN * metres))
+                return View(year, image, whole=whole)
+        if scans:
+            return View(year, None, "not observed")
         return View(year, None, f"no image: {year} was not scanned here")
 
     def _owner(self, longitude: float, latitude: float) -> tuple[str, str] | None:

@@ -10,7 +10,6 @@ from minemap_assets.graph.context import BuildContext
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.publication.map.border_lines import border_collection
 from minemap_assets.publication.map.config import MapConfig
-from minemap_assets.publication.map.first_years import with_first_year
 from minemap_assets.publication.map.json_files import write_json
 from minemap_assets.publication.map.map_tables import MapTables, map_tables
 from minemap_assets.publication.map.overview import overview
@@ -19,6 +18,7 @@ from minemap_assets.publication.map.place_names import CREDIT, place_names
 from minemap_assets.publication.map.site_pictures import Place, SiteArchive, planned, write_pictures
 from minemap_assets.publication.map.site_records import DETAILS_IN_FILE, SiteRecords, site_records
 from minemap_assets.publication.map.static_files import static_files
+from minemap_assets.publication.standing import Standing, standing_of
 
 MAP_JSON, SITES_JSON, SESSION_JSON = "data/map.json", "data/sites.json", "data/session.json"
 TILES = "tiles/mines.pmtiles"
@@ -62,7 +62,7 @@ def build_map(context: BuildContext) -> Outcome:
         folder.put(name, data)
     folder.put_json(SESSION_JSON, NOT_SERVED)
     records = site_records(context, tables)
-    tiles = _write_tiles(tables, folder, config)
+    tiles = _write_tiles(tables, folder, config, standing_of(context))
     for number, group in enumerate(records.details):
         folder.put_json(f"data/details/{number}.json", group)
     folder.put_json("data/borders.json", border_collection(context))
@@ -126,17 +126,16 @@ def _with_pictures(records: SiteRecords, shown: Mapping[str, Mapping[int, bool]]
     ]
 
 
-def _write_tiles(tables: MapTables, folder: MapFolder, config: MapConfig) -> dict[str, Any]:
+def _write_tiles(tables: MapTables, folder: MapFolder, config: MapConfig, standing: Standing) -> dict[str, Any]:
     """The tiles; what the page has to know of them."""
-    from minemap_assets.publication.tiles.build import build_tiles
-    from minemap_assets.publication.tiles.gains_and_losses import gained_and_lost
+    from minemap_assets.publication.tiles.published_tiles import write_published_tiles
 
-    polygons = with_first_year(tables.polygons, tables.mines)
-    changes = gained_and_lost(polygons, tables.panel)
+    unknown: list[int] = []
 
     def put(path: Path) -> None:
-        build_tiles(polygons, path, changes=changes, max_zoom=config.max_zoom)
+        frames = tables.polygons, tables.mines, tables.panel
+        verdict = standing.verdict
+        unknown.append(write_published_tiles(*frames, path, verdict=verdict, attribution="", max_zoom=config.max_zoom))
 
     folder.made(TILES, put)
-    unknown = int(polygons["first_year"].isna().sum())
-    return {"tiles": TILES, "polygons": len(polygons), "first_year_unknown": unknown}
+    return {"tiles": TILES, "polygons": len(tables.polygons), "first_year_unknown": unknown[0]}

@@ -61,13 +61,15 @@ def locator(longitude: float, latitude: float, outline: Any, boundaries: "gpd.Ge
 
 
 def _region(axis: "Axes", panel: Panel, boundaries: "gpd.GeoDataFrame | None", largest: float) -> None:
+    from matplotlib.collections import LineCollection
+
     _ground(axis, panel.outline, boundaries)
     axis.set_title(panel.title)
     change = panel.cells["change_km2"].to_numpy(dtype=float)
     places = shapely.centroid(np.asarray(panel.cells["seen"], dtype=object))
     x, y = shapely.get_x(places), shapely.get_y(places)
-    for shape in panel.cells.geometry:
-        axis.plot(*shapely.get_coordinates(shape.exterior).T, color=FAINT, linewidth=0.3)
+    outlines = [shapely.get_coordinates(shape.exterior) for shape in panel.cells.geometry]
+    axis.add_collection(LineCollection(outlines, colors=FAINT, linewidths=0.3))
     unknown = np.isnan(change)
     axis.scatter(x[unknown], y[unknown], marker="x", s=14, color=FAINT, linewidths=0.9)
     for more, mark, colour in ((change > 0.0, "^", GAIN), (change < 0.0, "v", LOSS)):

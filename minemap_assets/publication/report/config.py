@@ -6,9 +6,9 @@ from minemap_assets.project.settings import StrictModel
 
 
 class ReportConfig(StrictModel):
-    """The report. `sheets` is the most sites that get a page of their own, those with the largest mapped area first;
-    the others are listed. Pictures of images whose terms forbid passing pixels on are left out of it, unless
-    `restricted_pictures` says that the report stays with you, or that the terms allow such pictures.
+    """The report. `title` stands on its pages. `sheets` is the most sites that get a page of their own, those with the
+    largest mapped area first; the others are listed. Pictures of images whose terms forbid passing pixels on are left
+    out of it, unless `restricted_pictures` says that the report stays with you, or that the terms allow such pictures.
     """
 
     title: str = Field("Mining areas", min_length=1, max_length=200)

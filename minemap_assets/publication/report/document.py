@@ -20,6 +20,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _MOST_COLUMNS = 15
 _FEW_ROWS = 24
 
+MOST_ROWS = 400
+"""Rows of a table on a page; its CSV file has all."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -75,8 +78,16 @@ class Table:
 
     @property
     def cells(self) -> list[list[Cell]]:
-        """Rows of cells as they are shown."""
-        return [[self._cell(row, n, column) for n, column in enumerate(self.columns)] for row in self.rows]
+        """Rows of cells as they are shown, the first `MOST_ROWS` of them."""
+        shown_rows = self.rows[:MOST_ROWS]
+        return [[self._cell(row, n, column) for n, column in enumerate(self.columns)] for row in shown_rows]
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands below it: how many rows are in the CSV file only, and its own note."""
+        left = len(self.rows) - MOST_ROWS
+        only = f"{left:,} more rows stand in `{self.file}`, with these." if left > 0 else ""
+        return [words for words in (only, self.note) if words]
 
     def _cell(self, row: Mapping[str, Any], place: int, column: Column) -> Cell:
         from minemap_assets.publication.report.numerals import interval

@@ -53,13 +53,8 @@ class SiteFacts:
         self._parts = by_region_and_year(context, COMPOSITES)
         self._opened: dict[tuple[str, int], ImagerySet] = {}
         self._restricted = restricted_pictures
-        self._outlines: dict[int, gpd.GeoDataFrame] = {}
+        self._outlines: dict[int, tuple[gpd.GeoDataFrame, dict[str, list[int]]]] = {}
         self._tables = {year: part.file("polygons.parquet") for year, part in by_year(context, POLYGON_TABLE).items()}
-
-    @property
-    def regions_and_years(self) -> tuple[tuple[str, int], ...]:
-        """Every image partition that was made."""
-        return tuple(self._parts)
 
     def imagery(self, region: str, year: int) -> ImagerySet:
         """The images of a region and year."""
@@ -81,13 +76,14 @@ class SiteFacts:
 
     def polygons(self, site_id: str, year: int) -> "gpd.GeoDataFrame":
         """What is mapped on a site in a year."""
-        if year not in self._outlines:
-            path = self._tables.get(year)
-            self._outlines[year] = None if path is None else read_geoparquet(path)
-        frame = self._outlines[year]
-        if frame is None or not len(frame):
+        path = self._tables.get(year)
+        if path is None:
             return pd.DataFrame(columns=["area_km2", "mean_probability", "geometry"])
-        return frame[[site_id in list(ids) for ids in frame["site_ids"]]]
+        if year not in self._outlines:
+            frame = read_geoparquet(path)
+            self._outlines[year] = frame, _rows_by_site(frame)
+        frame, rows = self._outlines[year]
+        return frame.iloc[rows.get(site_id, [])]
 
     def pictures(self, region: str, site_id: str, years: tuple[int, ...]) -> tuple[SitePicture, ...]:
         """The ground in some years with what is mapped on it, one stretch for each product."""
@@ -128,6 +124,15 @@ class SiteFacts:
                     draw.line(line, fill=colour, width=width, joint="curve")
         _scale_bar(draw, size, float(image.grid.boundingbox[2] - image.grid.boundingbox[0]))
         return np.asarray(picture)
+
+
+def _rows_by_site(frame: "gpd.GeoDataFrame") -> dict[str, list[int]]:
+    """Places of the rows that are made of each site's pixels."""
+    found: dict[str, list[int]] = {}
+    for place, ids in enumerate(frame["site_ids"]):
+        for site_id in ids:
+            found.setdefault(str(site_id), []).append(place)
+    return found
 
 
 def _scale_bar(draw: Any, size: tuple[int, int], metres: float) -> None:

@@ -135,10 +135,9 @@ class Sheets:
 
     def panel(self) -> list[Block]:
         """The figure of the site with the largest area in every year."""
-        sites = [one for one in self.ranked if self._facts.images(one.region, one.site_id)]
-        if not sites:
+        one = next((site for site in self.ranked if self._facts.images(site.region, site.site_id)), None)
+        if one is None:
             return [missing("No site has an image yet. `minemap run` makes them.")]
-        one = sites[0]
         years = tuple(self._facts.images(one.region, one.site_id))
         pictures = self._facts.pictures(one.region, one.site_id, years)
         areas = self._areas(one)

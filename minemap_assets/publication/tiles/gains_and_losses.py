@@ -84,6 +84,6 @@ def _rows(of: _Year, against: _Year, year: int, kind: str) -> gpd.GeoDataFrame:
 
 
 def _union(geometries: "pd.Series[Any]") -> BaseGeometry:
-    if len(geometries) == 1:
-        return geometries.iloc[0]
-    return shapely.union_all(np.asarray(geometries, dtype=object))
+    parts = np.asarray(geometries, dtype=object)
+    whole: BaseGeometry = parts[0] if len(parts) == 1 else shapely.union_all(parts)
+    return whole

@@ -209,6 +209,7 @@ def test_what_fetches_trains_or_decides_is_never_asked_for_by_automation(definit
         "segmentation/promoted_model",
         "validation/reference_validation",
         "validation/area_estimates",
+        "publication/report",
     }
 
 

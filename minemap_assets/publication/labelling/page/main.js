@@ -148,7 +148,7 @@ async function render(keeps = false) {
   byId("bar").max = pass.points.length;
   byId("bar").value = done.size;
   byId("count").textContent = `${done.size} of ${pass.points.length} points answered`;
-  byId("place").textContent = `Point ${pass.place + 1} of ${pass.points.length}: ${point.id} · ${where(point)}`;
+  byId("place").textContent = `${state.scales.patch ? "Patch" : "Point"} ${pass.place + 1} of ${pass.points.length}: ${point.id} · ${where(point)}`;
   byId("question").textContent = `${state.scales.patch ? "Is there a mine in this square" : "Is this point in a mine"} in ${year}?`;
   if (done.size === pass.points.length) trouble(`All ${done.size} points are answered. ${whatNext()}`, "note");
   else trouble(state.writable ? "" : READ_ONLY);

@@ -1,15 +1,27 @@
 """What is shown of a point: the right ground in its middle, one stretch through the years, and why there is nothing."""
 
+from collections.abc import Mapping
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
+from minemap_assets.detection.assets import SCAN_IMAGERY
+from minemap_assets.detection.patch_grid import tiles_of
+from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.geo.raster import write_cog
+from minemap_assets.geo.vector import write_geoparquet
+from minemap_assets.graph.statement import Asset
+from minemap_assets.imagery.assets import COMPOSITES
+from minemap_assets.imagery.not_observed import write_not_observed
 from minemap_assets.imagery.reader import SiteImage
+from minemap_assets.lake.manifests import Outcome
 from minemap_assets.publication.labelling.chips import PATCH, POINT, draw_chips
 from minemap_assets.publication.labelling.ground_views import GroundViews, View, coarse, crop
 from tiny import Chain
@@ -93,3 +105,45 @@ def test_all_years_have_one_stretch_and_what_is_missing_says_why() -> None:
 def test_a_point_outside_every_window_has_no_image(chain: Chain) -> None:
     views = GroundViews(chain.project)
     assert list(views.around(50.0, 50.0, 1000.0, scanned=False)) == []  # no year has an image yet
+
+
+def images(chain: Chain, asset: Asset, keys: tuple[str, str], grids: Mapping[str, GeoBox], unseen: str = "") -> None:
+    """Put images of a region and year into the lake, each with its own number everywhere."""
+    bands = BANDS[:-1]
+    with chain.project.lake.writer(asset.ref(keys), "a test") as writer:
+        for number, (name, grid) in enumerate(grids.items(), start=1):
+            pixels = np.full((len(BANDS), *grid.shape), 1000 * number, np.uint16)
+            writer.write(f"{name}.tif", partial(write_cog, pixels=pixels, grid=grid, bands=BANDS, nodata=0))
+        frame = gpd.GeoDataFrame(
+            {"site_id": list(grids), "file": [f"{name}.tif" for name in grids]},
+            geometry=[footprint_wgs84(grid) for grid in grids.values()],
+            crs="EPSG:4326",
+        )
+        writer.write("index.parquet", lambda path: write_geoparquet(frame, path))
+        write_not_observed({unseen: "3% of its window was seen clear of cloud"} if unseen else {}, writer)
+        writer.commit("1", {}, Outcome({"product": "sentinel-2-l2a", "bands": list(bands)}))
+
+
+def test_a_point_is_seen_in_its_site_or_else_in_a_scan_and_otherwise_says_why(chain: Chain) -> None:
+    slug = next(iter(chain.project.active_regions()))
+    sites = chain.frame("sites", "sites", slug, file="sites.parquet")
+    first, other = sites.iloc[0], sites.iloc[1]
+    grid = GeoBox((int(first["height"]), int(first["width"])), Affine(*first["transform"][:6]), first["crs"])
+    images(chain, COMPOSITES, (slug, "2018"), {first.site_id: grid}, unseen=other.site_id)
+    images(chain, COMPOSITES, (slug, "2019"), {first.site_id: grid})
+    inside = chain.project.region(slug).geometry.representative_point()
+    tile = next(iter(tiles_of(inside.buffer(0.001))))
+    images(chain, SCAN_IMAGERY, (slug, "2019"), {tile.name: tile.grid})
+    views = GroundViews(chain.project)
+
+    def seen(longitude: float, latitude: float, *, scanned: bool) -> list[tuple[int, str, float]]:
+        found = views.around(longitude, latitude, 600.0, scanned=scanned)
+        return [(one.year, one.reason, 0.0 if one.image is None else one.image.pixels.max()) for one in found]
+
+    assert seen(first.longitude, first.latitude, scanned=False) == [(2018, "", 1000), (2019, "", 1000)]
+    cloudy = "not observed: 3% of its window was seen clear of cloud"
+    assert seen(other.longitude, other.latitude, scanned=False)[0] == (2018, cloudy, 0.0)
+    nowhere = "no image of this point: it lies in no site's window"
+    assert seen(50.0, 50.0, scanned=False) == [(2018, nowhere, 0.0), (2019, nowhere, 0.0)]
+    assert seen(50.0, 50.0, scanned=True) == [(2019, "no image: 2019 was not scanned here", 0.0)]
+    assert seen(inside.x, inside.y, scanned=True) == [(2019, "", 1000)]

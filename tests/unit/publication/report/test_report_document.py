@@ -5,7 +5,7 @@ import io
 import math
 
 from minemap_assets.publication.report import numerals as say
-from minemap_assets.publication.report.document import Column, Figure, Prose, Section, Table
+from minemap_assets.publication.report.document import MOST_ROWS, Column, Figure, Prose, Section, Table
 from minemap_assets.publication.report.gaps_section import years_in_words
 from minemap_assets.publication.report.pages import GENERATOR, prose, report_page
 from minemap_assets.publication.report.site_sheets import sheet_file
@@ -70,3 +70,18 @@ def test_any_site_has_a_file_name_that_stays_in_its_folder() -> None:
 def test_years_are_told_as_runs() -> None:
     assert years_in_words((2016, 2017, 2018, 2020)) == "2016 to 2018, 2020"
     assert years_in_words(()) == ""
+
+
+def test_a_long_table_is_cut_on_the_page_and_whole_in_its_file() -> None:
+    rows = [{"name": f"site {n}", "area_km2": float(n)} for n in range(MOST_ROWS + 5)]
+    long = Table("areas", "Areas", COLUMNS[:2], rows, note="Own words.")
+    assert len(long.cells) == MOST_ROWS
+    assert long.notes == ["5 more rows stand in `tables/areas.csv`, with these.", "Own words."]
+    assert len(long.csv.splitlines()) == 1 + len(rows)
+    assert table().notes == ["A note."]
+
+
+def test_a_table_of_many_years_is_set_across_the_page() -> None:
+    years = tuple(Column(str(year), str(year), say.area) for year in range(2000, 2026))
+    assert "wide" in Table("wide", "Wide", years, []).looks
+    assert table().looks == "short"

@@ -1,5 +1,6 @@
 """What was gained and lost from year to year, on sites that both years saw."""
 
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -8,6 +9,7 @@ import pytest
 import shapely
 from pmtiles.reader import MemorySource, Reader
 
+from house import ROOT
 from minemap_assets.geo.vector import WGS84, areas_km2
 from minemap_assets.publication.tiles.build import build_tiles
 from minemap_assets.publication.tiles.gains_and_losses import gained_and_lost
@@ -95,13 +97,19 @@ def test_gains_less_losses_are_the_change_of_the_area() -> None:
     assert km2["gain"] - km2["loss"] == pytest.approx(of_years[2019] - of_years[2018])
 
 
-def test_tiles_hold_changes_beside_the_polygons(tmp_path: Path) -> None:
+def test_tiles_hold_changes_beside_the_polygons_as_the_reference_says(tmp_path: Path) -> None:
     rows = polygons((2018, ["a"], box(0.0, 0.02)), (2019, ["a"], box(0.01, 0.04)))
-    found = gained_and_lost(rows, panel(a=[1.0, 1.0]))
+    found, layer = gained_and_lost(rows, panel(a=[1.0, 1.0])), ""
     path = tmp_path / "mines.pmtiles"
     build_tiles(rows, path, changes=found, max_zoom=10)
     layers = Reader(MemorySource(path.read_bytes())).metadata()["vector_layers"]
     assert [layer["id"] for layer in layers] == ["polygons", "points", "changes", "change_points"]
+    page = (ROOT / "docs" / "reference" / "tiles.md").read_text(encoding="utf-8")
+    told: dict[str, set[str]] = {}
+    for row in re.findall(r"^\|([^|]*)\|([^|]*)\|", page, re.MULTILINE)[2:]:
+        layer = row[0].strip(" `") or layer
+        told.setdefault(layer, set()).update(re.findall(r"`(\w+)`", row[1]))
+    assert told == {one["id"]: set(one["fields"]) for one in layers}
 
 
 def test_nothing_to_compare_gives_a_table_without_rows(tmp_path: Path) -> None:

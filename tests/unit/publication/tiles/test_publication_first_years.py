@@ -3,7 +3,7 @@
 import geopandas as gpd
 from shapely.geometry import box
 
-from minemap_assets.publication.map.first_years import with_first_year
+from minemap_assets.publication.tiles.first_years import with_first_year
 
 
 def frame(shapes: list[object], **columns: list[object]) -> gpd.GeoDataFrame:
