@@ -86,7 +86,11 @@ def add_corrections(store: Store, features: Sequence[Any]) -> Added:
     def edit(data: bytes | None) -> bytes | None:
         known = _features(inputs, data, store.root)
         new = _new(known, features)
-        return _collection([*known, *new]) if new else data
+        if not new:
+            return data
+        after = _collection([*known, *new])
+        parse_corrections(after, f"{store.root}/{CORRECTIONS_PATH}")  # what cannot be read is not written
+        return after
 
     change = inputs.change(CORRECTIONS_PATH, edit)
     count = len(_new(_features(inputs, change.before, store.root), features))
