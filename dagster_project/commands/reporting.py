@@ -71,9 +71,11 @@ def _made(session: Session) -> Partition:
 def _check_folder(folder: Path) -> None:
     """Refuse to mix a report with what it did not write."""
     if folder.is_file():
-        raise BadInputError(f"--to: {folder} is a file; name a folder")
+        raise BadInputError(f"{folder} is a file; name a folder with --to")
     if folder.is_dir() and any(folder.iterdir()) and not _is_report(folder / PAGE):
-        raise BadInputError(f"--to: {folder} is not empty and holds no earlier report; name an empty or a new folder")
+        raise BadInputError(
+            f"{folder} is not empty and holds no earlier report; name an empty or a new folder with --to"
+        )
 
 
 def _copy(partition: Partition, folder: Path) -> None:

@@ -143,7 +143,7 @@ def _areas(material: Material) -> Iterator[Block]:
             Column("when", "When", numeric=False),
             Column("estimate_km2", "Estimate", say.area, "insufficient"),
             Column("interval", "95 % interval", say.area, say.NONE, ends=("low_km2", "high_km2")),
-            Column("mapped_km2", "Mapped then", say.area),
+            Column("mapped_km2", "Mapped then", say.area, say.NONE),
             Column("mapped_now_km2", "Mapped now", say.area, "not told"),
             Column("labelled", "Labelled", say.count),
             Column("reason", "Why not", numeric=False),

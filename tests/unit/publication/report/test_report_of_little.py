@@ -66,7 +66,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(project: Terminal) -> No
     assert "is not empty and holds no earlier report" in answer.sentence
     assert kept.read_text() == "<h1>my own report</h1>"
     project.write("file", "text")
-    assert "is a file; name a folder" in project("report", "--to", "file").sentence
+    assert "is a file; name a folder with --to" in project("report", "--to", "file").sentence
 
 
 def test_the_page_opens_in_the_browser_and_a_machine_without_one_is_told_of(
