@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minemap_assets.graph.column_words import NUMBER, WHOLE, ColumnWords
-from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.dataset_tables import Table
 from minemap_assets.publication.dataset.flat_values import SEPARATOR, flat
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.dataset_tables import Table
 from minemap_assets.publication.dataset.flat_values import SEPARATOR
 
 NAME = "data_dictionary"

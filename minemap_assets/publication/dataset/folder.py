@@ -9,8 +9,8 @@ from minemap_assets.publication.dataset import geopackage, workbook
 from minemap_assets.publication.dataset.checksums import write_checksums
 from minemap_assets.publication.dataset.citation import NAME as CITATION
 from minemap_assets.publication.dataset.citation import write_citation
-from minemap_assets.publication.dataset.contents import POLYGONS, Table, plain_tables, spatial_tables
 from minemap_assets.publication.dataset.csv_files import METADATA, write_csv_table
+from minemap_assets.publication.dataset.dataset_tables import POLYGONS, Table, plain_tables, spatial_tables
 from minemap_assets.publication.dataset.dictionary import NAME as DICTIONARY
 from minemap_assets.publication.dataset.dictionary import Described, write_dictionary
 from minemap_assets.publication.dataset.facts import Facts, facts_of

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minemap_assets.publication.dataset.contents import POLYGONS, Table
+from minemap_assets.publication.dataset.dataset_tables import POLYGONS, Table
 from minemap_assets.publication.dataset.flat_values import flat
 from minemap_assets.publication.dataset.qgis_styles import style_of
 

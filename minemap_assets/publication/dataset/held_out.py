@@ -7,7 +7,7 @@ from minemap_assets.chips.assets import TRAINING_CHIPS
 from minemap_assets.chips.build import INDEX
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import InputContext
-from minemap_assets.publication.dataset.contents import Table, described, terms_of
+from minemap_assets.publication.dataset.dataset_tables import Table, described, terms_of
 from minemap_assets.publication.published import by_region
 from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minemap_assets.geo.vector import write_geoparquet
-from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.dataset_tables import Table
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from minemap_assets.publication.dataset.contents import HISTORY, POLYGONS
+from minemap_assets.publication.dataset.dataset_tables import HISTORY, POLYGONS
 
 if TYPE_CHECKING:
     import pandas as pd

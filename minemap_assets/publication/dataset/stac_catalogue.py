@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from minemap_assets.imagery.build import CLEAR_COUNT
 from minemap_assets.imagery.products import NOT_OBSERVED, PRODUCTS
-from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.dataset_tables import Table
 from minemap_assets.publication.dataset.facts import Facts
 from minemap_assets.publication.dataset.pixels import Kind, Raster, Wanted
 from minemap_assets.segmentation.scale import NOT_OBSERVED as NO_PROBABILITY

@@ -6,7 +6,7 @@ from typing import Any
 
 from minemap_assets.polygons.history_schemas import SITE_HISTORY
 from minemap_assets.polygons.schemas import TableSpec, empty_table
-from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.dataset_tables import Table
 from minemap_assets.publication.dataset.facts import Facts
 from minemap_assets.publication.tiles.published_tiles import write_published_tiles
 from minemap_assets.tables.schemas import POLYGONS, SITE_PANEL

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minemap_assets.publication.dataset.contents import Table
+from minemap_assets.publication.dataset.dataset_tables import Table
 from minemap_assets.publication.dataset.flat_values import flat
 
 if TYPE_CHECKING:

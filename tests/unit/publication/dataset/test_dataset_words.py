@@ -17,8 +17,8 @@ from shapely.geometry import MultiPolygon, box
 from minemap_assets.publication.config import Author, DatasetConfig
 from minemap_assets.publication.dataset.checksums import changed_files, write_checksums
 from minemap_assets.publication.dataset.citation import write_citation
-from minemap_assets.publication.dataset.contents import Table, described
 from minemap_assets.publication.dataset.csv_files import METADATA, write_csv_table
+from minemap_assets.publication.dataset.dataset_tables import Table, described
 from minemap_assets.publication.dataset.facts import Facts, HeldOutScore
 from minemap_assets.publication.dataset.geopackage import layers_of, write_geopackage
 from minemap_assets.publication.dataset.qgis_styles import style_of
