@@ -17,8 +17,9 @@ class MapConfig(StrictModel):
     The folder takes at most `max_megabytes`: where the pictures of sites would be more, they get fewer pixels than
     `picture_pixels` on a side, then fewer years, then only the largest sites have some, and the page says so. Outlines
     are drawn to `max_zoom`; closer views enlarge them. The page asks no other host for anything, unless `basemap_url`
-    names one: raster tiles with {z}, {x} and {y}, whose owner then sees what is looked at. `places` are the names of
-    towns on the map: those of GeoNames that come with the project, or none.
+    names one: raster tiles with {z}, {x} and {y}, whose owner then sees what is looked at, and is named by
+    `basemap_attribution`. `places` are the names of towns on the map: those of GeoNames that come with the project, or
+    none.
     """
 
     max_megabytes: float = Field(200.0, ge=1.5, le=20_000.0)
