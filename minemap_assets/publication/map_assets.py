@@ -9,13 +9,14 @@ from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.publication.map.config import MapConfig
 from minemap_assets.publication.published import PUBLISHED
-from minemap_assets.publication.review_assets import RELEASE_REVIEW, gate_is_on
+from minemap_assets.publication.review_assets import RELEASE_REVIEW
 from minemap_assets.segmentation.assets import told_verdict
 
 MAP_PAGE = Job("map_page", "Make the page on which people look at the maps.")
 
 
 def _settings(project: Project, _: Keys) -> Any:
+    from minemap_assets.publication.standing import waits_for_a_person
     from minemap_assets.reference.registered import catalogue
     from minemap_assets.segmentation.promotion import in_use
 
@@ -25,7 +26,7 @@ def _settings(project: Project, _: Keys) -> Any:
         "titles of regions": {slug: [one.title, one.outline] for slug, one in project.active_regions().items()},
         "model in use": None if decision is None else decision.model_dump(mode="json"),
         "registered": [[one.name, one.role, one.licence, one.citation] for one in catalogue(project).entries],
-        "gate": gate_is_on(project),
+        "waits": waits_for_a_person(project),
     }
 
 

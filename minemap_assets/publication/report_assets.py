@@ -19,8 +19,8 @@ REPORTING = Job("report", "Write the report of the project: figures, tables, and
 
 def _settings(project: Project, _: Keys) -> Any:
     from minemap_assets.publication.acceptance import accepted
-    from minemap_assets.publication.report.material import waits_for_a_person
     from minemap_assets.publication.report.versions_section import software
+    from minemap_assets.publication.standing import waits_for_a_person
     from minemap_assets.reference.registered import catalogue
     from minemap_assets.segmentation.promotion import in_use
 

@@ -50,13 +50,19 @@ def standing_of(context: InputContext) -> Standing:
 
 def release_of(context: InputContext) -> Release:
     """Whether any figure waits for a person to accept it."""
-    from minemap_assets.publication.review_assets import RELEASE_REVIEW, gate_is_on
+    from minemap_assets.publication.review_assets import RELEASE_REVIEW
 
-    found = list(context.inputs_of(RELEASE_REVIEW).values())
-    if not found:
-        return Release.UNKNOWN
-    waits = bool(found[0].manifest.summary["findings"]) and gate_is_on(context.project)
-    return Release.WAITS if waits else Release.FREE
+    if context.inputs_of(RELEASE_REVIEW):
+        return Release.FREE
+    return Release.WAITS if waits_for_a_person(context.project) else Release.UNKNOWN
+
+
+def waits_for_a_person(project: Project) -> bool:
+    """Whether the review of the figures failed its check: it is then no input, and is read where it lies."""
+    from minemap_assets.publication.review_assets import RELEASE_REVIEW
+
+    manifest = project.lake.read_manifest(RELEASE_REVIEW.ref())
+    return manifest is not None and bool(manifest.rejected)
 
 
 def _worth(project: Project, version: str) -> tuple[str, str]:

@@ -4,9 +4,9 @@ ground truth. What a project does not have is an empty table or None.
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -19,8 +19,7 @@ from minemap_assets.publication.attribution import Attribution, attributions
 from minemap_assets.publication.published import one_of, table
 from minemap_assets.publication.report.gaps import Gaps, gaps_of
 from minemap_assets.publication.report.truth import TruthArea, truth_areas
-from minemap_assets.publication.review_assets import RELEASE_REVIEW
-from minemap_assets.publication.standing import Release, Standing, standing_of
+from minemap_assets.publication.standing import Standing, standing_of
 from minemap_assets.segmentation.artefact import ModelCard, read_card
 from minemap_assets.segmentation.assets import MODEL_EVALUATION, PROMOTED_MODEL
 from minemap_assets.segmentation.metrics import METRICS
@@ -119,7 +118,7 @@ def material_of(context: InputContext, title: str) -> Material:
 
     boundaries = None if borders is None else read_geoparquet(borders.file("boundaries.parquet"))
     return Material(
-        standing=replace(standing_of(context), release=_release(context)),
+        standing=standing_of(context),
         title=title,
         years=tuple(project.closed_years()),
         regions={slug: region.title for slug, region in project.active_regions().items()},
@@ -137,18 +136,6 @@ def material_of(context: InputContext, title: str) -> Material:
         inputs=attributions(context),
         gaps=gaps_of(context),
     )
-
-
-def waits_for_a_person(context_project: Any) -> bool:
-    """Whether the review of the figures was made and a person has to look at them."""
-    manifest = context_project.lake.read_manifest(RELEASE_REVIEW.ref())
-    return manifest is not None and bool(manifest.rejected)
-
-
-def _release(context: InputContext) -> Release:
-    # a review that failed its check is no input: nothing is made from what a check rejected
-    told = standing_of(context).release
-    return Release.WAITS if told is Release.UNKNOWN and waits_for_a_person(context.project) else told
 
 
 def _accuracy(context: InputContext) -> Accuracy:
