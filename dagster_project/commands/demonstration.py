@@ -8,7 +8,7 @@ from dagster_project.commands.context import console, errors, open_session
 from dagster_project.commands.demo_accuracy import HeldOutAccuracy
 from dagster_project.commands.demo_scan import scan_for
 from dagster_project.commands.execution import Wishes, execute
-from dagster_project.commands.run_report import closing, exit_code, quality, summarise, ui_command
+from dagster_project.commands.run_report import closing, exit_code, make_tool, quality, summarise
 from minemap_assets.graph.graph import Scope
 from minemap_assets.simulation.built_in_worlds import load_world, with_unknown_mines
 from minemap_assets.simulation.demo import prepare
@@ -63,7 +63,7 @@ def demonstrate(world: str, *, check: bool, scan: bool = False, jobs: int | None
     held_out.show()
     if found is not None:
         found.show()
-    closing(after, scope, report, ui_command())
+    closing(after, scope, report, make_tool())
     misses = () if world in TOO_SMALL else tuple(held_out.misses())
     if found is not None:
         misses = (*misses, *found.misses())

@@ -105,8 +105,8 @@ def _by_asset(results: list[Result]) -> list[Result]:
     return sorted(results, key=lambda r: first[r.ref.asset])
 
 
-def closing(session: Session, scope: Scope, report: Report, ui: str = "minemap ui") -> None:
-    """Print the mapped area, where the results of a scope lie, and what to do next."""
+def closing(session: Session, scope: Scope, report: Report, tool: str = "minemap") -> None:
+    """Print the mapped area, where the results of a scope lie, and what to do next with a `tool` (`make_tool`)."""
     area = area_line(session, scope)
     if area:
         console.print(area, markup=False, soft_wrap=True)
@@ -116,7 +116,8 @@ def closing(session: Session, scope: Scope, report: Report, ui: str = "minemap u
         for name, place in places.items():
             console.print(f"{name}: {place}", markup=False, soft_wrap=True)
     if report.results and not report.failures and not report.stopped:
-        console.print(f"Look at it with `{ui}`.", markup=False, soft_wrap=True)
+        maps = f"the maps with `{tool} map`, and at " if places else ""
+        console.print(f"Look at {maps}the graph of assets with `{tool} ui`.", markup=False, soft_wrap=True)
 
 
 def area_line(session: Session, scope: Scope) -> str:
@@ -147,10 +148,10 @@ def results_at(session: Session) -> dict[str, str]:
     return places
 
 
-def ui_command() -> str:
-    """How the UI is started here: by `make`, where this folder has a Makefile that does so."""
+def make_tool() -> str:
+    """What starts pages here: `make`, where this folder has a Makefile that does so."""
     makefile = Path("Makefile")
-    return "make ui" if makefile.is_file() and "minemap ui" in makefile.read_text(errors="replace") else "minemap ui"
+    return "make" if makefile.is_file() and "minemap ui" in makefile.read_text(errors="replace") else "minemap"
 
 
 def as_json(report: Report, session: Session, scope: Scope) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_quality_stands_before_counts_and_counts_before_areas(whole: Chain, at: 
         "Mapped mining area: ",
         f"DuckDB file: {whole.folder}/state/minemap.duckdb",
         f"GeoParquet tables: {whole.folder}/lake/tables",
-        "Look at it with `minemap ui`.",
+        "Look at the maps with `minemap map`, and at the graph of assets with `minemap ui`.",
     ]
     places = [answer.out.index(words) for words in order]
     assert places == sorted(places)
