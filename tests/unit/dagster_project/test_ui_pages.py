@@ -25,9 +25,10 @@ def pictures(finished: Chain) -> Pictures:
 
 
 def drawn(chain: Chain) -> list[Manifest]:
-    """One partition of each asset with a picture that the project makes."""
+    """One partition of each asset with a picture that a run of everything makes."""
     project = chain.project
-    with_picture = [a for a in Graph(Registry().rooms, project).assets if a.picture is not None and a.applies(project)]
+    graph = Graph(Registry().rooms, project)
+    with_picture = [a for a in graph.assets if a in graph.standard and a.picture is not None and a.applies(project)]
     return [list(project.lake.manifests(a.room, a.name))[-1] for a in with_picture]
 
 
