@@ -1,7 +1,8 @@
 """Which assets `--select` names.
 
 A bare name is an asset, or `room/name` for exactly one; `room:name` and `name/*` are a whole room; `+` before or after
-adds everything upstream or downstream; `*` is everything. A name that may mean two things is never guessed.
+adds everything upstream or downstream, but for what is made on request and follows from what is not; `*` is
+everything. A name that may mean two things is never guessed.
 """
 
 import re
@@ -78,7 +79,8 @@ def _assets(token: str, text: str, graph: Graph, choose: Choose) -> set[Asset]:
     found = set(_named(parts["name"], graph, choose))
     up = graph.closure(found, upstream=True) if parts["up"] else frozenset[Asset]()
     down = graph.closure(found, upstream=False) if parts["down"] else frozenset[Asset]()
-    return found | up | down
+    # what is made on request does not follow from what is always made
+    return found | up | (down & graph.standard if graph.standard.issuperset(found) else down)
 
 
 def _named(name: str, graph: Graph, choose: Choose) -> Sequence[Asset]:

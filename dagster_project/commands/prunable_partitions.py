@@ -107,8 +107,8 @@ class PrunablePartitions:
     def _is_settled(self, ref: PartitionRef, year: str) -> bool:
         """Whether all that is made from a partition is current, or not to be made.
 
-        What was never made counts where everything that it needs is there, unless it is of another `year`, which
-        nobody may have asked for.
+        What was never made counts where everything that it needs is there, unless nobody may have asked for it: of
+        another `year`, or made on request.
         """
         if (ref, year) not in self._settled:
             self._settled[ref, year] = all(
@@ -122,6 +122,8 @@ class PrunablePartitions:
         state = states.state(asset, keys)
         if state is not PartitionState.MISSING:
             return state is PartitionState.CURRENT
+        if asset not in graph.standard:
+            return True
         other = _year(asset, keys) not in {"", year}
         return other or any(states.manifest(needed) is None for needed in graph.needs(asset, keys))
 

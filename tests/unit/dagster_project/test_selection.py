@@ -162,3 +162,6 @@ def test_what_is_made_on_request_is_not_made_by_a_run_of_everything(graph: Graph
     assert parse_selection(None, graph) == frozenset(graph.assets) - scans - given
     assert scans | given <= parse_selection("*", graph)
     assert parse_selection("room:detection,room:snapshots", graph) == scans
+    assert not parse_selection("imagery/imagery+", graph) & (scans | given)
+    assert {str(one) for one in parse_selection("scan_imagery+", graph)} >= {"detection/patch_scores"}
+    assert {str(one) for one in parse_selection("site_panel+,map", graph) & given} == {"publication/map"}
