@@ -214,6 +214,8 @@ def test_a_websocket_is_for_own_pages(served: Served, origin: str, status: int) 
 def test_the_command_ends_everything_it_started(number: signal.Signals, tmp_path: Path) -> None:
     """Also where it ignored SIGINT at its start, as what a script starts in the background does."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # under nohup the tests, and what they start, would ignore it
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         with serving(tmp_path, UI) as running:
             signal.signal(signal.SIGINT, before)
@@ -227,6 +229,7 @@ def test_the_command_ends_everything_it_started(number: signal.Signals, tmp_path
             assert "Traceback" not in running.log()
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGHUP, hung_up)
 
 
 def test_what_it_started_ends_though_it_is_killed(tmp_path: Path) -> None:
