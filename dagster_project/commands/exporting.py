@@ -28,6 +28,7 @@ from minemap_assets.publication.dataset.folder import FORMATS, dataset_of, descr
 from minemap_assets.publication.dataset.pixels import Wanted, copy_rasters, rasters, refuse_restricted
 from minemap_assets.publication.dataset_assets import DATASET_FILES, FOLDER, check_made
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
+from minemap_assets.publication.standing import waits_for_a_person
 from minemap_assets.tables.assets import YEARLY
 
 
@@ -84,8 +85,7 @@ def export_dataset(session: Session, order: Order) -> int:
 
 def _not_made(session: Session, code: int) -> int:
     """Say that figures wait, where that is why; returns the exit code."""
-    review = session.states.manifest(RELEASE_REVIEW.ref())
-    if review is None or not review.rejected:
+    if not waits_for_a_person(session.project):
         return code
     complain(
         "figures wait for a person, so nothing was exported; look at them with `minemap release review`, and accept "

@@ -9,10 +9,9 @@ from minemap_assets.graph.statement import Asset, Dep, Job
 from minemap_assets.lake.manifests import Outcome
 from minemap_assets.project.project import Project
 from minemap_assets.publication.config import DatasetConfig
-from minemap_assets.publication.published import PUBLISHED
-from minemap_assets.publication.review_assets import RELEASE_REVIEW, gate_is_on
+from minemap_assets.publication.published import PUBLISHED, told_of
+from minemap_assets.publication.review_assets import RELEASE_REVIEW
 from minemap_assets.reference.assets import VALIDATION_POINTS
-from minemap_assets.reference.registered import catalogue
 from minemap_assets.segmentation.assets import RAW_MASKS, told_verdict
 from minemap_assets.sites.assets import GROUND_TRUTH
 from minemap_assets.tables.assets import POLYGON_TABLE, SITE_PANEL
@@ -22,20 +21,7 @@ FOLDER = "dataset"
 
 
 def _settings(project: Project, _: Keys) -> Any:
-    from minemap_assets.segmentation.promotion import in_use
-
-    decision = in_use(project)
-    regions = {slug: [one.title, one.outline] for slug, one in project.active_regions().items()}
-    terms = [[one.name, one.role, one.licence, one.citation, one.source] for one in catalogue(project).entries]
-    return [
-        project.section(DatasetConfig).model_dump(mode="json"),
-        regions,
-        terms,
-        None
-        if decision is None
-        else decision.model_dump(mode="json", include={"version", "at", "verdict", "sentence"}),
-        gate_is_on(project),
-    ]
+    return {"dataset": project.section(DatasetConfig).model_dump(mode="json"), **told_of(project)}
 
 
 def _build(context: BuildContext) -> Outcome:
@@ -83,7 +69,6 @@ DATASET_FILES = Asset(
         Dep(RELEASE_REVIEW),
     ),
     settings=_settings,
-    setting_names=("dataset", "regions", "registered inputs", "the model in use", "the release gate"),
     kinds=frozenset({"geopackage", "parquet", "csv"}),
     on_request=True,
     job=Job("export", "Write the files of the dataset."),

@@ -4,11 +4,11 @@ from typing import Any
 
 from minemap_assets.graph.context import BuildContext, InputContext, Keys
 from minemap_assets.graph.statement import Asset, Dep, Job
-from minemap_assets.lake.manifests import Manifest, Outcome
+from minemap_assets.lake.manifests import Outcome
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.project import Project
 from minemap_assets.publication.map.config import MapConfig
-from minemap_assets.publication.published import PUBLISHED
+from minemap_assets.publication.published import PUBLISHED, told_of
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
 from minemap_assets.segmentation.assets import told_verdict
 
@@ -16,28 +16,13 @@ MAP_PAGE = Job("map_page", "Make the page on which people look at the maps.")
 
 
 def _settings(project: Project, _: Keys) -> Any:
-    from minemap_assets.publication.standing import waits_for_a_person
-    from minemap_assets.reference.registered import catalogue
-    from minemap_assets.segmentation.promotion import in_use
-
-    decision = in_use(project)
-    return {
-        "map": project.section(MapConfig).model_dump(mode="json"),
-        "titles of regions": {slug: [one.title, one.outline] for slug, one in project.active_regions().items()},
-        "model in use": None if decision is None else decision.model_dump(mode="json"),
-        "registered": [[one.name, one.role, one.licence, one.citation] for one in catalogue(project).entries],
-        "waits": waits_for_a_person(project),
-    }
+    return {"map": project.section(MapConfig).model_dump(mode="json"), **told_of(project)}
 
 
 def _build(context: BuildContext) -> Outcome:
     from minemap_assets.publication.map.building import build_map
 
     return build_map(context)
-
-
-def _headline(project: Project, manifest: Manifest) -> dict[str, str]:
-    return told_verdict(project, manifest)
 
 
 def _picture(partition: Partition, _: InputContext) -> bytes:
@@ -56,7 +41,7 @@ MAP = Asset(
     kinds=frozenset({"javascript"}),
     job=MAP_PAGE,
     on_request=True,
-    headline=_headline,
+    headline=told_verdict,
     picture=_picture,
     build=_build,
 )

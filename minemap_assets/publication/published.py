@@ -1,7 +1,7 @@
-"""What a project has made, read for publication: its tables over all years, and partitions by region and year."""
+"""What everything that is published reads and tells of: a project's tables over all years, its inputs, its model."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minemap_assets.graph.context import InputContext
 from minemap_assets.graph.statement import Asset, Dep
@@ -9,8 +9,12 @@ from minemap_assets.imagery.assets import COMPOSITES
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.polygons.assets import SITE_HISTORY
 from minemap_assets.polygons.schemas import TableSpec, empty_table, read_table, stack
+from minemap_assets.project.project import Project
+from minemap_assets.publication.standing import waits_for_a_person
 from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
+from minemap_assets.reference.registered import catalogue
 from minemap_assets.segmentation.assets import MODEL_EVALUATION, PROMOTED_MODEL
+from minemap_assets.segmentation.promotion import in_use
 from minemap_assets.sites.assets import OWNED_GROUND, SITES
 from minemap_assets.tables.assets import YEARLY
 from minemap_assets.validation.assets import AREA_ESTIMATES, REFERENCE_VALIDATION, SERIES_BREAK, SOURCE_CONTINUITY
@@ -26,6 +30,17 @@ PUBLISHED: tuple[Dep, ...] = (
     Dep(COMPOSITES, optional=True),
 )
 """What everything that is published may read. Nothing of it has to be there: what is missing is said to be missing."""
+
+
+def told_of(project: Project) -> dict[str, Any]:
+    """What everything that is published tells of a project beside what it reads, as settings of an asset."""
+    decision = in_use(project)
+    return {
+        "regions": {slug: [one.title, one.outline] for slug, one in project.active_regions().items()},
+        "registered inputs": [one.model_dump(mode="json") for one in catalogue(project).entries],
+        "the model in use": None if decision is None else decision.model_dump(mode="json"),
+        "whether figures wait": waits_for_a_person(project),
+    }
 
 
 def by_year(context: InputContext, asset: Asset) -> dict[int, Partition]:

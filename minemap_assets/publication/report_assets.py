@@ -7,7 +7,7 @@ from minemap_assets.graph.statement import Asset, Dep, Job
 from minemap_assets.lake.manifests import Manifest, Outcome
 from minemap_assets.polygons.assets import MINING_POLYGONS, SERIES
 from minemap_assets.project.project import Project
-from minemap_assets.publication.published import PUBLISHED
+from minemap_assets.publication.published import PUBLISHED, told_of
 from minemap_assets.publication.report.config import ReportConfig
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
 from minemap_assets.segmentation.assets import RAW_MASKS, told_verdict
@@ -20,20 +20,13 @@ REPORTING = Job("report", "Write the report of the project: figures, tables, and
 def _settings(project: Project, _: Keys) -> Any:
     from minemap_assets.publication.acceptance import accepted
     from minemap_assets.publication.report.versions_section import software
-    from minemap_assets.publication.standing import waits_for_a_person
-    from minemap_assets.reference.registered import catalogue
-    from minemap_assets.segmentation.promotion import in_use
 
-    decision = in_use(project)
     return {
         "report": project.section(ReportConfig).model_dump(mode="json"),
-        "regions": {slug: [one.title, one.outline] for slug, one in project.active_regions().items()},
         "years": list(project.closed_years()),
-        "inputs": [one.model_dump(mode="json") for one in catalogue(project).entries],
-        "decision": None if decision is None else decision.model_dump(mode="json"),
         "accepted": len(accepted(project).decisions),
-        "waits": waits_for_a_person(project),
         "software": software(),
+        **told_of(project),
     }
 
 
