@@ -3,8 +3,16 @@
 Run it after `make demo`: `.venv/bin/python docs/make_pictures.py`.
 """
 
+import subprocess
+import sys
+import tempfile
+import threading
 import warnings
+from collections.abc import Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import which
 
 import dagster as dg
 import matplotlib as mpl
@@ -12,6 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from playwright.sync_api import sync_playwright
 
 from dagster_project.definitions import build_definitions
 from dagster_project.environment import read_environment
@@ -25,54 +34,96 @@ mpl.use("Agg")
 
 PICTURES = Path(__file__).parent / "pictures"
 ROOMS = tuple(room.name for room in Registry().rooms)
-COLOURS = ("#6b7280", "#0f766e", "#2563eb", "#7c3aed", "#b91c1c", "#c2410c", "#15803d", "#a16207")
+COLOURS = (
+    *("#6b7280", "#0f766e", "#2563eb", "#7c3aed", "#b91c1c", "#c2410c"),
+    *("#15803d", "#a16207", "#be185d", "#4338ca", "#111827"),
+)
 OUTLINE = "#ffd400"
+
+_CARD, _LINE = 0.9, 0.13
+"""Width of a room's card, and height of a line on it."""
 
 
 def draw_graph(definitions: dg.Definitions, path: Path) -> None:
-    """Assets from left to right in the order data flows; arrows that follow from others are left out."""
+    """Rooms with their assets, from left to right in the order data flows; arrows that follow from others are left
+    out.
+    """
     graph = definitions.resolve_asset_graph()
-    parents = {k: set(graph.get(k).parent_keys) for k in graph.toposorted_asset_keys}
-    above: dict[dg.AssetKey, set[dg.AssetKey]] = {}
-    depth: dict[dg.AssetKey, int] = {}
-    for key, near in parents.items():
-        above[key] = near | {a for n in near for a in above[n]}
-        depth[key] = 1 + max((depth[n] for n in near), default=-1)
-    needed = {k: {n for n in near if not any(n in above[o] for o in near)} for k, near in parents.items()}
-    places = _places(depth, needed)
-    figure, axes = plt.subplots(figsize=(16, 5))
-    for key, near in needed.items():
+    assets: dict[str, list[str]] = {room: [] for room in ROOMS}
+    above: dict[str, set[str]] = {room: set() for room in ROOMS}
+    for key in graph.toposorted_asset_keys:
+        room = key.path[0]
+        assets[room].append(key.path[-1].replace("_", " "))
+        above[room] |= {parent.path[0] for parent in graph.get(key).parent_keys} - {room}
+    places, needed = _layout(above)
+    figure, axes = plt.subplots(figsize=(17, 4.6))
+    for room, near in needed.items():
         for parent in near:
-            style = {"arrowstyle": "-|>", "color": "#9ca3af", "lw": 1.0, "shrinkA": 0, "shrinkB": 26}
-            axes.annotate("", places[key], places[parent], arrowprops=style, zorder=1)
-    for key, place in places.items():
-        box = {"boxstyle": "round,pad=0.45", "fc": "white", "ec": _colour(key), "lw": 1.6}
-        axes.text(*place, key.path[-1].replace("_", "\n", 1), ha="center", va="center", fontsize=9, bbox=box, zorder=3)
-    handles = [mpl.patches.Patch(fc="white", ec=c, lw=1.6, label=r) for r, c in zip(ROOMS, COLOURS, strict=True)]
-    axes.legend(handles=handles, ncol=len(ROOMS), loc="upper center", frameon=False, fontsize=10)
-    axes.set_xlim(-0.6, max(depth.values()) + 0.6)
-    axes.set_ylim(-3.0, 3.6)
+            (left, top), (right, height) = places[parent], places[room]
+            style = {"arrowstyle": "-|>", "color": "#6b7280", "lw": 1.4}
+            axes.annotate("", (right, height - 0.12), (left + _CARD, top - 0.12), arrowprops=style)
+    for room, place in places.items():
+        _draw_card(axes, room, assets[room], place)
+    axes.set_xlim(-0.05, max(x for x, _ in places.values()) + 1.0)
+    axes.set_ylim(-2.85, 0.05)
     axes.axis("off")
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
 
 
-def _colour(key: dg.AssetKey) -> str:
-    return COLOURS[ROOMS.index(key.path[0])]
+def _draw_card(axes: Axes, room: str, assets: Sequence[str], place: tuple[float, float]) -> None:
+    """A room: its name and, below it, what it makes."""
+    x, top = place
+    height = _LINE * (len(assets) + 1) + 0.1
+    colour = COLOURS[ROOMS.index(room)]
+    corner = {"boxstyle": "round,pad=0,rounding_size=0.03", "fc": "white", "ec": colour, "lw": 1.6}
+    axes.add_patch(mpl.patches.FancyBboxPatch((x, top - height), _CARD, height, **corner))
+    axes.text(x + 0.04, top - 0.07, room, va="top", fontsize=10.5, weight="bold", color=colour)
+    for line, asset in enumerate(assets, 1):
+        axes.text(x + 0.04, top - 0.08 - _LINE * line, asset, va="top", fontsize=7.5)
 
 
-def _places(
-    depth: dict[dg.AssetKey, int], needed: dict[dg.AssetKey, set[dg.AssetKey]]
-) -> dict[dg.AssetKey, tuple[float, float]]:
-    """One column for each depth, assets in it ordered by the height of what they need."""
-    places: dict[dg.AssetKey, tuple[float, float]] = {}
-    for column in range(max(depth.values()) + 1):
-        keys = [k for k in depth if depth[k] == column]
-        heights = {k: np.mean([places[n][1] for n in needed[k]]) if needed[k] else 0.0 for k in keys}
-        keys.sort(key=lambda k: (-heights[k], ROOMS.index(k.path[0]), k.path[-1]))
-        for row, key in enumerate(keys):
-            places[key] = (float(column), ((len(keys) - 1) / 2 - row) * 1.05)
-    return places
+def _layout(above: dict[str, set[str]]) -> tuple[dict[str, tuple[float, float]], dict[str, set[str]]]:
+    """Corners of the cards, one column for each step of data, and the rooms that each reads at first hand alone."""
+    every: dict[str, set[str]] = {}
+    depth: dict[str, int] = {}
+    for room in ROOMS:  # rooms only read from those before them
+        every[room] = above[room].union(*(every[one] for one in above[room]))
+        depth[room] = 1 + max((depth[one] for one in above[room]), default=-1)
+    needed = {
+        room: {one for one in above[room] if not any(one in every[other] for other in above[room])} for room in ROOMS
+    }
+    last = max(depth.values())
+    rest = {room for room in ROOMS if room not in every[ROOMS[-1]] | {ROOMS[-1]}}
+    lanes = {room: 1.35 if room in rest else 0.0 for room in ROOMS}
+    return {room: (float(min(depth[room], last)), -lanes[room]) for room in ROOMS}, needed
+
+
+def draw_map(path: Path) -> None:
+    """The map of the demo as a browser shows it: images of the last year, the outlines, and the panel of a site."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "map"
+        subprocess.run([Path(sys.executable).with_name("minemap"), "map", "--to", folder], check=True)
+        handler = partial(_Quiet, directory=str(folder))
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as play:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            browser = play.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page(viewport={"width": 1400, "height": 820})
+            page.goto(f"http://127.0.0.1:{server.server_port}/")
+            page.wait_for_selector("html[data-ready=yes]")
+            page.locator("#imagery").check()
+            page.locator("#details section:last-of-type .list button").first.click()
+            page.wait_for_timeout(4000)
+            page.screenshot(path=path)
+            browser.close()
+            server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
 
 
 def draw_years(project: Project, path: Path) -> None:
@@ -120,7 +171,7 @@ def _draw_year(axes: Axes, project: Project, region: str, site: str, year: int) 
 
 
 def main() -> None:
-    """Draw both pictures."""
+    """Draw all three."""
     warnings.simplefilter("ignore")
     environment = read_environment()
     home = home_of(environment)
@@ -128,6 +179,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     draw_graph(build_definitions(environment, home), PICTURES / "graph.png")
     draw_years(project, PICTURES / "years.png")
+    draw_map(PICTURES / "map.png")
 
 
 if __name__ == "__main__":
