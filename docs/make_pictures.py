@@ -76,8 +76,10 @@ def _draw_card(axes: Axes, room: str, assets: Sequence[str], place: tuple[float,
     x, top = place
     height = _LINE * (len(assets) + 1) + 0.1
     colour = COLOURS[ROOMS.index(room)]
-    corner = {"boxstyle": "round,pad=0,rounding_size=0.03", "fc": "white", "ec": colour, "lw": 1.6}
-    axes.add_patch(mpl.patches.FancyBboxPatch((x, top - height), _CARD, height, **corner))
+    shape = mpl.patches.FancyBboxPatch(
+        (x, top - height), _CARD, height, boxstyle="round,pad=0,rounding_size=0.03", fc="white", ec=colour, lw=1.6
+    )
+    axes.add_patch(shape)
     axes.text(x + 0.04, top - 0.07, room, va="top", fontsize=10.5, weight="bold", color=colour)
     for line, asset in enumerate(assets, 1):
         axes.text(x + 0.04, top - 0.08 - _LINE * line, asset, va="top", fontsize=7.5)
