@@ -32,6 +32,7 @@ def overview(context: InputContext, tables: MapTables, config: MapConfig) -> Rec
     """All that the page is given at once, as JSON values."""
     standing = standing_of(context)
     regions, countries = _regions(context), _countries(context)
+    observed = {one["year"] for region in regions for one in region["rows"] if one["observed"]}
     return {
         "standing": {
             "grade": standing.grade,
@@ -41,6 +42,7 @@ def overview(context: InputContext, tables: MapTables, config: MapConfig) -> Rec
             "free": standing.release is Release.FREE,
         },
         "years": list(tables.years),
+        "unseen": sorted(set(tables.years) - observed),
         "provisional": sorted({one["year"] for region in regions for one in region["rows"] if one["provisional"]}),
         "regions": regions,
         "countries": countries,

@@ -37,7 +37,7 @@ async function start() {
   };
   const { view, ...asked } = readLink(location.hash, known);
   const store = makeStore({
-    year: told.years.at(-1), mode: "first", imagery: false, before: null, ...NOTHING,
+    year: lastSeen(told), mode: "first", imagery: false, before: null, ...NOTHING,
     view: 0, focus: false, session: world.session, ...asked,
   });
   const map = await makeMap("map", world, view ?? { bounds: extent(world), fitBoundsOptions: { padding: room() } }, true);
@@ -220,6 +220,9 @@ function extent({ sites }) {
 /** Space that the controls over the map need, in pixels. */
 const room = () => (matchMedia("(max-width: 700px)").matches
   ? { top: 16, bottom: 66, left: 20, right: 20 } : { top: 40, bottom: 90, left: 270, right: 60 });
+
+/** The last year in which anything was observed. */
+const lastSeen = ({ years, unseen }) => years.findLast((year) => !unseen.includes(year)) ?? years.at(-1);
 
 const span = (years) => (years.length === 1 ? String(years[0]) : `${years[0]} to ${years.at(-1)}`);
 

@@ -14,8 +14,8 @@ export function chart(points, now, label) {
   const words = points.map(({ year, km2: value, provisional }) =>
     `${year}: ${km2(value)}${provisional && value !== null ? " (provisional)" : ""}`).join("; ");
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": `${label}. ${words}` },
-    grid(top, y), now === null ? null : marker(points, now, x),
     points.map((point, place) => gap(point, x(place), step)),
+    grid(top, y), now === null ? null : marker(points, now, x),
     line(points, x, y), points.map((point, place) => dot(point, x(place), y)),
     points.map(({ year }, place) => yearLabel(points, year, x(place), place)));
 }
@@ -34,9 +34,10 @@ function marker(points, now, x) {
 
 function gap({ km2: value }, at, step) {
   if (value !== null) return null;
-  const width = Math.min(step, 40);
+  const half = Math.min(step, 40) / 2;
+  const [from, to] = [Math.max(at - half, LEFT), Math.min(at + half, WIDTH - RIGHT)];
   return svg("g", {}, svg("title", {}, NOT_OBSERVED),
-    svg("rect", { x: at - width / 2, y: TOP, width, height: HEIGHT - TOP - BOTTOM, class: "gap" }),
+    svg("rect", { x: from, y: TOP, width: to - from, height: HEIGHT - TOP - BOTTOM, class: "gap" }),
     svg("text", { x: at, y: (HEIGHT - BOTTOM + TOP) / 2, "text-anchor": "middle", class: "gap-mark" }, "?"));
 }
 

@@ -1,7 +1,7 @@
 // The years: a slider, and a button that walks through them.
 
 import { byId, el } from "./dom.js";
-import { statusWord } from "./format.js";
+import { NOT_OBSERVED, statusWord } from "./format.js";
 
 const PAUSE = 1300; // milliseconds a year
 
@@ -9,6 +9,7 @@ const PAUSE = 1300; // milliseconds a year
 export function makeTimeline(store, told) {
   const { years } = told;
   const provisional = new Set(told.provisional);
+  const status = (year) => (told.unseen.includes(year) ? NOT_OBSERVED : statusWord(provisional.has(year)));
   const [slider, play] = [byId("year"), byId("play")];
   let timer = null;
   slider.min = 0;
@@ -39,12 +40,12 @@ export function makeTimeline(store, told) {
   });
   store.listen((state, changed) => {
     if (!changed.has("year")) return;
-    const words = `${state.year}, ${statusWord(provisional.has(state.year))}`;
+    const words = `${state.year}, ${status(state.year)}`;
     slider.value = years.indexOf(state.year);
     slider.setAttribute("aria-valuetext", words);
     byId("year-told").replaceChildren(
       el("strong", {}, state.year), " ",
-      provisional.has(state.year) ? el("span", { class: "mark" }, "provisional") : el("span", {}, "final"));
+      el("span", { class: status(state.year) === "final" ? null : "mark" }, status(state.year)));
     byId("announce").textContent = words;
     [...byId("ticks").children].forEach((tick, place) => {
       tick.classList.toggle("now", years[place] === state.year);
