@@ -21,7 +21,8 @@ from odc.geo.geobox import GeoBox
 from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.detection.assets import SCAN_IMAGERY
 from minemap_assets.detection.ground import Ground, Square, square_around
-from minemap_assets.detection.patch_grid import PIXEL, zones_of
+from minemap_assets.detection.patch_grid import zones_of
+from minemap_assets.geo.grid import footprint_wgs84
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.statement import Asset
 from minemap_assets.imagery.assets import COMPOSITES
@@ -39,14 +40,14 @@ _KEPT_WHOLES = 256
 _COARSE = 256
 """Pixels on a side of what a stretch is taken from."""
 
-_REACH = 0.01
+REACH = 0.01
 """Degrees that a scan reaches beyond its region, since it takes in every patch that touches it."""
 
 _AROUND_SCAN = 5.0
 """Of a scan, the stretch is taken from a square so many times as wide as the picture."""
 
 
-_METRES_A_DEGREE = 110_574.0
+METRES_A_DEGREE = 110_574.0
 """Of latitude at the equator, where degrees are shortest."""
 
 _GENEROUS = 1.2
@@ -89,8 +90,7 @@ class _Place:
 
     def square(self, times: float = 1.0) -> Square:
         """It on the grid of scans, so many times as wide."""
-        zone = int(zones_of(np.array([self.longitude]))[0])
-        return square_around(self.longitude, self.latitude, zone, times * self.metres)
+        return square_at(self.longitude, self.latitude, times * self.metres)
 
 
 class GroundViews:
@@ -156,7 +156,7 @@ class GroundViews:
             return View(year, None, "no image of this point: it lies in no site's window")
         own, reason = self._held(place.owner, year)
         others = [held for site in place.sites if site != place.owner and (held := self._held(site, year)[0])]
-        files = itertools.chain(others, self._tiles(year, place))
+        files = itertools.chain(others, self._tiles(year, place.box))
         if own is not None:
             image = _completed(crop(own, place.point, place.metres), own, files)
             return self._view(year, image, own) if image.observed.any() else View(year, None, "not observed")
@@ -179,27 +179,36 @@ class GroundViews:
     def _view(self, year: int, image: SiteImage, held: Held) -> View:
         return View(year, image, whole=self._wholes.get(held.path, lambda: coarse(held)))
 
-    def _scans(self, year: int, place: "_Place") -> list[ImagerySet]:
-        """Scans of a year that may hold ground of a place."""
+    def _scans(self, year: int, box: shapely.Polygon) -> list[ImagerySet]:
+        """Scans of a year that may hold some ground (EPSG:4326)."""
         regions = self._project.active_regions().values()
-        near = [region.slug for region in regions if shapely.dwithin(region.geometry, place.box, _REACH)]
+        near = [region.slug for region in regions if shapely.dwithin(region.geometry, box, REACH)]
         return [images for slug in near if (images := self.images(SCAN_IMAGERY, slug, year)) is not None]
 
-    def _tiles(self, year: int, place: "_Place") -> Iterator[Held]:
-        """Tiles of scans of a year that hold ground of a place."""
-        for images in self._scans(year, place):
-            hits = images.index.sindex.query(place.box, predicate="intersects")
+    def _tiles(self, year: int, box: shapely.Polygon) -> Iterator[Held]:
+        """Tiles of scans of a year that hold some of it."""
+        for images in self._scans(year, box):
+            hits = images.index.sindex.query(box, predicate="intersects")
             for name in sorted(images.index["site_id"].iloc[hits]):
                 yield held_of(images, str(name))
 
-    def _of_scan(self, year: int, place: "_Place") -> View:
-        scans = self._scans(year, place)
-        tiles = list(self._tiles(year, place))
-        for images in scans:
+    def scanned(self, square: Square, year: int) -> SiteImage | None:
+        """The three bands that pictures show of a square in the scans of a year; None where nothing was observed."""
+        grid = square.grid
+        box = footprint_wgs84(grid)
+        for images in self._scans(year, box):
             ground = Ground(images)
-            image = _completed(_scanned(ground, place.square()), images, tiles)
+            image = _shown("", grid, ground.bands, ground.pixels(square))
+            image = _completed(image, images, self._tiles(year, box))
             if image.observed.any():
-                return View(year, image, whole=_scanned(ground, place.square(_AROUND_SCAN)))
+                return image
+        return None
+
+    def _of_scan(self, year: int, place: "_Place") -> View:
+        image = self.scanned(place.square(), year)
+        if image is not None:
+            return View(year, image, whole=self.scanned(place.square(_AROUND_SCAN), year))
+        scans = self._scans(year, place.box)
         return View(year, None, "not observed" if scans else f"no image: {year} was not scanned here")
 
     def images(self, asset: Asset, region: str, year: int) -> ImagerySet | None:
@@ -212,9 +221,14 @@ class GroundViews:
         return self._sets.get((asset.name, region, year), load)
 
 
+def square_at(longitude: float, latitude: float, metres: float) -> Square:
+    """The square around a point (EPSG:4326) in the zone in which it lies, at least `metres` on a side."""
+    return square_around(longitude, latitude, int(zones_of(np.array([longitude]))[0]), metres)
+
+
 def _box(longitude: float, latitude: float, metres: float) -> shapely.Polygon:
     """A square around a point in degrees, somewhat too large: UTM's north leans."""
-    high = _GENEROUS * metres / 2.0 / _METRES_A_DEGREE
+    high = _GENEROUS * metres / 2.0 / METRES_A_DEGREE
     wide = high / max(math.cos(math.radians(latitude)), 0.01)
     return shapely.box(longitude - wide, latitude - high, longitude + wide, latitude + high)
 
@@ -261,12 +275,6 @@ def _completed(image: SiteImage, like: Held | ImagerySet, others: Iterable[Held]
     alike = (one for one in others if (one.product, one.bands) == (like.product, like.bands))
     pixels = fill_in(image.pixels, image.grid, alike)
     return _shown(image.site_id, image.grid, image.bands, pixels)
-
-
-def _scanned(ground: Ground, square: Square) -> SiteImage:
-    transform = Affine(PIXEL, 0.0, square.west, 0.0, -PIXEL, square.north)
-    grid = GeoBox((square.side, square.side), transform, square.crs)
-    return _shown("", grid, ground.bands, ground.pixels(square))
 
 
 def _shown(site: str, grid: GeoBox, bands: tuple[str, ...], pixels: npt.NDArray[np.uint16]) -> SiteImage:
