@@ -242,6 +242,7 @@ def test_outlines_outlive_the_server_and_the_page_and_are_stored_once(
         expect(page.locator("#canvas .waiting")).to_have_count(1)
         with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"):
             page.reload()
+        page.wait_for_url("chrome-error://**")
         assert read_outlines(store) == ()
         server.start()
         page.goto(server.address)
