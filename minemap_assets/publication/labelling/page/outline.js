@@ -15,6 +15,7 @@ const KEYS = [
   ["+ and -", "Larger and smaller; the wheel does so too, and dragging moves the image"],
   ["Shift and an arrow key", "Ten times as far"],
   ["[ and ]", "Look at the year before, or after"],
+  ["B", "Brighter image, and back"],
   ["N and P", "Next site, and the one before"],
   ["?", "This list"],
 ];
@@ -71,7 +72,10 @@ function choices() {
   if (value) byId("site").value = value;
 }
 
-const named = ({ region, site: name }) => (name.startsWith(region) ? name : `${region} ${name}`);
+const named = ({ region, site: name }) => {
+  const plain = name.startsWith(region) || state.places.every((one) => one.region === region);
+  return plain ? name : `${region} ${name}`;
+};
 const same = (one, other) => one.region === other.region && one.site === other.site;
 const numberOf = (one) => state.places.findIndex((other) => same(one, other));
 const choose = (one) => { byId("site").value = numberOf(one); };
@@ -287,7 +291,7 @@ function press(event) {
     Enter: close, Backspace: undo, z: undo, Escape: discard, s: save, t: () => note.focus(),
     "+": () => canvas.zoom(1.5), "=": () => canvas.zoom(1.5), "-": () => canvas.zoom(1 / 1.5),
     "[": () => step(-1), "]": () => step(1), n: () => open(numberOf(site) + 1),
-    p: () => open(numberOf(site) - 1), "?": () => byId("keys").showModal(),
+    p: () => open(numberOf(site) - 1), "?": () => byId("keys").showModal(), b: () => document.body.classList.toggle("bright"),
   };
   if (!site && event.key !== "?") return;
   const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
