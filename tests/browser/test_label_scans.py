@@ -125,7 +125,7 @@ def test_a_mine_outlined_on_a_scan_becomes_a_site(
         page.get_by_label("Longitude, latitude").fill(f"{middle.x:.5f}, {middle.y:.5f}")
         page.keyboard.press("Enter")
         expect(page.locator("#shown")).to_have_text(
-            f"{BIRCH} {middle.x:.5f},{middle.y:.5f}, {YEAR}: the year to outline", timeout=PATIENCE
+            f"{middle.x:.5f},{middle.y:.5f}, {YEAR}: the year to outline", timeout=PATIENCE
         )
         expect(page.locator("#trouble")).to_be_hidden()
         draw(page, desk, places.at(middle.x, middle.y), hidden.simplify(1e-4))

@@ -62,7 +62,8 @@ def _under(
     from rasterio.windows import Window
 
     found = np.zeros((3, len(rows)), np.uint16)
-    x, y = grid.affine * (columns + 0.5, rows + 0.5)
+    a, b, c, d, e, f = grid.affine[:6]
+    x, y = (u * (columns + 0.5) + v * (rows + 0.5) + w for u, v, w in ((a, b, c), (d, e, f)))
     with rasterio.open(held.path) as source:
         there = ~source.transform * tuple(map(np.asarray, transform(str(grid.crs), source.crs, x, y)))
         across, down = (np.floor(place).astype(np.int64) for place in there)

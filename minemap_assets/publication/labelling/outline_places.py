@@ -14,6 +14,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.detection.assets import DETECTIONS, SCAN_IMAGERY
@@ -55,7 +56,7 @@ class Place:
     region: str
     name: str
     year: int
-    ground: shapely.Geometry
+    ground: BaseGeometry
     labelled: bool
     square: Square | None = None
     score: float | None = None
@@ -239,7 +240,7 @@ def _labelled(project: Project, slug: str, grounds: Any) -> npt.NDArray[np.bool_
     return np.isin(np.arange(len(grounds)), met)
 
 
-def _square_of(detection: shapely.Geometry) -> Square:
+def _square_of(detection: BaseGeometry) -> Square:
     """The square around a detection, with a fifth more ground on all sides where it is wide."""
     west, south, east, north = detection.bounds
     longitude, latitude = (west + east) / 2.0, (south + north) / 2.0
@@ -247,7 +248,7 @@ def _square_of(detection: shapely.Geometry) -> Square:
     return square_at(longitude, latitude, min(max(SQUARE, 1.4 * METRES_A_DEGREE * max(wide, north - south)), WIDEST))
 
 
-def _ground(square: Square) -> shapely.Geometry:
+def _ground(square: Square) -> BaseGeometry:
     """A square in degrees."""
     return footprint_wgs84(square.grid)
 
