@@ -70,7 +70,10 @@ def detections(
 
 @label_app.command()
 def outline(
-    region: Annotated[str | None, typer.Option(help="Only sites of this region.")] = None,
+    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
+    scan: Annotated[
+        bool, typer.Option(help="On the scan of that year, the surest detections first, or at coordinates.")
+    ] = False,
     annotator: Annotator = None,
     licence: Licence = OWN_WORK,
     port: Port = PORT,
@@ -79,7 +82,7 @@ def outline(
     """Outline mines on the image of the reference year; what is saved is ground truth, and trains the next model."""
     from dagster_project.commands import outlining
 
-    outlining.outline_mines(region, annotator, licence, port, browser=browser)
+    outlining.outline_mines(region, annotator, licence, port, scan=scan, browser=browser)
 
 
 @label_app.command("list")

@@ -52,6 +52,7 @@ def outline_page(desk: "Desk") -> Page:
     routes: list[BaseRoute] = [
         Route("/", first, methods=["GET"]),
         asked("/api/state", lambda words: {**desk.state(), "writable": words["writable"] == "yes"}),
+        asked("/api/place", desk.at),
         asked("/api/sites/{region}/{site}", desk.site),
         told("/api/outlines", desk.save),
         told("/api/outlines/remove", desk.remove),

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from minemap_assets.detection.patch_grid import PIXEL, TILE_PIXELS, Tile, corner, crs_of, tile_named
@@ -37,6 +39,12 @@ class Square:
     def crs(self) -> str:
         """The zone's coordinates."""
         return crs_of(self.zone)
+
+    @property
+    def grid(self) -> GeoBox:
+        """Its pixels."""
+        transform = Affine(PIXEL, 0.0, self.west, 0.0, -PIXEL, self.north)
+        return GeoBox((self.side, self.side), transform, self.crs)
 
 
 def square_around(longitude: float, latitude: float, zone: int, metres: float) -> Square:

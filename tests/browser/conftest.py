@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from servers.processes import free_port
 from tiny import Chain
@@ -28,6 +28,10 @@ QUIET = [
     # a name that somebody else owns, and points to this machine
     "--host-resolver-rules=MAP evil.example 127.0.0.1",
 ]
+
+
+REFUSING = ("/api/place?", "/api/outlines")
+"""Where pages ask what may be refused, which the browser calls an error."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +98,34 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Page:
     return browser.new_page(viewport={"width": 1600, "height": 1000})
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """Opens an address in a page of one browser; nothing may be asked of another host, or said on its console but that
+    a server is gone, or refuses what was given.
+    """
+    said: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        expected = "ERR_CONNECTION_REFUSED" in message.text or any(part in message.location["url"] for part in REFUSING)
+        if message.type == "error" and not expected:
+            said.append(message.text)
+
+    def ask(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            said.append(request.url)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.on("console", hear)
+    context.on("request", ask)
+    context.on("weberror", lambda error: said.append(str(error.error)))
+
+    def open_page(url: str) -> Page:
+        page = context.new_page()
+        page.goto(url)
+        return page
+
+    yield open_page
+    context.close()
+    assert not said

@@ -1,10 +1,7 @@
 """The labelling pages in a real browser: points answered with keys alone, and a site outlined that trains a model."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,27 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-import uvicorn
-from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from dagster_project.commands.labelling import pairs_of
 from dagster_project.pages.label_routes import label_page, outline_page
-from dagster_project.pages.server import Page as Served
-from dagster_project.pages.server import address, page_application
 from dagster_project.runner import Report
+from hosted_pages import hosted, violations
 from minemap_assets.geo.vector import WGS84, read_geoparquet
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.publication.labelling.answer_files import all_answers
 from minemap_assets.publication.labelling.desk import Desk, pixels_of
 from minemap_assets.publication.labelling.handing_over import Handed, labelled_points, standing_of
+from minemap_assets.publication.labelling.outline_places import SitePlaces
 from minemap_assets.publication.labelling.outlined_sites import read_outlines
 from minemap_assets.publication.labelling.sitting import adjudicate, sit
 from minemap_assets.publication.labelling.tasks import Task, keep_task, kept_task, open_task, task_of_points
+from minemap_assets.reference.catalogue import read_catalogue
 from minemap_assets.reference.registered import PROMOTED_SITES_PATH, catalogue
 from minemap_assets.reference.registration import register, withdraw
 from minemap_assets.sites.promotion import promote
-from servers.processes import free_port
 from tiny import WORLD, YEARS, Chain
 
 pytestmark = pytest.mark.browser
@@ -40,80 +35,6 @@ pytestmark = pytest.mark.browser
 PATIENCE = 20_000
 YEAR = 2019
 POINTS = 20
-TOKEN = "a-token-of-the-tests"
-WRONG = ("serious", "critical")
-
-
-class Running:
-    """A page on a port of its own, which can be stopped and started again."""
-
-    def __init__(self, page: Served) -> None:
-        self.port = free_port()
-        self._page = page
-        self._server: uvicorn.Server | None = None
-
-    @property
-    def address(self) -> str:
-        return address(self.port, TOKEN)
-
-    def start(self) -> None:
-        app = page_application(self._page, self.port, TOKEN, "minemap label")
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, port=self.port, log_level="warning", timeout_graceful_shutdown=1)
-        )
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        assert self._server is not None
-        self._server.should_exit = True
-        self._thread.join()
-
-
-@contextmanager
-def served(page: Served) -> Iterator[Running]:
-    server = Running(page)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Opens an address in a page of one browser; nothing may be said on its console, or asked of another host."""
-    said: list[str] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type == "error" and "ERR_CONNECTION_REFUSED" not in message.text:
-            said.append(message.text)
-
-    def ask(request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-            said.append(request.url)
-
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.on("console", hear)
-    context.on("request", ask)
-    context.on("weberror", lambda error: said.append(str(error.error)))
-
-    def open_page(url: str) -> Page:
-        page = context.new_page()
-        page.goto(url)
-        return page
-
-    yield open_page
-    context.close()
-    assert not said
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page, as far as it keeps somebody from using it."""
-    found = Axe().run(page)["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in WRONG]
 
 
 def task_of(chain: Chain, folder: Path) -> tuple[Task, np.ndarray]:
@@ -162,7 +83,7 @@ def test_an_expert_labels_twenty_points_with_keys_and_a_second_one_differs_on_th
     # the first agrees with the map but for two points in mines and one elsewhere, and cannot tell of one
     keys = ["1" if mine else "n" for mine in mapped]
     keys[0], keys[2], keys[5], keys[19] = "0", "0", "m", "u"
-    with served(label_page(sit(project, task, "anna"))) as server:
+    with hosted(label_page(sit(project, task, "anna"))) as server:
         page = opened(server.address)
         ready(page, "p0001")
         assert violations(page) == []
@@ -198,7 +119,7 @@ def test_an_expert_labels_twenty_points_with_keys_and_a_second_one_differs_on_th
         saved(page)
     others = list(keys)
     others[4], others[6], others[9] = "0", "u", "1"
-    with served(label_page(sit(project, task, "ben"))) as server:
+    with hosted(label_page(sit(project, task, "ben"))) as server:
         page = opened(server.address)
         answer(page, task, "".join(others))
         expect(page.locator("#trouble")).to_contain_text("All 20 points are answered")
@@ -225,7 +146,7 @@ def check_agreement(chain: Chain, task: Task) -> None:
 
 def check_adjudication(chain: Chain, task: Task, opened: Callable[[str], Page]) -> None:
     """A third person sees both answers of the three points, and decides as the first one said."""
-    with served(label_page(adjudicate(chain.project, task, "cleo"))) as server:
+    with hosted(label_page(adjudicate(chain.project, task, "cleo"))) as server:
         page = opened(server.address)
         for point, key, said in (("p0005", "1", "not a mine"), ("p0007", "1", "cannot tell"), ("p0010", "0", "mine")):
             ready(page, point)
@@ -270,7 +191,7 @@ def test_answers_outlive_the_server_and_the_page_and_two_pages_lose_none(
     name, kept = task_of_points(tmp_path / "far.geojson", [YEAR])
     keep_task(project.lake.store, name, kept)
     sitting = sit(project, open_task(project, name), "anna")
-    with served(label_page(sitting)) as server:
+    with hosted(label_page(sitting)) as server:
         page = opened(server.address)
         ready(page, "p0001")
         expect(page.locator("#focus")).to_contain_text("no image of this point")
@@ -303,6 +224,89 @@ def test_answers_outlive_the_server_and_the_page_and_two_pages_lose_none(
         reader.close()
 
 
+def test_outlines_outlive_the_server_and_the_page_and_are_stored_once(
+    finished: Chain, tmp_path: Path, opened: Callable[[str], Page]
+) -> None:
+    project = finished.copied(tmp_path / "copy").project
+    store = project.lake.store
+    desk = Desk(project, SitePlaces(project, tuple(project.active_regions())), "anna", "CC0-1.0")
+    with hosted(outline_page(desk)) as server:
+        page = opened(server.address)
+        expect(page.locator("#canvas image")).to_have_count(1, timeout=PATIENCE)
+        server.stop()
+        triangle(page, 200)
+        kept = "Not saved, retrying: the server does not answer; 1 change is kept here"
+        expect(page.locator("#saved")).to_have_text(kept)
+        expect(page.locator("#outlines li")).to_have_count(1)
+        expect(page.locator("#outlines")).to_contain_text("anna, not saved yet")
+        expect(page.locator("#canvas .waiting")).to_have_count(1)
+        with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"):
+            page.reload()
+        page.wait_for_url("chrome-error://**")
+        assert read_outlines(store) == ()
+        server.start()
+        page.goto(server.address)
+        expect(page.locator("#saved")).to_have_text("Saved as ground truth", timeout=PATIENCE)
+        expect(page.locator("#canvas .stored")).to_have_count(1)
+        (first,) = read_outlines(store)
+        # the server stores it, and its answer is lost on the way
+        lost = []
+
+        def lose(route: Route) -> None:
+            lost.append(route.fetch())
+            route.abort("connectionrefused")
+
+        page.route("**/api/outlines", lose, times=1)
+        triangle(page, 300)
+        expect(page.locator("#saved")).to_have_text("Saved as ground truth", timeout=PATIENCE)
+        assert [one.ok for one in lost] == [True]
+        expect(page.locator("#canvas .stored")).to_have_count(2)
+        assert len(read_outlines(store)) == 2
+        server.stop()
+        page.locator("#outlines button").first.click()
+        expect(page.locator("#saved")).to_have_text(kept)
+        expect(page.locator("#canvas .stored")).to_have_count(1)
+        # drawn and taken back while nobody listens
+        triangle(page, 400)
+        page.locator("#outlines button").last.click()
+        expect(page.locator("#saved")).to_contain_text("3 changes are kept here")
+        page.close()
+        server.start()
+        page = opened(server.address)
+        expect(page.locator("#saved")).to_have_text("Removed", timeout=PATIENCE)
+        expect(page.locator("#outlines li")).to_have_count(1)
+        (left,) = read_outlines(store)
+        assert left != first
+        check_refusal(page)
+    entry = read_catalogue(store).find(f"outlined_{YEAR}")
+    assert entry is not None
+    assert entry.features == 1
+
+
+def triangle(page: Page, x: int) -> None:
+    """Draw and save one, with a corner so many pixels of the screen to the east."""
+    box = page.locator("#canvas").bounding_box()
+    assert box is not None
+    for place in ((x, 200), (x + 40, 200), (x, 250)):
+        page.mouse.click(box["x"] + place[0], box["y"] + place[1])
+    page.keyboard.press("Enter")
+    page.keyboard.press("s")
+
+
+def check_refusal(page: Page) -> None:
+    """An outline that crosses itself comes back as it was drawn, to be corrected."""
+    box = page.locator("#canvas").bounding_box()
+    assert box is not None
+    for x, y in ((400, 400), (460, 460), (460, 400), (400, 460)):
+        page.mouse.click(box["x"] + x, box["y"] + y)
+    page.keyboard.press("Enter")
+    page.keyboard.press("s")
+    expect(page.locator("#trouble")).to_contain_text("the outline crosses or touches itself", timeout=PATIENCE)
+    expect(page.locator("#state")).to_contain_text("Closed: 4 corners")
+    page.keyboard.press("Escape")
+    expect(page.locator("#outlines li")).to_have_count(1)
+
+
 def without_ground_truth(folder: Path) -> Chain:
     """A project that knows where one mine may be, and has no outline of any."""
     chain = Chain(folder).prepared()
@@ -329,10 +333,10 @@ def mine(chain: Chain) -> shapely.Polygon:
 def test_a_site_that_is_outlined_here_trains_a_model(tmp_path: Path, opened: Callable[[str], Page]) -> None:
     chain = without_ground_truth(tmp_path / "chain")
     project = chain.project
-    desk = Desk(project, tuple(project.active_regions()), "anna", "CC0-1.0")
-    (place,) = desk.places
+    desk = Desk(project, SitePlaces(project, tuple(project.active_regions())), "anna", "CC0-1.0")
+    (place,) = desk.places.listed
     truth = mine(chain)
-    with served(outline_page(desk)) as server:
+    with hosted(outline_page(desk)) as server:
         page = opened(server.address)
         expect(page.locator("#canvas image")).to_have_count(1, timeout=PATIENCE)
         assert violations(page) == []
@@ -344,7 +348,7 @@ def test_a_site_that_is_outlined_here_trains_a_model(tmp_path: Path, opened: Cal
         expect(page.locator("#outlines")).to_contain_text("anna")
         assert violations(page) == []
     (outline,) = read_outlines(project.lake.store)
-    assert (outline.site_id, outline.year, outline.author) == (place.site_id, YEAR, "anna")
+    assert (outline.place, outline.year, outline.author) == (place.name, YEAR, "anna")
     shared, whole = (f(outline.polygon, truth).area for f in (shapely.intersection, shapely.union))
     assert shared / whole > 0.85
     entry = next(one for one in catalogue(chain.project).entries if one.name == f"outlined_{YEAR}")
@@ -360,7 +364,7 @@ def test_a_site_that_is_outlined_here_trains_a_model(tmp_path: Path, opened: Cal
 
 def draw(page: Page, desk: Desk, outline: shapely.Polygon) -> None:
     """Set its corners by mouse; one that is wrong is undone, and the last one is set by keys."""
-    (place,) = desk.places
+    (place,) = desk.places.listed
     image = desk.images_of(place)[YEAR]
     width, box = image.clear_count.shape[1], page.locator("#canvas").bounding_box()
     assert box is not None

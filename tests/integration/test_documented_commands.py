@@ -83,6 +83,7 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("docs/how-to/label.md", "minemap label agreement NAME"): LABELS,
     ("docs/how-to/label.md", "minemap label hand-over *"): LABELS,
     ("docs/how-to/label.md", "minemap scan accuracy *"): LABELS,
+    ("docs/how-to/label.md", "minemap scan run *"): LONG,
     ("docs/how-to/label.md", "minemap run*"): LONG,
     ("docs/how-to/label.md", "minemap sites promote *"): "needs boxes in a region; the page on ground truth adds some",
     ("docs/how-to/run.md", "minemap run --submit *"): "needs a daemon; the tests of `minemap run --submit` start one",

@@ -1,18 +1,17 @@
-"""The desk at which a person outlines mines: sites with an image of the year that the model learns from, and what was
+"""The desk at which a person outlines mines: places with an image of the year that the model learns from, and what was
 drawn on them.
 
-A page draws in pixels of a site's image; here they become degrees and back. Labels describe the reference year, so that
-outlines are drawn on its image alone; the other years are there to be compared with.
+A page draws in pixels of an image; here they become degrees and back. What it sends may come twice, where an answer was
+lost, and does the same once.
 """
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
@@ -20,12 +19,10 @@ from affine import Affine
 
 from minemap_assets.caching.loading_cache import LoadingCache
 from minemap_assets.errors import BadInputError, NotFoundError
-from minemap_assets.geo.vector import read_geoparquet
-from minemap_assets.imagery.assets import COMPOSITES, REFERENCE_COMPOSITES
-from minemap_assets.imagery.reader import ImagerySet, SiteImage, open_imagery
-from minemap_assets.imagery.rules import reference_year_of, training_products
+from minemap_assets.imagery.reader import SiteImage
 from minemap_assets.project.project import Project
 from minemap_assets.publication.labelling.answers import LONGEST_NOTE
+from minemap_assets.publication.labelling.outline_places import Place, Places, ScanPlaces, labels_of
 from minemap_assets.publication.labelling.outlined_sites import (
     Outline,
     add_outline,
@@ -36,7 +33,6 @@ from minemap_assets.publication.labelling.outlined_sites import (
     remove_outline,
 )
 from minemap_assets.publication.site_images import as_webp, common_stretch, natural_colour
-from minemap_assets.sites.assets import GROUND_TRUTH, SITES
 
 SIDE = 2048
 """Pixels on the longer side of a picture, at most."""
@@ -44,90 +40,65 @@ SIDE = 2048
 _QUALITY = 92
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
-    """A site to outline on: the year whose image is drawn on, and whether ground truth meets its window already."""
-
-    region: str
-    site_id: str
-    year: int
-    labelled: bool
-
-
 @dataclass(eq=False)
 class Desk:
-    """One person's outlines, on the sites of some regions; saved ones are registered under a licence."""
+    """One person's outlines, on places of some regions; saved ones are registered under a licence."""
 
     project: Project
-    regions: Sequence[str]
+    places: Places
     author: str
     licence: str
     _kept: LoadingCache[tuple[str, str], dict[int, SiteImage]] = field(default_factory=lambda: LoadingCache(4))
     _writing: Any = field(default_factory=threading.Lock)
 
-    @cached_property
-    def places(self) -> tuple[Place, ...]:
-        """Sites that have an image of their region's reference year, those without any ground truth first."""
-        found = [place for slug in self.regions for place in self._places(slug)]
-        return tuple(sorted(found, key=lambda one: (one.labelled, one.region, one.site_id)))
-
-    def _places(self, slug: str) -> list[Place]:
-        year = reference_year_of(self.project, self.project.region(slug))
-        made, images = self.project.lake.find(SITES.ref((slug,))), self._images(slug, year)
-        if made is None or images is None:
-            return []
-        sites = read_geoparquet(made.file("sites.parquet"))
-        shown = sites[sites["site_id"].isin(images.site_ids)]
-        met = shapely.STRtree(self._labels(slug)).query(shown.geometry.to_numpy(), predicate="intersects")[0]
-        labelled = np.isin(np.arange(len(shown)), met)
-        return [Place(slug, str(site), year, bool(has)) for site, has in zip(shown["site_id"], labelled, strict=True)]
-
-    def _labels(self, slug: str) -> Any:
-        """Ground truth of a region as it was made last (EPSG:4326)."""
-        made = self.project.lake.find(GROUND_TRUTH.ref((slug,)))
-        if made is None:
-            return np.zeros(0, dtype=object)
-        frame: gpd.GeoDataFrame = read_geoparquet(made.file("ground_truth.parquet"))
-        return frame[frame["layer"] == "labels"].geometry.to_numpy()
-
-    def _images(self, slug: str, year: int) -> ImagerySet | None:
-        """Images of a year; those of the reference year may have been fetched for training alone."""
-        lake = self.project.lake
-        refs = [COMPOSITES.ref((slug, str(year)))]
-        if year == reference_year_of(self.project, self.project.region(slug)):
-            refs += [REFERENCE_COMPOSITES.ref((product, slug)) for product in training_products(self.project)]
-        made = next((one for ref in refs if (one := lake.find(ref)) is not None), None)
-        return None if made is None else open_imagery(made)
-
     def state(self) -> dict[str, Any]:
-        """What the page begins with."""
-        drawn = read_outlines(self.project.lake.store)
-        counts = {one.site_id: 0 for one in drawn}
-        for one in drawn:
-            counts[one.site_id] += 1
+        """What the page begins with. Pages of one `box` send what was not stored on each other's behalf."""
+        listed = list(self.places.listed)
+        served = (self.project.lake.store.root, self.places.kind, *self.places.regions)
         return {
             "author": self.author,
-            "places": [
-                {
-                    "region": one.region,
-                    "site": one.site_id,
-                    "year": one.year,
-                    "labelled": one.labelled,
-                    "outlines": counts.get(one.site_id, 0),
-                }
-                for one in self.places
-            ],
+            "kind": self.places.kind,
+            "box": hashlib.sha256(repr(served).encode()).hexdigest()[:12],
+            "places": self._told(listed),
         }
 
+    def _told(self, places: Sequence[Place]) -> list[dict[str, Any]]:
+        """Places as the page lists them, with how many outlines meet each."""
+        drawn = shapely.STRtree([one.polygon for one in read_outlines(self.project.lake.store)])
+        met = drawn.query([one.ground for one in places], predicate="intersects")[0]
+        counts = np.bincount(met, minlength=len(places))
+        return [
+            {
+                "region": one.region,
+                "site": one.name,
+                "year": one.year,
+                "labelled": one.labelled,
+                "outlines": int(count),
+                "score": one.score,
+            }
+            for one, count in zip(places, counts, strict=True)
+        ]
+
+    def at(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The place around coordinates. Raises `BadInputError` where they are none, or no scan shows that ground."""
+        try:
+            longitude, latitude = (float(str(words.get(axis, ""))) for axis in ("longitude", "latitude"))
+        except ValueError as error:
+            raise BadInputError("give a longitude and a latitude in degrees, such as 109.1234, 21.5678") from error
+        if not isinstance(self.places, ScanPlaces):
+            raise NotFoundError("coordinates can be looked up on scanned ground alone: minemap label outline --scan")
+        return {"places": self._told([self.places.at(longitude, latitude)])}
+
     def site(self, words: Mapping[str, Any]) -> dict[str, Any]:
-        """A site: size of its image in pixels, its years, what was outlined there, and ground truth that is known."""
+        """A place: size of its image in pixels, its years, what was outlined there, and ground truth that is known."""
         place = self._place(words)
         images = self.images_of(place)
         image = images[place.year]
         rows, columns = image.clear_count.shape
-        drawn = [one for one in read_outlines(self.project.lake.store) if one.site_id == place.site_id]
+        drawn = [one for one in read_outlines(self.project.lake.store) if one.polygon.intersects(place.ground)]
         own = shapely.union_all([one.polygon for one in drawn])
-        near = [shape for shape in self._labels(place.region) if not shapely.intersects(shape, own)]
+        labels = labels_of(self.project, place.region)
+        near = [shape for shape in labels if not shapely.intersects(shape, own)]
         rings = [pixels_of(image, ring) for ring in corners_of(near)]
         return {
             "width": columns,
@@ -158,56 +129,56 @@ class Desk:
 
     def save(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """Store an outline and register it; it is ground truth once this returns. Raises `BadInputError`."""
+        outline = self._outline(words)
+        with self._writing:
+            add_outline(self.project.lake.store, outline)
+            self._registered(outline.year)
+        return {"stored": True, "id": outline.outline_id}
+
+    def remove(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """Take an outline back, from the ground truth too: that of an `id`, or one just drawn, by its corners. One that
+        is gone stays gone.
+        """
+        place, name = self._place(words), words.get("id")
+        outline_id = name if isinstance(name, str) else self._outline(words).outline_id
+        with self._writing:
+            gone = remove_outline(self.project.lake.store, outline_id)
+            # also where it was gone: the request before this one may have ended between the two
+            self._registered(place.year if gone is None else gone.year)
+        return {"stored": True}
+
+    def _registered(self, year: int) -> None:
+        register_outlines(self.project.lake.store, year, self.licence)
+
+    def _outline(self, words: Mapping[str, Any]) -> Outline:
+        """What was drawn on the image of a place. Raises `BadInputError` where it is no outline."""
         place, note = self._place(words), words.get("note", "")
         if not isinstance(note, str) or len(note) > LONGEST_NOTE:
             raise BadInputError(f"a note has at most {LONGEST_NOTE} characters; write it shorter")
         image = self.images_of(place)[place.year]
-        outline = outline_of(
+        rows, columns = image.clear_count.shape
+        if (words.get("width"), words.get("height")) != (columns, rows):
+            raise BadInputError("the image has changed since this was drawn on it; reload the page and draw it again")
+        return outline_of(
             _degrees(image, _ring(words.get("ring"))),
             region=place.region,
-            site_id=place.site_id,
+            place=place.name,
             year=place.year,
             author=self.author,
             date=datetime.now(UTC).date().isoformat(),
             note=" ".join(note.split()),
         )
-        with self._writing:
-            add_outline(self.project.lake.store, outline)
-            self._registered(outline)
-        return {"stored": True, "id": outline.outline_id}
-
-    def remove(self, words: Mapping[str, Any]) -> dict[str, Any]:
-        """Take an outline back, from the ground truth too. Raises `NotFoundError` where there is none of that id."""
-        with self._writing:
-            gone = remove_outline(self.project.lake.store, str(words.get("id", "")))
-            if gone is None:
-                raise NotFoundError("there is no such outline any more; reload the page")
-            self._registered(gone)
-        return {"stored": True}
-
-    def _registered(self, outline: Outline) -> None:
-        register_outlines(self.project.lake.store, outline.year, self.licence)
 
     def _place(self, words: Mapping[str, Any]) -> Place:
-        wanted = (words.get("region"), words.get("site"))
-        found = next((one for one in self.places if (one.region, one.site_id) == wanted), None)
-        if found is None:
-            raise NotFoundError(f"there is no site {wanted[1]!r} to outline on in {wanted[0]!r}; reload the page")
-        return found
+        return self.places.find(str(words.get("region", "")), str(words.get("site", "")))
 
     def images_of(self, place: Place) -> dict[int, SiteImage]:
-        """Images of a site by year."""
-        return self._kept.get((place.region, place.site_id), lambda: self._load(place))
+        """Images of a place by year."""
+        return self._kept.get((place.region, place.name), lambda: self._load(place))
 
     def _load(self, place: Place) -> dict[int, SiteImage]:
-        """Images of every year, all of the same window."""
-        found = {}
         with self.project.lake.store.using():
-            for year in sorted({*self.project.years(), place.year}):
-                images = self._images(place.region, year)
-                if images is not None and place.site_id in images:
-                    found[year] = images.read(place.site_id)
-        return found
+            return self.places.images_of(place)
 
 
 def _ring(given: object) -> np.ndarray[Any, Any]:

@@ -40,11 +40,13 @@ Ring = tuple[tuple[float, float], ...]
 
 
 class Outline(StrictModel):
-    """One mine: its corners in degrees (EPSG:4326, not closed), on whose window and image it was drawn, by whom."""
+    """One mine: its corners in degrees (EPSG:4326, not closed), where and on which year's image it was drawn, by whom.
+    `place` is the id of a site or of a detection, or coordinates on scanned ground.
+    """
 
     outline_id: str
     region: str
-    site_id: str
+    place: str
     year: int
     author: str
     date: str

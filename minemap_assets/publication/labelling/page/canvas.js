@@ -12,12 +12,12 @@ export class Canvas {
     this.frame = byId("canvas");
     this.svg = drawn("svg", {});
     this.frame.replaceChildren(this.svg);
-    this.frame.addEventListener("pointerdown", (event) => this.press(event));
+    this.frame.addEventListener("pointerdown", (event) => { if (this.site) this.press(event); });
     this.frame.addEventListener("pointermove", (event) => this.drag(event));
     this.frame.addEventListener("pointerup", (event) => this.release(event));
     this.frame.addEventListener("wheel", (event) => {
       event.preventDefault();
-      this.zoom(event.deltaY < 0 ? 1.25 : 0.8, this.at(event));
+      if (this.site) this.zoom(event.deltaY < 0 ? 1.25 : 0.8, this.at(event));
     }, { passive: false });
   }
 
@@ -148,7 +148,7 @@ export class Canvas {
     const image = drawn("image", { href: this.address, width: site.width, height: site.height, preserveAspectRatio: "none" });
     const lines = [
       ...site.known.map((ring) => drawn("path", { d: path(ring), class: "known" })),
-      ...site.outlines.map((one) => drawn("path", { d: path(one.ring), class: "stored" })),
+      ...site.shown.map((one) => drawn("path", { d: path(one.ring), class: one.id ? "stored" : "waiting" })),
       drawn("path", { d: draft.path, class: "shadow" }),
       drawn("path", { d: draft.path, class: draft.closed ? "draft closed" : "draft" }),
     ];

@@ -13,6 +13,7 @@ export const KEYS = [
   { keys: ["ArrowRight"], shown: "→", does: "next", words: "Point after" },
   { keys: ["ArrowUp"], shown: "↑", does: "earlier", words: "Look at the year before" },
   { keys: ["ArrowDown"], shown: "↓", does: "later", words: "Look at the year after" },
+  { keys: ["b"], shown: "B", does: "bright", words: "Brighter pictures, all years alike, and back" },
   { keys: ["g"], shown: "G", does: "open", words: "Next point without an answer" },
   { keys: ["Backspace", "z"], shown: "⌫ or Z", does: "undo", words: "Take the last answer back" },
   { keys: ["?", "h"], shown: "? or H", does: "help", words: "This list" },

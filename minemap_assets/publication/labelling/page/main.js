@@ -38,12 +38,13 @@ async function asked(path) {
 }
 
 function act(does) {
-  if (!state.writable && !["back", "next", "open", "earlier", "later", "help"].includes(does)) return;
+  if (!state.writable && !["back", "next", "open", "earlier", "later", "bright", "help"].includes(does)) return;
   if (does in WORDS) give(does);
   else if (does === "rest") rest();
   else if (["high", "medium", "low"].includes(does)) sure(does);
   else if (does === "note") byId("note").focus();
   else if (does === "undo") undo();
+  else if (does === "bright") document.body.classList.toggle("bright");
   else if (does === "help") byId("keys").showModal();
   else if (does === "earlier" || does === "later") look(does === "earlier" ? -1 : 1);
   else {

@@ -52,9 +52,9 @@ export class Outbox {
       const status = await this.post(this.waiting[0]);
       if (status === "stored" || status === "refused") {
         this.failed = 0;
-        this.waiting.shift();
+        const sent = this.waiting.shift();
         this.keep();
-        if (status === "refused") this.changed("refused", this.sentence);
+        this.changed(status, this.sentence, this.waiting.length, sent);
         continue;
       }
       this.failed += 1;

@@ -76,7 +76,7 @@ function picture(one, scale, scales, words) {
   const frame = element("div", { className: "frame" });
   if (one.address) {
     frame.append(element("img", { src: `${one.address}/${scale}.webp`, alt: words, draggable: false }), cross(scale, scales));
-    if (one.observed < 0.995 && scale === "wide") {
+    if (words && one.observed < 0.995 && scale === "wide") {
       const share = Math.round(100 * one.observed);
       frame.append(element("span", { className: "partly" }, `image of ${share} %`));
     }

@@ -24,7 +24,7 @@ from minemap_assets.reference.registered import has_labels, polygon_sets
 from minemap_assets.reference.registration import withdraw
 from tiny import Chain
 
-SAID = {"region": "alder-basin", "site_id": "m1", "year": 2019, "author": "anna", "date": "2026-11-23"}
+SAID = {"region": "alder-basin", "place": "m1", "year": 2019, "author": "anna", "date": "2026-11-23"}
 
 
 def square(x: float = 0.0, side: float = 0.001, **said: object) -> Outline:
