@@ -96,7 +96,7 @@ def test_the_links_lead_to_the_page_of_a_site_and_back(folder: Path, heard: tupl
     page.get_by_role("link", name=site.stem).click()
     assert page.get_by_role("heading", level=1).inner_text() == f"Site {site.stem}"
     page.get_by_role("link", name="Mining areas").click()
-    assert page.url == report.as_uri()
+    assert page.url == f"{report.as_uri()}#sites"
 
 
 def test_a_narrow_screen_shows_everything(folder: Path, heard: tuple[Page, Heard]) -> None:

@@ -61,7 +61,10 @@ def series_chart(
 def _panel(axis: "Axes", panel: tuple[str, str], shown: Sequence[tuple[Line, Look]], breaks: Sequence[int]) -> None:
     column, title = panel
     axis.set_title(title)
-    years = sorted({int(year) for line, _ in shown for year in line.values.index})
+    years = sorted(
+        {int(year) for line, _ in shown for year in line.values.index}
+        | {line.truth.year for line, _ in shown if line.truth is not None}
+    )
     for line, look in shown:
         _draw(axis, line, look, column)
     for year in breaks:

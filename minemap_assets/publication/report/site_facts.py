@@ -52,6 +52,7 @@ class SiteFacts:
     def __init__(self, context: InputContext, restricted_pictures: bool) -> None:
         self._parts = by_region_and_year(context, COMPOSITES)
         self._opened: dict[tuple[str, int], ImagerySet] = {}
+        self._rows: dict[str, dict[int, dict[str, int]]] = {}
         self._restricted = restricted_pictures
         self._outlines: dict[int, tuple[gpd.GeoDataFrame, dict[str, list[int]]]] = {}
         self._tables = {year: part.file("polygons.parquet") for year, part in by_year(context, POLYGON_TABLE).items()}
@@ -65,14 +66,15 @@ class SiteFacts:
 
     def images(self, region: str, site_id: str) -> dict[int, Mapping[str, Any]]:
         """The row of the image index for each year of a site that has an image."""
-        found: dict[int, Mapping[str, Any]] = {}
-        for slug, year in self._parts:
-            if slug == region:
-                index = self.imagery(slug, year).index
-                rows = index[index["site_id"] == site_id]
-                if len(rows):
-                    found[year] = rows.iloc[0].to_dict()
-        return found
+        if region not in self._rows:
+            years = [year for slug, year in self._parts if slug == region]
+            sites = {year: self.imagery(region, year).index["site_id"] for year in years}
+            self._rows[region] = {year: {str(one): n for n, one in enumerate(ids)} for year, ids in sites.items()}
+        return {
+            year: self.imagery(region, year).index.iloc[rows[site_id]].to_dict()
+            for year, rows in self._rows[region].items()
+            if site_id in rows
+        }
 
     def polygons(self, site_id: str, year: int) -> "gpd.GeoDataFrame":
         """What is mapped on a site in a year."""

@@ -15,7 +15,7 @@ from minemap_assets.publication.report.site_pictures import beside
 from parsing import option_names
 from terminal import Terminal
 
-SECTIONS = ("accuracy", "summary", "figures", "tables", "validation", "missing", "versions", "sites")
+SECTIONS = ("accuracy", "summary", "figures", "tables", "validation", "missing", "versions", "words", "sites")
 
 COMMAND = re.compile(r"<code>minemap ([^<]+)</code>")
 
