@@ -1,5 +1,6 @@
 """The report of a project that has almost nothing: every section is there, and says what is missing and what to do."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.imagery.reader import SiteImage
+from minemap_assets.publication.folder_swap import copy_file
 from minemap_assets.publication.report.document import Figure
 from minemap_assets.publication.report.site_facts import SIDE, SiteFacts
 from minemap_assets.publication.report.site_pictures import beside
@@ -85,6 +87,27 @@ def test_what_an_earlier_report_left_goes_and_other_files_stay(project: Terminal
     stale, own = project.write("out/sites/old.html", "x"), project.write("out/sites/notes.txt", "x")
     project("report", "--to", "out")
     assert (stale.exists(), own.exists()) == (False, True)
+
+
+def test_a_copy_that_stops_half_way_leaves_the_earlier_report(
+    project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project("report", "--to", "out")
+    before = {path: path.read_bytes() for path in (project.folder / "out").rglob("*") if path.is_file()}
+    assert before
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def stopped(source: Path, folder: Path, name: str) -> None:
+        if name.startswith("tables/"):
+            raise full
+        copy_file(source, folder, name)
+
+    monkeypatch.setattr("dagster_project.commands.reporting.copy_file", stopped)
+    answer = project("report", "--to", "out")
+    assert answer.code != 0
+    assert "--to" in answer.sentence
+    assert {path: path.read_bytes() for path in (project.folder / "out").rglob("*") if path.is_file()} == before
+    assert not [path.name for path in project.folder.iterdir() if path.name.startswith(".out")]
 
 
 def image(bands: tuple[str, ...] = ("blue", "green", "red", "nir")) -> SiteImage:
