@@ -1,6 +1,6 @@
-"""The change map (paper, figure 1) and the small map that says where a site lies."""
+"""The change map (paper, figure 1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,21 +55,6 @@ def change_map(panels: Sequence[Panel], boundaries: "gpd.GeoDataFrame | None") -
         return svg(drawing)
 
 
-class Locator:
-    """Draws where in its region and among the countries a site lies; the ground is drawn once for a region."""
-
-    def __init__(self, outline: Any, boundaries: "gpd.GeoDataFrame | None") -> None:
-        self._outline, self._boundaries = outline, boundaries
-
-    def svg(self, longitude: float, latitude: float) -> bytes:
-        """The map with a star at the site."""
-        with drawn(2.3, 2.1) as drawing:
-            axis = drawing.subplots()
-            _ground(axis, self._outline, self._boundaries)
-            axis.plot([longitude], [latitude], marker="*", markersize=13, color=LOSS, markeredgecolor=INK, zorder=5)
-            return svg(drawing)
-
-
 def _region(axis: "Axes", panel: Panel, boundaries: "gpd.GeoDataFrame | None", largest: float) -> None:
     from matplotlib.collections import LineCollection
 
@@ -96,7 +81,7 @@ def _size(change: Any, largest: float) -> Any:
 
 def _ground(axis: "Axes", outline: Any, boundaries: "gpd.GeoDataFrame | None") -> None:
     """Countries and the region, at the scale of the region; degrees along the edges."""
-    west, south, east, north = _view(outline)
+    west, south, east, north = view_of(outline)
     step = max(east - west, north - south) / _SIMPLER
     if boundaries is not None:
         frame = shapely.box(west, south, east, north)
@@ -108,15 +93,13 @@ def _ground(axis: "Axes", outline: Any, boundaries: "gpd.GeoDataFrame | None") -
     axis.grid(visible=False)
     axis.locator_params(nbins=3)
     axis.tick_params(labelsize=6.5)
-    axis.xaxis.set_major_formatter(_degrees("W", "E"))
-    axis.yaxis.set_major_formatter(_degrees("S", "N"))
+    axis.xaxis.set_major_formatter(lambda value, _: degrees_told(value, "W", "E"))
+    axis.yaxis.set_major_formatter(lambda value, _: degrees_told(value, "S", "N"))
 
 
-def _degrees(below: str, above: str) -> Callable[[float, int], str]:
-    def told(value: float, _: int) -> str:
-        return f"{abs(value):.6g}°{below if value < 0.0 else above if value > 0.0 else ''}"
-
-    return told
+def degrees_told(value: float, below: str, above: str) -> str:
+    """Degrees with the side of the world that they count to."""
+    return f"{abs(value):.6g}°{below if value < 0.0 else above if value > 0.0 else ''}"
 
 
 def _lines(axis: "Axes", shape: Any, colour: str, width: float, fill: str | None = None) -> None:
@@ -129,7 +112,7 @@ def _lines(axis: "Axes", shape: Any, colour: str, width: float, fill: str | None
             axis.plot(*shapely.get_coordinates(ring).T, color=colour, linewidth=width)
 
 
-def _view(outline: Any) -> Bounds:
+def view_of(outline: Any) -> Bounds:
     """Bounds with room around them, and never thinner than a third of their length."""
     west, south, east, north = outline.bounds
     side = max(east - west, north - south)

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
-from minemap_assets.publication.report.change_map import Locator
 from minemap_assets.publication.report.document import MOST_ROWS, Block, Column, Figure, Prose, Table, missing, records
 from minemap_assets.publication.report.material import Material
-from minemap_assets.publication.report.series_chart import Line, series_chart
 from minemap_assets.publication.report.site_facts import SiteFacts, SitePicture
 from minemap_assets.publication.report.site_list import Ranked, SiteList, safe_name, sheet_file
 from minemap_assets.publication.report.site_pictures import beside
+from minemap_assets.publication.report.small_charts import Locator, area_chart
 from minemap_assets.publication.report.summary_section import break_years
 
 HIDDEN = (
@@ -115,10 +114,9 @@ class Sheets:
         return blocks
 
     def _charts(self, one: Ranked) -> list[Block]:
-        rows = self._rows(one).set_index("year")
-        values = pd.DataFrame({"area_km2": rows["area_km2"].astype(float)})
-        open_ = frozenset(int(year) for year in rows.index[rows["status"] != "final"])
-        told = "; ".join(f"{year}: {say.shown(value, say.square_km)}" for year, value in values["area_km2"].items())
+        areas, rows = self._areas(one), self._rows(one)
+        open_ = frozenset(int(year) for year in rows.loc[rows["status"] != "final", "year"])
+        told = "; ".join(f"{year}: {say.shown(value, say.square_km)}" for year, value in areas.items())
         name, breaks = safe_name(one.site_id), break_years(self._material, one.region)
         marks = " Open marks are provisional." if open_ else ""
         marks += " Dashed lines are changes of the source." if breaks else ""
@@ -127,7 +125,7 @@ class Sheets:
                 f"site_{name}_series",
                 f"Mapped area by year, in square kilometres.{marks}",
                 f"A line by year. {told}.",
-                series_chart([Line("this site", values, open_)], breaks, panels=1, size=(4.4, 2.0)),
+                area_chart(areas, open_, breaks),
                 role="series",
             )
         ]
