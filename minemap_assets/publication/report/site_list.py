@@ -83,7 +83,7 @@ def ranked_sites(panel: pd.DataFrame) -> tuple[Ranked, ...]:
         )
         for row in records(rows.drop_duplicates("site_id", keep="last"))
     ]
-    return tuple(sorted(found, key=lambda one: (-1.0 if one.largest_km2 is None else -one.largest_km2, one.site_id)))
+    return tuple(sorted(found, key=lambda one: (one.largest_km2 is None, -(one.largest_km2 or 0.0), one.site_id)))
 
 
 class SiteList:

@@ -17,8 +17,8 @@ from minemap_assets.publication.report.small_charts import Locator, area_chart
 from minemap_assets.publication.report.summary_section import break_years
 
 HIDDEN = (
-    "The terms of the images forbid passing pixels on, so that their pictures are left out. `restricted_pictures = "
-    "true` in `[report]` of the settings shows them in a report that stays with you."
+    "The terms of the images do not allow passing pixels on, or are not known, so that their pictures are left out. "
+    "`restricted_pictures = true` in `[report]` of the settings shows them in a report that stays with you."
 )
 
 SCENES = "tables/scenes.csv"

@@ -116,8 +116,8 @@ def image(bands: tuple[str, ...] = ("blue", "green", "red", "nir")) -> SiteImage
     return SiteImage("s1", grid, bands, pixels, np.ones((64, 64), np.uint16))
 
 
-class Imagery:
-    def read(self, _: str) -> SiteImage:
+class Archive:
+    def read(self, *_: object) -> SiteImage:
         return image()
 
 
@@ -125,9 +125,9 @@ def facts(monkeypatch: pytest.MonkeyPatch, *, restricted_pictures: bool) -> Site
     """Two years, of which the terms of the second forbid passing pixels on."""
     found = SiteFacts.__new__(SiteFacts)
     found._restricted, found._outlines, found._tables = restricted_pictures, {}, {}
+    found._archive = Archive()  # type: ignore[assignment]
     rows = {2016: {"redistributable": True, "product": "a"}, 2017: {"redistributable": False, "product": "a"}}
     monkeypatch.setattr(found, "images", lambda *_: rows)
-    monkeypatch.setattr(found, "imagery", lambda *_: Imagery())
     return found
 
 
