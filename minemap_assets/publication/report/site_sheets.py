@@ -24,7 +24,10 @@ HIDDEN = (
 SCENES = "tables/scenes.csv"
 
 _MOST_SCENES = 8
-_MOST_MINES = 6
+_MOST_MINES, _FEW_MINES = 6, 3
+_LINES_OF_BOTH = 15
+"""Years and mines that a printed page has room for."""
+
 _MANY_LINES = 9
 """Rows of a site's tables together above which its page is set closer."""
 
@@ -160,14 +163,15 @@ class Sheets:
             Column("last_year_posterior", "Posterior of it", say.probability, say.NONE),
             Column("peak_km2", "Largest (km²)", say.area),
         )
-        left = len(rows) - _MOST_MINES
+        most = min(_MOST_MINES, max(_FEW_MINES, _LINES_OF_BOTH - len(self._rows(one))))
+        left = len(rows) - most
         more = f" {say.counted(left, 'smaller mine')} on the site's ground {'is' if left == 1 else 'are'} not shown."
         note = (
             "First and last year are those in which an image shows the mine; their posteriors are the probabilities, 0 "
             "to 1, that most of its ground was mined by the first and that it was mined in the last."
         )
         caption = "Mines on the site's ground, and when they were there"
-        return Table("mines", caption, columns, rows[:_MOST_MINES], note=note + (more if left > 0 else ""))
+        return Table("mines", caption, columns, rows[:most], note=note + (more if left > 0 else ""))
 
     def _series(self, one: Ranked) -> Table:
         images = self._facts.images(one.region, one.site_id)
