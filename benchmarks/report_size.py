@@ -61,7 +61,8 @@ def measure(finished: Path, scratch: Path, sites: int, sheets: int) -> Figures:
     upstream = {ref: reads[ref].upstream for ref in held}
     lake = Lake(LocalStore(scratch / "lake"), scratch / "own")
     before, start, began = _peak_mb(), time.perf_counter(), time.process_time()
-    ends, pages = [], []
+    ends: list[float] = []
+    pages: list[float] = []
 
     def build(writer: PartitionWriter) -> Outcome:
         write = writer.write
