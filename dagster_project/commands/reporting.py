@@ -1,6 +1,5 @@
 """What `minemap report` does: make the report where it is not current, and put its files where they were asked for."""
 
-import shutil
 import webbrowser
 from pathlib import Path
 
@@ -11,14 +10,15 @@ from minemap_assets.errors import BadInputError, PermanentError
 from minemap_assets.graph.graph import Scope
 from minemap_assets.lake.disk_errors import storage_errors
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.publication.folder_swap import copy_file, put_folder
 from minemap_assets.publication.report.build import REPORT as PAGE
 from minemap_assets.publication.report.pages import GENERATOR
 from minemap_assets.publication.report_assets import REPORT
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
 from minemap_assets.publication.standing import Release
 
-LEFT_OVER = ("figures/*.svg", "figures/*.webp", "sites/*.html", "tables/*.csv")
-"""Files of an earlier report that a later one may not have."""
+OF_REPORTS = (PAGE, "figures/*.svg", "figures/*.webp", "sites/*.html", "regions/*.html", "tables/*.csv")
+"""Files of an earlier report, which a later one may not have."""
 
 _BEGINNING = 4_000
 """Characters in which a page says what wrote it."""
@@ -70,7 +70,7 @@ def _made(session: Session) -> Partition:
 
 def _check_folder(folder: Path) -> None:
     """Refuse to mix a report with what it did not write."""
-    if folder.is_file():
+    if folder.exists() and not folder.is_dir():
         raise BadInputError(f"{folder} is a file; name a folder with --to")
     if folder.is_dir() and any(folder.iterdir()) and not _is_report(folder / PAGE):
         raise BadInputError(
@@ -79,13 +79,17 @@ def _check_folder(folder: Path) -> None:
 
 
 def _copy(partition: Partition, folder: Path) -> None:
-    """The report's files; those of an earlier report go."""
-    for path in (path for pattern in LEFT_OVER for path in folder.glob(pattern)):
-        path.unlink()
-    for name in sorted(partition.names()):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(partition.file(name), target)
+    """The report's files; those of an earlier report go, and what people put beside them stays."""
+    earlier = {path for pattern in OF_REPORTS for path in folder.glob(pattern)}
+    own = [path for path in folder.rglob("*") if path.is_file() and path not in earlier]
+
+    def write(new: Path) -> None:
+        for path in own:
+            copy_file(path, new, path.relative_to(folder).as_posix())
+        for name in sorted(partition.names()):
+            copy_file(partition.file(name), new, name)
+
+    put_folder(folder, write)
 
 
 def _is_report(page: Path) -> bool:

@@ -43,6 +43,7 @@ def _headline(project: Project, manifest: Manifest) -> dict[str, str]:
 REPORT = Asset(
     room="publication",
     name="report",
+    code_version="2",
     description="The report: held-out accuracy first, then areas, change, series, validation, what is missing, "
     "versions, and a page for each site; HTML that is read and printed without a network.",
     deps=(

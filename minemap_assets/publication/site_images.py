@@ -59,6 +59,14 @@ def common_stretch(images: Iterable[SiteImage]) -> Stretch:
     return Stretch(bands, _three(low - lacking), _three(high + lacking))
 
 
+def stretches_of(images: Iterable[SiteImage]) -> dict[tuple[str, ...], Stretch]:
+    """A stretch for each product among the images of a site, by its bands."""
+    by_bands: dict[tuple[str, ...], list[SiteImage]] = {}
+    for image in images:
+        by_bands.setdefault(image.bands, []).append(image)
+    return {bands: common_stretch(of_bands) for bands, of_bands in by_bands.items()}
+
+
 def natural_colour(image: SiteImage, stretch: Stretch, side: int | None = None) -> npt.NDArray[np.uint8]:
     """A picture (row, column, 4): red, green, blue and opacity, which is 0 where nothing was observed.
 

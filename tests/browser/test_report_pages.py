@@ -21,10 +21,15 @@ PAGES = re.compile(rb"/Type\s*/Page[^s]")
 A4 = re.compile(rb"/MediaBox\s*\[\s*0 0 (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)\s*\]")
 
 OVERFLOW = """() => [...document.querySelectorAll('body *')].filter(e => {
-  const box = e.getBoundingClientRect(), held = e.closest('.table');
+  const box = e.getBoundingClientRect(), held = e.closest('.table, .frame');
   return !(held && e !== held) && box.width > 0 && box.right > document.documentElement.clientWidth + 1;
 }).map(e => e.tagName + '.' + e.className)"""
-"""Elements that reach beyond the screen, but for tables, which scroll within their frame."""
+"""Elements that reach beyond the screen, but for tables and charts, which scroll within their frame."""
+
+SMALL = (
+    """() => [...document.querySelectorAll('.chart img')].filter(i => i.getBoundingClientRect().width < 500).length"""
+)
+"""Charts so small that their words cannot be read."""
 
 DRAWN = "() => [...document.images].every(i => i.complete && i.naturalWidth > 50)"
 
@@ -96,7 +101,7 @@ def test_the_links_lead_to_the_page_of_a_site_and_back(folder: Path, heard: tupl
     page.get_by_role("link", name=site.stem).click()
     assert page.get_by_role("heading", level=1).inner_text() == f"Site {site.stem}"
     page.get_by_role("link", name="Mining areas").click()
-    assert page.url == report.as_uri()
+    assert page.url == f"{report.as_uri()}#sites"
 
 
 def test_a_narrow_screen_shows_everything(folder: Path, heard: tuple[Page, Heard]) -> None:
@@ -105,6 +110,7 @@ def test_a_narrow_screen_shows_everything(folder: Path, heard: tuple[Page, Heard
     for path in files(folder):
         page.goto(path.as_uri())
         assert page.evaluate(OVERFLOW) == []
+        assert page.evaluate(SMALL) == 0
 
 
 def test_printed_on_a4_no_table_is_cut_off_and_a_site_has_one_page(folder: Path, heard: tuple[Page, Heard]) -> None:

@@ -15,13 +15,14 @@ import pytest
 from minemap_assets.lake.inputs import Inputs
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.publication.folder_swap import copy_file, put_folder
 from minemap_assets.publication.report_assets import REPORT
 from terminal import Terminal, fresh_terminal
 from tiny import YEARS, Chain
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-SECTIONS = ("accuracy", "summary", "figures", "tables", "validation", "missing", "versions", "sites")
+SECTIONS = ("accuracy", "summary", "figures", "tables", "validation", "missing", "versions", "words", "sites")
 FIGURES = (
     *("held_out_iou", "held_out_thresholds", "series_total", "change_map", "series_by_region", "series_by_country"),
     *("threshold_sweep", "site_panel", "continuity"),
@@ -30,7 +31,7 @@ TABLES = (
     *("held_out_scores", "held_out_by_size", "held_out_by_region", "area_by_year", "change_by_year", "table_1"),
     *("table_s1", "regions", "table_s2", "clarity_by_region", "reference_validation", "validation_estimates"),
     *("source_continuity", "parts_missing", "sources", "inputs", "operating_points", "settings", "software"),
-    "code_versions",
+    *("code_versions", "words_and_measures"),
 )
 CLARITY = ("table_s2", "clarity_by_region")
 """Tables whose shares are per cent in their heading."""
@@ -134,7 +135,7 @@ def test_every_section_figure_and_table_is_there_and_accuracy_comes_first(writte
     assert tuple(name for name in written.page.ids if name in SECTIONS) == SECTIONS
     assert set(FIGURES) | set(TABLES) <= set(written.page.ids)
     names = set(written.partition.names())
-    assert {f"tables/{name}.csv" for name in TABLES} | {"tables/scenes.csv"} <= names
+    assert {f"tables/{name}.csv" for name in TABLES} | {"tables/scenes.csv", "tables/sites.csv"} <= names
     assert {f"figures/{name}.{'webp' if name == 'site_panel' else 'svg'}" for name in FIGURES} <= names
     sites = written.view("site_panel")["site_id"].unique()
     assert {f"sites/{site}.html" for site in sites} == {name for name in names if name.startswith("sites/")}
@@ -260,7 +261,7 @@ def test_pages_are_well_built_and_ask_nobody_for_anything(written: Written) -> N
         assert "<script" not in page.text
         assert not re.search(r"url\(|@import|<link", page.text)
         for link in page.links:
-            inside = link.removeprefix("../")
+            inside = link.removeprefix("../").removesuffix("#sites")
             assert link.removeprefix("#") in page.ids if link.startswith("#") else inside in names, link
 
 
@@ -292,3 +293,19 @@ def test_figures_that_wait_are_reported_as_waiting_and_sites_without_a_page_are_
     (only,) = (tmp_path / "out" / "sites").iterdir()
     assert only.stem == panel.index[0], "the largest site has the page"
     assert [row["Site"][0] for row in page.rows("other_sites")] == list(panel.index[1:])
+
+
+def test_a_lake_in_an_object_store_gives_the_same_report(written: Written, bucket: str, tmp_path: Path) -> None:
+    chain = Chain(tmp_path, home=f"{bucket}/project")
+    store, here = chain.project.lake.store, written.chain.folder / "lake"
+    for path in sorted(path for path in here.rglob("*") if path.is_file()):
+        name = path.relative_to(here).as_posix()
+        if not name.startswith((".staging/", "chips/", "publication/report/")):
+            store.write_bytes(name, path.read_bytes())
+    made = chain.run("report")
+    assert not made.failures, made.failures
+    there = chain.project.lake.open(REPORT.ref())
+    hashes = {file.name: file.sha256 for file in written.partition.manifest.files}
+    assert {file.name: file.sha256 for file in there.manifest.files} == hashes
+    put_folder(tmp_path / "out", lambda new: [copy_file(there.file(name), new, name) for name in there.names()])
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == written.page.text

@@ -1,8 +1,6 @@
 """Copying the map's folder to where it is published, without pictures that may not be passed on."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.lake.partitions import Partition
+from minemap_assets.publication.folder_swap import copy_file, put_folder
 from minemap_assets.publication.map.building import MAP_JSON, SITES_JSON
 from minemap_assets.publication.map.json_files import write_json
 from minemap_assets.publication.map.site_pictures import FOLDER
@@ -35,19 +34,15 @@ def copy_folder(partition: Partition, to: Path, *, restricted: bool) -> FolderCo
     if to.exists() and not (to.is_dir() and ((to / MAP_JSON).is_file() or not any(to.iterdir()))):
         raise BadInputError(f"{to} exists and is no copy of a map; name another folder, or an empty one")
     kept = [] if restricted else _restricted(partition)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as name:
-        new = Path(name) / "map"
+
+    def write(new: Path) -> None:
         for file in partition.names():
             if file not in kept:
-                target = new / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(partition.file(file), target)
+                copy_file(partition.file(file), new, file)
         if kept:
             _tell(new, frozenset(kept))
-        if to.exists():
-            shutil.rmtree(to)
-        new.rename(to)
+
+    put_folder(to, write)
     files = [path for path in to.rglob("*") if path.is_file()]
     return FolderCopy(len(files), sum(path.stat().st_size for path in files), len(kept))
 

@@ -3,14 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from minemap_assets.geo.pictures import evenly
 from minemap_assets.graph.context import InputContext
-from minemap_assets.imagery.assets import COMPOSITES
-from minemap_assets.imagery.reader import ImagerySet, SiteImage, open_imagery
+from minemap_assets.imagery.reader import SiteImage
+from minemap_assets.publication.image_archive import ImageArchive
 from minemap_assets.publication.map.picture_plan import PicturePlan, plan_pictures, sizes
-from minemap_assets.publication.published import by_region_and_year
 
 FOLDER = "pictures"
 
@@ -45,21 +43,20 @@ class SitePicture:
 
 
 class SiteArchive:
-    """The composites of all regions and years, opened when they are first asked for."""
+    """Pictures of the images of all regions and years."""
 
     def __init__(self, context: InputContext) -> None:
-        self._parts = by_region_and_year(context, COMPOSITES)
-        self._open: dict[tuple[str, int], ImagerySet] = {}
+        self._images = ImageArchive(context)
         self._measured: dict[tuple[str, int], tuple[SitePicture, ...]] = {}
 
-    @cached_property
+    @property
     def years(self) -> tuple[int, ...]:
         """Years of which there is any imagery."""
-        return tuple(sorted({year for _, year in self._parts}))
+        return self._images.years
 
     def years_of(self, place: Place) -> tuple[int, ...]:
         """Years in which a site has pixels."""
-        return tuple(year for year in self.years if self._has(place, year))
+        return self._images.years_of(place.region, place.site_id)
 
     def measured(self, place: Place, pixels: int) -> tuple[SitePicture, ...]:
         """Pictures of a site in all of its years, kept for when they are asked for again."""
@@ -81,30 +78,15 @@ class SiteArchive:
 
         by_bands: dict[tuple[str, ...], list[tuple[int, SiteImage]]] = defaultdict(list)
         for year in self.years_of(place):
-            image = self._set(place.region, year).read(place.site_id)
+            image = self._images.read(place.region, place.site_id, year)
             by_bands[image.bands].append((year, image))
         for images in by_bands.values():
             stretch = common_stretch(image for _, image in images)
             for year, image in images:
                 if year in years:
                     webp = as_webp(natural_colour(image, stretch, pixels), QUALITY)
-                    yield SitePicture(place.site_id, year, webp, self._free(place, year))
-
-    def _has(self, place: Place, year: int) -> bool:
-        return (place.region, year) in self._parts and place.site_id in self._ids(place.region, year)
-
-    def _ids(self, region: str, year: int) -> frozenset[str]:
-        return frozenset(self._set(region, year).site_ids)
-
-    def _free(self, place: Place, year: int) -> bool:
-        index = self._set(place.region, year).index
-        return bool(index.loc[index["site_id"] == place.site_id, "redistributable"].iloc[0])
-
-    def _set(self, region: str, year: int) -> ImagerySet:
-        key = (region, year)
-        if key not in self._open:
-            self._open[key] = open_imagery(self._parts[key])
-        return self._open[key]
+                    free = self._images.redistributable(place.region, place.site_id, year)
+                    yield SitePicture(place.site_id, year, webp, free)
 
 
 def planned(archive: SiteArchive, places: Sequence[Place], pixels: int, budget: float) -> PicturePlan:

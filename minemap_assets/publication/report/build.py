@@ -1,5 +1,8 @@
 """Making the report: sections, figures and tables as files, and a page for each of the largest sites."""
 
+import csv
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import shapely
@@ -11,16 +14,19 @@ from minemap_assets.publication.report.document import Section
 from minemap_assets.publication.report.gaps_section import gaps_section
 from minemap_assets.publication.report.held_out_section import held_out_section
 from minemap_assets.publication.report.material import Material, material_of
-from minemap_assets.publication.report.pages import report_page, sheet_page
+from minemap_assets.publication.report.pages import list_page, report_page, sheet_page
 from minemap_assets.publication.report.paper_section import paper_section
 from minemap_assets.publication.report.paper_tables import tables_section
 from minemap_assets.publication.report.site_facts import SiteFacts
-from minemap_assets.publication.report.site_sheets import Sheets
+from minemap_assets.publication.report.site_list import SiteList
+from minemap_assets.publication.report.site_sheets import SCENES, Sheets
 from minemap_assets.publication.report.summary_section import summary_section
 from minemap_assets.publication.report.validation_section import validation_section
 from minemap_assets.publication.report.versions_section import versions_of, versions_section
+from minemap_assets.publication.report.words_section import words_section
 
 REPORT = "report.html"
+SITES = "tables/sites.csv"
 
 LEAD = (
     "Mapped from satellite images, year by year, at places where mines are known. What is outlined is ground that "
@@ -32,15 +38,16 @@ _STAGES = 3
 
 
 def build_report(context: BuildContext) -> Outcome:
-    """Write `report.html`, `sites/SITE.html`, `figures/` and `tables/`.
+    """Write `report.html`, `sites/SITE.html`, `figures/`, `tables/`, and `regions/REGION.html` where sites are many.
 
     The same inputs give the same bytes: nothing of it is a date or a name of a machine.
     """
     config = context.project.section(ReportConfig)
     context.progress(0, _STAGES, "tables")
-    material = material_of(context, config.title)
+    material = material_of(context, config)
     outlines = outlines_of(context)
-    sheets = Sheets(material, SiteFacts(context, config.restricted_pictures), outlines, config.sheets)
+    sites = SiteList(material, config.sheets)
+    sheets = Sheets(material, SiteFacts(context, config.restricted_pictures), outlines, sites)
     context.progress(1, _STAGES, "figures")
     sections = [
         held_out_section(material),
@@ -50,17 +57,27 @@ def build_report(context: BuildContext) -> Outcome:
         validation_section(material),
         gaps_section(material),
         versions_section(material, versions_of(context)),
-        sheets.section(),
+        words_section(),
+        sites.section(),
     ]
     _write(context, REPORT, report_page(config.title, LEAD, sections).encode("utf-8"))
     _write_parts(context, sections)
-    scenes = sheets.scenes()
-    _write(context, scenes.file, scenes.csv.encode("utf-8"))
+    _write(context, SITES, sites.table().csv.encode("utf-8"))
+    context.writer.write(SCENES, partial(_write_scenes, sheets))
+    for page in sites.region_pages():
+        _write(context, page.file, list_page(config.title, page.title, page.blocks).encode("utf-8"))
     verdict = material.standing.verdict
     for place, sheet in enumerate(sheets.pages()):
-        context.progress(place, len(sheets.chosen), "sites", sheet.site_id)
+        context.progress(place, len(sites.chosen), "sites", sheet.site_id)
         _write(context, sheet.file, sheet_page(config.title, verdict, sheet).encode("utf-8"))
-    return Outcome(_summary(material, sections, sheets))
+    return Outcome(_summary(material, sections, sites))
+
+
+def _write_scenes(sheets: Sheets, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("site_id", "year", "product", "scene"))
+        writer.writerows(sheets.scenes())
 
 
 def _write_parts(context: BuildContext, sections: list[Section]) -> None:
@@ -80,14 +97,14 @@ def outlines_of(context: BuildContext) -> dict[str, Any]:
     return {slug: shapely.make_valid(region.geometry) for slug, region in context.project.active_regions().items()}
 
 
-def _summary(material: Material, sections: list[Section], sheets: Sheets) -> dict[str, Any]:
+def _summary(material: Material, sections: list[Section], sites: SiteList) -> dict[str, Any]:
     return {
-        "years": list(material.mapped_years),
+        "years": list(material.seen_years),
         "verdict": material.standing.grade,
         "release": str(material.standing.release),
         "figures": sum(len(section.figures()) for section in sections),
         "tables": sum(len(section.tables()) for section in sections),
-        "sites": len(sheets.ranked),
-        "site_pages": len(sheets.chosen),
+        "sites": len(sites.ranked),
+        "site_pages": len(sites.chosen),
         "parts_missing": sum(max(1, len(gap.years)) for gap in material.gaps.lacking),
     }

@@ -1,4 +1,4 @@
-"""The change map (paper, figure 1) and the small map that says where a site lies."""
+"""The change map (paper, figure 1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 9
 _ACROSS = 3
+
+_ALONE = 4.4
+"""Inches of a map of one region."""
 _SIMPLER = 400.0
 """Outlines are drawn with so many steps across the map at most."""
 
@@ -41,22 +44,14 @@ def change_map(panels: Sequence[Panel], boundaries: "gpd.GeoDataFrame | None") -
     largest = max((float(np.nanmax(np.abs(p.cells["change_km2"]), initial=0.0)) for p in shown), default=0.0)
     rows = -(-len(shown) // _ACROSS)
     across = min(len(shown), _ACROSS)
-    with drawn(WIDTH, 0.5 + rows * (WIDTH / max(across, 2)) * 0.78) as drawing:
-        axes = drawing.subplots(rows, max(across, 2), squeeze=False).ravel()
+    wide = WIDTH if across > 1 else _ALONE
+    with drawn(wide, 0.6 + rows * (wide / across) * (0.78 if across > 1 else 0.7)) as drawing:
+        axes = drawing.subplots(rows, across, squeeze=False).ravel()
         for panel, axis in zip(shown, axes, strict=False):
             _region(axis, panel, boundaries, largest)
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
-        drawing.legend(handles=_legend(largest), loc="outside lower center", ncols=5, fontsize=7.5)
-        return svg(drawing)
-
-
-def locator(longitude: float, latitude: float, outline: Any, boundaries: "gpd.GeoDataFrame | None") -> bytes:
-    """SVG: where in its region and among the countries a site lies."""
-    with drawn(2.3, 2.1) as drawing:
-        axis = drawing.subplots()
-        _ground(axis, outline, boundaries)
-        axis.plot([longitude], [latitude], marker="*", markersize=13, color=LOSS, markeredgecolor=INK, zorder=5)
+        drawing.legend(handles=_legend(largest), loc="outside lower center", ncols=5 if across > 1 else 3, fontsize=7.5)
         return svg(drawing)
 
 
@@ -86,7 +81,7 @@ def _size(change: Any, largest: float) -> Any:
 
 def _ground(axis: "Axes", outline: Any, boundaries: "gpd.GeoDataFrame | None") -> None:
     """Countries and the region, at the scale of the region; degrees along the edges."""
-    west, south, east, north = _view(outline)
+    west, south, east, north = view_of(outline)
     step = max(east - west, north - south) / _SIMPLER
     if boundaries is not None:
         frame = shapely.box(west, south, east, north)
@@ -98,7 +93,13 @@ def _ground(axis: "Axes", outline: Any, boundaries: "gpd.GeoDataFrame | None") -
     axis.grid(visible=False)
     axis.locator_params(nbins=3)
     axis.tick_params(labelsize=6.5)
-    axis.ticklabel_format(useOffset=False)
+    axis.xaxis.set_major_formatter(lambda value, _: degrees_told(value, "W", "E"))
+    axis.yaxis.set_major_formatter(lambda value, _: degrees_told(value, "S", "N"))
+
+
+def degrees_told(value: float, below: str, above: str) -> str:
+    """Degrees with the side of the world that they count to."""
+    return f"{abs(value):.6g}°{below if value < 0.0 else above if value > 0.0 else ''}"
 
 
 def _lines(axis: "Axes", shape: Any, colour: str, width: float, fill: str | None = None) -> None:
@@ -111,7 +112,7 @@ def _lines(axis: "Axes", shape: Any, colour: str, width: float, fill: str | None
             axis.plot(*shapely.get_coordinates(ring).T, color=colour, linewidth=width)
 
 
-def _view(outline: Any) -> Bounds:
+def view_of(outline: Any) -> Bounds:
     """Bounds with room around them, and never thinner than a third of their length."""
     west, south, east, north = outline.bounds
     side = max(east - west, north - south)

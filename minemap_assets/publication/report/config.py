@@ -12,5 +12,5 @@ class ReportConfig(StrictModel):
     """
 
     title: str = Field("Mining areas", min_length=1, max_length=200)
-    sheets: int = Field(50, ge=0, le=2_000)
+    sheets: int = Field(50, ge=0, le=100_000)
     restricted_pictures: bool = False

@@ -22,6 +22,9 @@ SWEPT = (
 _POINT_LINES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (2, 2)))
 _LEGEND_COLUMNS = 3
 
+_ALONE = 4.6
+"""Inches of a chart with a single panel."""
+
 Points = Mapping[str, Sequence[float]]
 """Thresholds by the name of their operating point: one for each product."""
 
@@ -76,11 +79,11 @@ def sweep_chart(swept: pd.DataFrame, others: Mapping[str, Mapping[str, float]], 
 
 
 def held_out_chart(curves: Sequence[Curve], points: Mapping[str, Points]) -> bytes:
-    """SVG: precision, recall and IoU of held-out pixels at each threshold, a panel for each product, with its operating
+    """SVG: precision, recall and IoU at each threshold, a panel for each product, with its operating
     points.
     """
-    with drawn(WIDTH, 2.7) as drawing:
-        axes = drawing.subplots(1, max(len(curves), 2), squeeze=False, sharey=True)[0]
+    with drawn(WIDTH if len(curves) > 1 else _ALONE, 2.7) as drawing:
+        axes = drawing.subplots(1, len(curves), squeeze=False, sharey=True)[0]
         for curve, axis in zip(curves, axes, strict=False):
             axis.set_title(curve.name)
             for (column, label), look in zip(
@@ -97,9 +100,8 @@ def held_out_chart(curves: Sequence[Curve], points: Mapping[str, Points]) -> byt
                 )
             _mark(axis, points.get(curve.name, {}))
             axis.set(xlim=(0.0, 1.0), ylim=(0.0, 1.02), xlabel="Probability from which a pixel is mine")
-        for axis in axes[len(curves) :]:
-            axis.set_axis_off()
-        drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        columns = 5 if len(curves) > 1 else _LEGEND_COLUMNS
+        drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
         return svg(drawing)
 
 

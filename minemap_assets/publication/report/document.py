@@ -54,7 +54,7 @@ class Cell:
 class Table:
     """A table: `rows` by column names, of which the first `heads` columns name the row. It is a CSV file as well.
 
-    `note` stands below it.
+    `note` stands below it, with the `source`: what in the project the numbers are from.
     """
 
     kind: ClassVar = "table"
@@ -64,6 +64,7 @@ class Table:
     rows: Sequence[Mapping[str, Any]]
     heads: int = 1
     note: str = ""
+    source: str = ""
 
     @property
     def file(self) -> str:
@@ -87,7 +88,8 @@ class Table:
         """What stands below it: how many rows are in the CSV file only, and its own note."""
         left = len(self.rows) - MOST_ROWS
         only = f"{left:,} more rows stand in `{self.file}`, with these." if left > 0 else ""
-        return [words for words in (only, self.note) if words]
+        origin = f"From {self.source}; with all digits in `{self.file}`." if self.source else ""
+        return [words for words in (only, self.note, origin) if words]
 
     def _cell(self, row: Mapping[str, Any], place: int, column: Column) -> Cell:
         from minemap_assets.publication.report.numerals import interval
@@ -168,7 +170,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Link:
-    """A page of the report, and what it is called; `note` stands beside it."""
+    """A page of the report, and what it is called; `note` stands beside it. One without a page has no address."""
 
     address: str
     words: str

@@ -85,6 +85,12 @@ def years_in_words(years: tuple[int, ...]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
+def unseen(material: Material) -> str:
+    """A sentence on years that were mapped and show nothing; empty where there are none."""
+    years = tuple(year for year in material.mapped_years if year not in material.seen_years)
+    return f"Nothing was observed in {years_in_words(years)}." if years else ""
+
+
 def _sites(material: Material) -> Iterator[Block]:
     rows = material.views["sites_not_observed"]
     if not len(material.panel):

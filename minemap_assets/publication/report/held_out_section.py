@@ -30,8 +30,24 @@ SPLITS = {
 }
 """What a split is, in the order of what it proves."""
 
-_SHORT = {FOLDS: "training, out of fold"}
+_SHORT = {FOLDS: "out of fold"}
 """What it is called in a table."""
+
+_EXPLAINED = {
+    "test": "`test` ground neither trained nor chose the model.",
+    "validation": "`validation` ground chose the model and did not train it.",
+    FOLDS: "`out of fold` is training ground, each part scored by models that had not seen it.",
+}
+
+CHOSEN_ON = {
+    "test": "test ground",
+    "validation": "held-out ground that chose the model and did not train it",
+    "folds": "training ground, each part seen by models that had not been trained on it",
+    "train": "the ground that the model was trained on",
+}
+"""What a model's thresholds were chosen on, by the word of its card."""
+
+_LEARNT = "train"
 
 _SCORES = (
     Column("iou", "IoU", say.score, say.NONE),
@@ -51,11 +67,19 @@ def held_out_section(material: Material) -> Section:
     """The verdict, the state of the review, and the scores behind them."""
     blocks: list[Block] = [*_standing(material.standing)]
     metrics = material.accuracy.metrics
-    if metrics is None or not len(metrics):
+    if metrics is None:
         blocks.append(
             missing(
                 "There are no scores on held-out ground: no model was trained and evaluated here. `minemap run "
                 "--select +model_evaluation` scores one, where outlines with the role `labels` are registered."
+            )
+        )
+    elif not len(metrics):
+        blocks.append(
+            missing(
+                "There are no scores on held-out ground: the model was trained here, and no labelled mine is apart "
+                "from the ground that it was trained on. Outlines of more sites, with the role `labels`, let it be "
+                "scored."
             )
         )
     else:
@@ -68,7 +92,7 @@ def _standing(standing: Standing) -> list[Block]:
     worth = f"The model is {standing.grade}." if standing.grade in set(Grade) else f"{standing.grade.capitalize()}."
     if standing.grade == Grade.UNKNOWN:
         worth = "What the model is worth cannot be judged."
-    told = f"{worth} {_sentence(standing.sentence)}".strip()
+    told = f"{worth} {say.sentence(standing.sentence)}".strip()
     blocks: list[Block] = [Prose(told, "plain" if standing.grade == Grade.USABLE else "warning")]
     match standing.release:
         case Release.FREE:
@@ -87,20 +111,22 @@ def _standing(standing: Standing) -> list[Block]:
     return blocks
 
 
-def _sentence(words: str) -> str:
-    """Words as a sentence of their own."""
-    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}" if words else ""
-
-
 def _scores(metrics: pd.DataFrame) -> list[Block]:
     rows = _ordered(metrics)
     whole = rows[rows["stratum"] == ALL]
     at_point = rows[rows["operating_point"].isin([POINT, BASELINE])]
+    present = set(rows["split"])
+    grounds = " ".join(words for split, words in _EXPLAINED.items() if split in present)
+    baseline = (
+        "The best threshold on a single band or index, chosen on the same training ground, is the baseline that a "
+        "model has to beat."
+        if (rows["method"] != MODEL_METHOD).any()
+        else "No baseline was scored on this ground."
+    )
     blocks: list[Block] = [
         Prose(
-            "Every score below is of ground that the model had not been trained on: whole places, so that no window of "
-            "a mine is on both sides. The best threshold on a single band or index, chosen on the same training "
-            "ground, is the baseline that a model has to beat. Intervals are 95 %, by bootstrap over places."
+            "Every score below is of ground that was kept from the model which is scored: whole places, so that no "
+            f"window of a mine is on both sides. {grounds} {baseline} Intervals are 95 %, by bootstrap over places."
         ),
         Table(
             "held_out_scores",
@@ -108,6 +134,8 @@ def _scores(metrics: pd.DataFrame) -> list[Block]:
             (*_OF, *_HOW, *_SCORES, *_COUNTS),
             _records(whole),
             heads=3,
+            note="Scores are 0 to 1 over pixels, and explained under the words and measures of this report.",
+            source="`segmentation/model_evaluation`",
         ),
     ]
     figure = _figure(at_point)
@@ -123,7 +151,8 @@ def _scores(metrics: pd.DataFrame) -> list[Block]:
             extra = (Column("mines", "Mines", say.count), Column("found_share", "Found", say.share, say.NONE))
             caption = f"Scores of the model on held-out ground {title}, at the operating point `{POINT}`"
             columns = (*_OF, group, *_SCORES, *extra, Column("sites", "Sites", say.count))
-            blocks.append(Table(name, caption, columns, _records(of), heads=3))
+            source = "`segmentation/model_evaluation`"
+            blocks.append(Table(name, caption, columns, _records(of), heads=3, source=source))
     return blocks
 
 
@@ -165,24 +194,26 @@ def _figure(rows: pd.DataFrame) -> Figure | None:
         return None
     ground = SPLITS.get(str(first["split"]), str(first["split"]))
     best = [f"{s.name}: {say.score(s.value)} ({s.group})" for s in scores]
+    of = "the model and of the baseline" if len({score.group for score in scores}) > 1 else "the model"
     return Figure(
         "held_out_iou",
-        f"IoU of the model and of the baseline on {ground}, with 95 % intervals where there are at least three places.",
+        f"Intersection over union (IoU) of {of} on {ground}, with 95 % intervals where there are at least three "
+        "places.",
         f"Dots with intervals of intersection over union. {'; '.join(best)}.",
         scores_chart(scores, "Intersection over union", ends=(0.0, 1.0)),
     )
 
 
 def _thresholds(card: ModelCard | None) -> list[Block]:
-    """Scores of held-out pixels at any threshold, from the model's card."""
+    """Scores at any threshold of the pixels that the model's thresholds were chosen on, from its card."""
     if card is None:
         return [missing("No model is in use: nothing is mapped before `minemap promote` puts one in use.")]
     counted = {name: product.held_out.histogram for name, product in sorted(card.products.items()) if product.held_out}
     if not counted:
         return [
             missing(
-                "The model's card holds no counts of held-out pixels, so that there is no curve over thresholds: a "
-                "model that is trained here has them."
+                "The model's card holds no counts of the pixels that its thresholds were chosen on, so that there is "
+                "no curve over thresholds: a model that is trained here has them."
             )
         ]
     curves = []
@@ -196,12 +227,21 @@ def _thresholds(card: ModelCard | None) -> list[Block]:
         f"{name}: {', '.join(f'{point} {say.probability(at[0])}' for point, at in sorted(points[name].items()))}"
         for name in counted
     )
-    return [
-        Figure(
-            "held_out_thresholds",
-            "IoU, precision and recall of held-out pixels at every threshold, by product, as the model's card counts "
-            f"them. Vertical lines are the operating points: {told}.",
-            f"Curves of three scores against the threshold. Operating points: {told}.",
-            held_out_chart(curves[:3], points),
+    grounds = sorted({card.products[name].chosen_on for name in counted})
+    ground = " and ".join(CHOSEN_ON.get(one, one) for one in grounds)
+    blocks: list[Block] = []
+    if _LEARNT in grounds:
+        blocks.append(
+            warning(
+                "The curves below are of pixels that the model was trained on: they show how its thresholds were "
+                "chosen, and are no measure of its accuracy."
+            )
         )
-    ]
+    figure = Figure(
+        "held_out_thresholds",
+        "IoU, precision and recall at every threshold, by product, of the pixels that the operating points were chosen "
+        f"on: {ground}. Vertical lines are the operating points: {told}.",
+        f"Curves of three scores against the threshold. Operating points: {told}.",
+        held_out_chart(curves[:3], points),
+    )
+    return [*blocks, figure]

@@ -17,6 +17,7 @@ from minemap_assets.polygons.history_schemas import SITE_HISTORY as MINES
 from minemap_assets.polygons.schemas import TableSpec
 from minemap_assets.publication.attribution import Attribution, attributions
 from minemap_assets.publication.published import one_of, table
+from minemap_assets.publication.report.config import ReportConfig
 from minemap_assets.publication.report.gaps import Gaps, gaps_of
 from minemap_assets.publication.report.truth import TruthArea, truth_areas
 from minemap_assets.publication.standing import Standing, standing_of
@@ -73,6 +74,7 @@ class Material:
 
     standing: Standing
     title: str
+    restricted_pictures: bool
     years: tuple[int, ...]
     regions: Mapping[str, str]
     countries: pd.DataFrame
@@ -100,13 +102,25 @@ class Material:
         return tuple(int(year) for year in sorted(self.totals["year"]))
 
     @property
+    def seen_years(self) -> tuple[int, ...]:
+        """Those in which some site was observed."""
+        seen = self.totals[self.totals["sites_observed"].fillna(0) > 0]
+        return tuple(int(year) for year in sorted(seen["year"]))
+
+    @property
+    def shown_years(self) -> tuple[int, ...]:
+        """Years that charts and tables show: from the first to the last in which anything was observed."""
+        seen = self.seen_years
+        return tuple(year for year in self.mapped_years if not seen or seen[0] <= year <= seen[-1])
+
+    @property
     def provisional(self) -> frozenset[int]:
-        """Years whose figures may still change."""
+        """Years whose figures may still change, of those in which anything was observed."""
         open_ = self.totals[~self.totals["final"].astype(bool)]
-        return frozenset(int(year) for year in open_["year"])
+        return frozenset(int(year) for year in open_["year"]) & frozenset(self.seen_years)
 
 
-def material_of(context: InputContext, title: str) -> Material:
+def material_of(context: InputContext, config: ReportConfig) -> Material:
     """Read everything."""
     from minemap_assets.geo.vector import read_geoparquet
     from minemap_assets.reference.assets import COUNTRY_BOUNDARIES
@@ -119,7 +133,8 @@ def material_of(context: InputContext, title: str) -> Material:
     boundaries = None if borders is None else read_geoparquet(borders.file("boundaries.parquet"))
     return Material(
         standing=standing_of(context),
-        title=title,
+        title=config.title,
+        restricted_pictures=config.restricted_pictures,
         years=tuple(project.closed_years()),
         regions={slug: region.title for slug, region in project.active_regions().items()},
         countries=frames["country_summary"],

@@ -95,6 +95,21 @@ def degrees(value: float) -> str:
     return _signed(f"{float(value):.5f}")
 
 
+def latitude(value: float) -> str:
+    """Decimal degrees north or south."""
+    return f"{abs(float(value)):.5f}° {'S' if value < 0.0 else 'N'}"
+
+
+def longitude(value: float) -> str:
+    """Decimal degrees east or west."""
+    return f"{abs(float(value)):.5f}° {'W' if value < 0.0 else 'E'}"
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence of their own."""
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}" if words else ""
+
+
 def clarity(value: float) -> str:
     """A clear share, 0 to 1, as the paper's table S2 gives it: per cent with two decimals, no sign."""
     return f"{100.0 * float(value):.2f}"

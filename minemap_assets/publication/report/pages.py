@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from minemap_assets.publication.report.document import Section
+from minemap_assets.publication.report.document import Block, Section
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,6 +28,11 @@ def report_page(title: str, lead: str, sections: Sequence[Section]) -> str:
 def sheet_page(title: str, verdict: str, sheet: "Sheet") -> str:
     """The page of one site."""
     return _templates().get_template("sheet.html").render(title=title, verdict=verdict, sheet=sheet)
+
+
+def list_page(title: str, heading: str, blocks: Sequence[Block]) -> str:
+    """A page that lists sites, one folder below the report."""
+    return _templates().get_template("list.html").render(title=title, heading=heading, blocks_of=blocks)
 
 
 def prose(words: str) -> Markup:

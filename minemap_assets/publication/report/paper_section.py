@@ -26,10 +26,8 @@ from minemap_assets.publication.report.series_chart import Line, Truth, series_c
 from minemap_assets.publication.report.style import MOST, legible
 from minemap_assets.publication.report.summary_section import break_years
 from minemap_assets.publication.report.truth import COUNTRY, REGION
+from minemap_assets.publication.report.validation_section import MAPPED
 from minemap_assets.validation.map_reading import ALL as ALL_FRAMES
-
-MAPPED = "mapped"
-"""The name of this project's own map in the reference validation."""
 
 _MEASURES = ["area_km2", "polygons", "mean_polygon_km2"]
 
@@ -55,10 +53,11 @@ def paper_section(material: Material, outlines: dict[str, Any], site_panel: Sequ
 
 def _change(material: Material, outlines: dict[str, Any]) -> Iterator[Block]:
     cells = material.change
-    if not len(cells):
+    compared = sorted({int(year) for year in cells.loc[cells["change_km2"].notna(), "year"]})
+    if not compared:
         yield missing("There is no change to show: it takes two years that follow each other. `minemap run` maps them.")
         return
-    span = f"{int(cells['year'].min()) - 1} to {int(cells['year'].max())}"
+    span = f"{compared[0] - 1} to {compared[-1]}"
     grouped = cells.groupby(["cell_row", "cell_column"], sort=True)
     summed = cells.drop_duplicates(["cell_row", "cell_column"]).sort_values(["cell_row", "cell_column"])
     summed = summed.assign(change_km2=grouped["change_km2"].sum(min_count=1).to_numpy())
@@ -75,7 +74,10 @@ def _change(material: Material, outlines: dict[str, Any]) -> Iterator[Block]:
             f"{say.counted(shrank, 'cell')}; the sum is {say.shown(total, say.change)} square kilometres.",
             change_map(panels, material.boundaries),
         )
-    yield _change_table(cells)
+    left_out = sorted({int(year) for year in cells["year"]} - set(compared))
+    pairs = say.listed([f"{year - 1} to {year}" for year in left_out])
+    note = f"No site was observed in both years of {pairs}." if left_out else ""
+    yield _change_table(cells[cells["year"].isin(compared)], note)
 
 
 def _panels(material: Material, outlines: dict[str, Any], cells: pd.DataFrame) -> list[Panel]:
@@ -97,7 +99,7 @@ def _panels(material: Material, outlines: dict[str, Any], cells: pd.DataFrame) -
     return [panel for _, panel in sorted(found, key=lambda one: (-one[0], one[1].title))]
 
 
-def _change_table(cells: pd.DataFrame) -> Table:
+def _change_table(cells: pd.DataFrame, note: str) -> Table:
     columns = ["area_km2", "previous_km2", "change_km2", "new_mines_km2", "expansion_km2", "loss_km2"]
     yearly = cells.groupby("year")[columns].sum(min_count=1).reset_index()
     rows = [{**row, "years": f"{int(row['year']) - 1} to {int(row['year'])}"} for row in records(yearly)]
@@ -114,6 +116,8 @@ def _change_table(cells: pd.DataFrame) -> Table:
             Column("loss_km2", "Loss", say.area, "not compared"),
         ),
         rows,
+        note=" ".join(filter(None, ("Change is new mines plus expansion less loss.", note))),
+        source="`tables/change_grid`",
     )
 
 
@@ -126,7 +130,7 @@ def _by_region(material: Material) -> Iterator[Block]:
             mean = known.area_km2 / known.outlines
             of_truth = Truth(known.year, dict(zip(_MEASURES, (known.area_km2, known.outlines, mean), strict=True)))
         title = legible(material.regions.get(str(slug), str(slug)), str(slug))
-        lines.append(_line(title, rows, of_truth))
+        lines.append(_line(title, _shown(material, rows), of_truth))
     yield from _series(lines, "region", material, _crosses(truth))
 
 
@@ -137,8 +141,14 @@ def _by_country(material: Material) -> Iterator[Block]:
         known = truth.get(str(iso3))
         of_truth = None if known is None else Truth(known.year, {"area_km2": known.area_km2})
         if rows["area_km2"].fillna(0.0).max() > 0.0 or iso3:
-            lines.append(_line(legible(str(rows["name"].iloc[0]), str(iso3)), rows, of_truth))
+            name = legible(str(rows["name"].iloc[0]), str(iso3))
+            lines.append(_line(name, _shown(material, rows), of_truth))
     yield from _series(lines, "country", material, _crosses(truth))
+
+
+def _shown(material: Material, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the years that charts show."""
+    return rows[rows["year"].isin(material.shown_years)]
 
 
 def _crosses(truth: dict[str, Any]) -> str:
@@ -174,8 +184,8 @@ def _series(lines: list[Line], of: str, material: Material, crosses: str) -> Ite
         f"Lines by year of {len(shown)} {plural}. Mapped area in square kilometres: {'; '.join(ends)}.",
         series_chart(shown, break_years(material)),
     )
-    if len({year for line in lines for year in line.values.index}) == 1:
-        yield missing("Only one year was mapped, so that there is no series yet. `minemap run --years` maps others.")
+    if len(material.seen_years) == 1:
+        yield missing("Only one year was observed, so that there is no series yet. `minemap run --years` maps others.")
 
 
 def _breaks(material: Material) -> Iterator[Block]:
@@ -206,6 +216,8 @@ def _breaks(material: Material) -> Iterator[Block]:
             ),
             records(rows),
             heads=2,
+            note="A step is the area after divided by the area before, both of the same ground and time.",
+            source="`validation/series_break`",
         )
 
 
@@ -215,8 +227,8 @@ def _sweep(material: Material) -> Iterator[Block]:
         yield missing(
             "There is no sweep over thresholds at labelled points: no validation points are registered, or no masks "
             "were made in their years. `minemap reference add "
-            "validation_points FILE --licence LICENCE` registers points. The curves of "
-            "the model's held-out pixels stand in the first section."
+            "validation_points FILE --licence LICENCE` registers points. The model's own "
+            "curves over thresholds stand in the first section."
         )
         return
     rows = swept[swept["frame"] == ALL_FRAMES]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.document import Block, Column, Heading, Prose, Section, Table, missing, records
+from minemap_assets.publication.report.gaps_section import unseen
 from minemap_assets.publication.report.material import Material
 from minemap_assets.publication.report.summary_section import NO_TABLES
 
@@ -35,7 +36,7 @@ def tables_section(material: Material) -> Section:
 
 
 def _countries(material: Material) -> Iterator[Block]:
-    years = material.mapped_years
+    years = material.shown_years
     table = _wide(material.countries, "iso3", years)
     names = material.countries.drop_duplicates("iso3").set_index("iso3")["name"]
     latest = material.countries.groupby("iso3")["area_km2"].max().fillna(-1.0)
@@ -47,11 +48,11 @@ def _countries(material: Material) -> Iterator[Block]:
     if largest:
         yield Table(
             "table_1",
-            f"Table 1: mapped area (km²) of the {say.counted(len(largest), 'country', 'countries')} with the largest "
-            "mapped area",
+            f"Table 1: mapped area (km²) of the {_of_countries(len(largest))} with the largest mapped area",
             (*heads, *areas),
             [mapped[iso3] for iso3 in largest],
-            note=_provisional_note(material),
+            note=_year_note(material),
+            source="`tables/country_summary`",
         )
     beside = _published(material)
     rows: list[dict[str, Any]] = []
@@ -66,7 +67,8 @@ def _countries(material: Material) -> Iterator[Block]:
         (*heads, Column("iso3", "Code", numeric=False), Column("which", "Area", numeric=False), *areas),
         rows,
         heads=3,
-        note=_provisional_note(material),
+        note=_year_note(material),
+        source="`tables/country_summary`, and published areas from `tables/published_country_area`",
     )
     yield Prose(_not_compared(material, beside))
 
@@ -85,8 +87,13 @@ def year_columns(years: tuple[int, ...], provisional: frozenset[int]) -> tuple[C
     return tuple(Column(str(year), f"{year} p" if year in provisional else str(year), say.area) for year in years)
 
 
-def _provisional_note(material: Material) -> str:
-    return "p: provisional, a year that may still change." if material.provisional else ""
+def _year_note(material: Material) -> str:
+    provisional = "p: provisional, a year that may still change." if material.provisional else ""
+    return " ".join(filter(None, (provisional, unseen(material))))
+
+
+def _of_countries(number: int) -> str:
+    return "country" if number == 1 else say.counted(number, "country", "countries")
 
 
 def _published(material: Material) -> dict[str, dict[str, Any]]:
@@ -113,9 +120,10 @@ def _not_compared(material: Material, beside: dict[str, dict[str, Any]]) -> str:
 
 
 def _regions(material: Material) -> Table:
-    rows = material.by_region.assign(
-        title=material.by_region["region"].map(lambda slug: material.regions.get(str(slug), str(slug))),
-        year=material.by_region["year"].astype(str),
+    shown = material.by_region[material.by_region["year"].isin(material.shown_years)]
+    rows = shown.assign(
+        title=shown["region"].map(lambda slug: material.regions.get(str(slug), str(slug))),
+        year=shown["year"].astype(str),
     ).sort_values(["region", "year"])
     return Table(
         "regions",
@@ -127,13 +135,15 @@ def _regions(material: Material) -> Table:
             Column("product", "Product", missing="none", numeric=False),
             Column("area_km2", "Mapped area", say.area),
             Column("polygons", "Polygons", say.count),
-            Column("mean_polygon_km2", "Mean size", say.area, "none"),
+            Column("mean_polygon_km2", "Mean size (km²)", say.area, "none"),
             Column("sites_expected", "Sites expected", say.count),
             Column("sites_observed", "Sites observed", say.count),
             Column("covered_share", "Covered share", say.share, "no sites"),
         ),
         records(rows),
         heads=2,
+        note=unseen(material),
+        source="`tables/region_summary`",
     )
 
 
@@ -158,7 +168,11 @@ def _clarity(material: Material) -> Iterator[Block]:
         (year, product, *columns),
         records(rows[rows["region"] == EVERY_REGION].sort_values(["year", "product"])),
         heads=2,
-        note="P1 to P95 are percentiles over the images of the sites.",
+        note="The clear share of an image is that of its pixels in which the ground was seen; an image is that of one "
+        "site. P1 to P95 are percentiles over the images, SD is their standard deviation. Clear views a pixel are the "
+        "mean number of clear observations, the largest gap is the largest patch that was not seen, the longest gap "
+        "the most days of the season without a picture that gave pixels.",
+        source="`tables/imagery_clarity`",
     )
     of_regions = rows[rows["region"] != EVERY_REGION].sort_values(["region", "year", "product"])
     yield Table(
@@ -167,4 +181,5 @@ def _clarity(material: Material) -> Iterator[Block]:
         (Column("region", "Region", numeric=False), year, product, *columns),
         records(of_regions),
         heads=3,
+        source="`tables/imagery_clarity`",
     )

@@ -40,19 +40,16 @@ class Line:
     estimate: Mapping[int, float] = field(default_factory=dict)
 
 
-def series_chart(
-    lines: Sequence[Line], breaks: Sequence[int], panels: int = len(PANELS), size: tuple[float, float] = (WIDTH, 2.75)
-) -> bytes:
+def series_chart(lines: Sequence[Line], breaks: Sequence[int]) -> bytes:
     """SVG: a panel for each measure, a line for each series (`MOST` of them at most), and a legend below.
 
     Open marks are provisional. A cross is the ground truth. Grey vertical lines stand before a year in which the source
     or product changed. Bars are the 95 % intervals of estimates from labelled points.
-    `size` is in inches.
     """
     shown = list(zip(lines[:MOST], LOOKS, strict=False))
-    with drawn(*size) as drawing:
-        axes = drawing.subplots(1, panels, squeeze=False)[0]
-        for place, axis in zip(PANELS[:panels], axes, strict=True):
+    with drawn(WIDTH, 2.75) as drawing:
+        axes = drawing.subplots(1, len(PANELS))
+        for place, axis in zip(PANELS, axes, strict=True):
             _panel(axis, place, shown, breaks)
         drawing.legend(handles=_legend(shown, breaks), loc="outside lower center", ncols=4, fontsize=7.5)
         return svg(drawing)
@@ -61,7 +58,10 @@ def series_chart(
 def _panel(axis: "Axes", panel: tuple[str, str], shown: Sequence[tuple[Line, Look]], breaks: Sequence[int]) -> None:
     column, title = panel
     axis.set_title(title)
-    years = sorted({int(year) for line, _ in shown for year in line.values.index})
+    years = sorted(
+        {int(year) for line, _ in shown for year in line.values.index}
+        | {line.truth.year for line, _ in shown if line.truth is not None}
+    )
     for line, look in shown:
         _draw(axis, line, look, column)
     for year in breaks:

@@ -12,10 +12,10 @@ import shapely
 from minemap_assets.geo.pictures import nice_length
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.graph.context import InputContext
-from minemap_assets.imagery.assets import COMPOSITES
-from minemap_assets.imagery.reader import ImagerySet, SiteImage, open_imagery
-from minemap_assets.publication.published import by_region_and_year, by_year
-from minemap_assets.publication.site_images import Stretch, common_stretch, natural_colour
+from minemap_assets.imagery.reader import SiteImage
+from minemap_assets.publication.image_archive import ImageArchive
+from minemap_assets.publication.published import by_year
+from minemap_assets.publication.site_images import Stretch, natural_colour, stretches_of
 from minemap_assets.tables.assets import POLYGON_TABLE
 
 if TYPE_CHECKING:
@@ -50,29 +50,15 @@ class SiteFacts:
     """Looks into the images and polygons of all years, each opened once."""
 
     def __init__(self, context: InputContext, restricted_pictures: bool) -> None:
-        self._parts = by_region_and_year(context, COMPOSITES)
-        self._opened: dict[tuple[str, int], ImagerySet] = {}
+        self._archive = ImageArchive(context)
         self._restricted = restricted_pictures
         self._outlines: dict[int, tuple[gpd.GeoDataFrame, dict[str, list[int]]]] = {}
         self._tables = {year: part.file("polygons.parquet") for year, part in by_year(context, POLYGON_TABLE).items()}
 
-    def imagery(self, region: str, year: int) -> ImagerySet:
-        """The images of a region and year."""
-        key = (region, year)
-        if key not in self._opened:
-            self._opened[key] = open_imagery(self._parts[key])
-        return self._opened[key]
-
     def images(self, region: str, site_id: str) -> dict[int, Mapping[str, Any]]:
         """The row of the image index for each year of a site that has an image."""
-        found: dict[int, Mapping[str, Any]] = {}
-        for slug, year in self._parts:
-            if slug == region:
-                index = self.imagery(slug, year).index
-                rows = index[index["site_id"] == site_id]
-                if len(rows):
-                    found[year] = rows.iloc[0].to_dict()
-        return found
+        years = self._archive.years_of(region, site_id)
+        return {year: self._archive.entry(region, site_id, year) for year in years}
 
     def polygons(self, site_id: str, year: int) -> "gpd.GeoDataFrame":
         """What is mapped on a site in a year."""
@@ -90,10 +76,8 @@ class SiteFacts:
         rows = self.images(region, site_id)
         chosen = [year for year in years if year in rows]
         free = [year for year in chosen if self._restricted or bool(rows[year]["redistributable"])]
-        images = {year: self.imagery(region, year).read(site_id) for year in free}
-        stretches: dict[tuple[str, ...], Stretch] = {}
-        for bands in {image.bands for image in images.values()}:
-            stretches[bands] = common_stretch([image for image in images.values() if image.bands == bands])
+        images = {year: self._archive.read(region, site_id, year) for year in free}
+        stretches = stretches_of(images.values())
         found = []
         for year in chosen:
             product = str(rows[year]["product"])

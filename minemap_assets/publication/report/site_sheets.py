@@ -1,54 +1,48 @@
 """A page for each site: before and after, dates, sources and scenes, the series, how sure it is, and where it lies."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
-from minemap_assets.publication.report.change_map import locator
-from minemap_assets.publication.report.document import (
-    Block,
-    Column,
-    Figure,
-    Link,
-    Links,
-    Prose,
-    Section,
-    Table,
-    missing,
-    records,
-)
+from minemap_assets.publication.report.document import MOST_ROWS, Block, Column, Figure, Prose, Table, missing, records
 from minemap_assets.publication.report.material import Material
-from minemap_assets.publication.report.series_chart import Line, series_chart
 from minemap_assets.publication.report.site_facts import SiteFacts, SitePicture
+from minemap_assets.publication.report.site_list import Ranked, SiteList, safe_name, sheet_file
 from minemap_assets.publication.report.site_pictures import beside
+from minemap_assets.publication.report.small_charts import Locator, area_chart
 from minemap_assets.publication.report.summary_section import break_years
 
 HIDDEN = (
-    "The terms of the images forbid passing pixels on, so that their pictures are left out. `restricted_pictures = "
-    "true` in `[report]` of the settings shows them in a report that stays with you."
+    "The terms of the images do not allow passing pixels on, or are not known, so that their pictures are left out. "
+    "`restricted_pictures = true` in `[report]` of the settings shows them in a report that stays with you."
 )
 
 SCENES = "tables/scenes.csv"
 
 _MOST_SCENES = 8
-_MOST_MINES = 6
-_SAFE = re.compile(r"[^a-z0-9_-]")
+_MOST_MINES, _FEW_MINES = 6, 3
+_LINES_OF_BOTH = 15
+"""Years and mines that a printed page has room for."""
+
+_MANY_LINES = 9
+"""Rows of a site's tables together above which its page is set closer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """The page of one site: its id, title, what is told of where it lies, and its blocks."""
+    """The page of one site: its id, title, what is told of where it lies, and its blocks. One that is `long` is set
+    closer in print, to keep to a page.
+    """
 
     site_id: str
     title: str
     place: tuple[tuple[str, str], ...]
     blocks: Sequence[Block]
+    long: bool = False
 
     @property
     def file(self) -> str:
@@ -56,86 +50,25 @@ class Sheet:
         return sheet_file(self.site_id)
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """A site among the others: its region, country, and largest area of any year (None where it was never observed)."""
-
-    site_id: str
-    region: str
-    country: str
-    longitude: float
-    latitude: float
-    largest_km2: float | None
-
-
-def sheet_file(site_id: str) -> str:
-    """A file name that any system takes, for any id."""
-    return f"sites/{_SAFE.sub('_', site_id.lower())}.html"
-
-
 class Sheets:
     """Makes the pages of sites, biggest first."""
 
-    def __init__(self, material: Material, facts: SiteFacts, outlines: Mapping[str, Any], most: int) -> None:
-        self._material, self._facts, self._outlines = material, facts, outlines
-        self._names = dict(
-            zip(material.countries["iso3"].astype(str), material.countries["name"].astype(str), strict=True)
-        )
-        self._most = most
-
-    @cached_property
-    def ranked(self) -> tuple[Ranked, ...]:
-        """Every site, the largest first, those that were never observed last."""
-        found = []
-        for site_id, rows in self._material.panel.groupby("site_id", sort=True):
-            last = rows.sort_values("year").iloc[-1]
-            largest = say.as_number(rows["area_km2"].max())
-            country = str(last["country_iso3"])
-            place = float(last["longitude"]), float(last["latitude"])
-            found.append(Ranked(str(site_id), str(last["region"]), country, *place, largest))
-        return tuple(
-            sorted(found, key=lambda one: (-1.0 if one.largest_km2 is None else -one.largest_km2, one.site_id))
-        )
-
-    @property
-    def chosen(self) -> tuple[Ranked, ...]:
-        """Those that get a page."""
-        return self.ranked[: self._most]
+    def __init__(self, material: Material, facts: SiteFacts, outlines: Mapping[str, Any], sites: SiteList) -> None:
+        self._material, self._facts, self._sites = material, facts, sites
+        self._places = {slug: Locator(outline, material.boundaries) for slug, outline in outlines.items()}
+        shown = material.panel["year"].isin(material.shown_years)
+        self._panel = material.panel[shown].sort_values(["site_id", "year"], kind="stable")
+        self._panel_rows = self._panel.groupby("site_id").indices
+        self._of_site = _mines_by_site(material.mines)
 
     def pages(self) -> Iterator[Sheet]:
         """The pages, the largest site first."""
-        for one in self.chosen:
+        for one in self._sites.chosen:
             yield self._sheet(one)
-
-    def section(self) -> Section:
-        """The list of all sites, with links to those that have a page."""
-        if not self.ranked:
-            words = "There are no sites yet. `minemap reference add` registers outlines that locate them."
-            return Section("sites", "Sites", [missing(words)])
-        blocks: list[Block] = [
-            Prose(
-                f"{say.counted(len(self.chosen), 'site')} of {len(self.ranked):,} have a page of their own, those with "
-                "the largest mapped area of any year first. `sheets` in `[report]` of the settings says how many."
-            ),
-            Links(tuple(Link(sheet_file(one.site_id), one.site_id, self._told(one)) for one in self.chosen)),
-        ]
-        left = self.ranked[len(self.chosen) :]
-        if left:
-            columns = (
-                Column("site_id", "Site", numeric=False),
-                Column("region", "Region", numeric=False),
-                Column("country", "Country", missing="none", numeric=False),
-                Column("largest_km2", "Largest area (km²)", say.area),
-                Column("longitude", "Longitude", say.degrees),
-                Column("latitude", "Latitude", say.degrees),
-            )
-            rows = [one.__dict__ | {"country": self._country(one)} for one in left]
-            blocks.append(Table("other_sites", "Sites without a page of their own", columns, rows))
-        return Section("sites", "Sites", blocks)
 
     def panel(self) -> list[Block]:
         """The figure of the site with the largest area in every year."""
-        one = next((site for site in self.ranked if self._facts.images(site.region, site.site_id)), None)
+        one = next((site for site in self._sites.ranked if self._facts.images(site.region, site.site_id)), None)
         if one is None:
             return [missing("No site has an image yet. `minemap run` makes them.")]
         years = tuple(self._facts.images(one.region, one.site_id))
@@ -154,27 +87,17 @@ class Sheets:
         return {int(row["year"]): say.as_number(row["area_km2"]) for row in records(rows)}
 
     def _rows(self, one: Ranked) -> pd.DataFrame:
-        panel = self._material.panel
-        return panel[panel["site_id"] == one.site_id].sort_values("year")
-
-    def _country(self, one: Ranked) -> str | None:
-        return self._names.get(one.country) if one.country else None
-
-    def _told(self, one: Ranked) -> str:
-        place = ", ".join(word for word in (self._region(one), self._country(one)) if word)
-        return f"{place}: {say.shown(one.largest_km2, say.square_km)} at most"
-
-    def _region(self, one: Ranked) -> str:
-        return self._material.regions.get(one.region, one.region)
+        return self._panel.iloc[self._panel_rows.get(one.site_id, [])]
 
     def _sheet(self, one: Ranked) -> Sheet:
         place = (
-            ("Region", self._region(one)),
-            ("Country", self._country(one) or "none"),
-            ("Coordinates", f"{say.degrees(one.latitude)}° N, {say.degrees(one.longitude)}° E (EPSG:4326)"),
+            ("Region", self._sites.region(one)),
+            ("Country", self._sites.country(one) or "none"),
+            ("Centre", f"{say.latitude(one.latitude)}, {say.longitude(one.longitude)} (EPSG:4326)"),
         )
         blocks = [*self._pictures(one), *self._charts(one), self._mines(one), self._series(one), *self._scenes(one)]
-        return Sheet(one.site_id, f"Site {one.site_id}", place, blocks)
+        lines = sum(min(len(block.rows), MOST_ROWS) for block in blocks if isinstance(block, Table))
+        return Sheet(one.site_id, f"Site {one.site_id}", place, blocks, lines > _MANY_LINES)
 
     def _pictures(self, one: Ranked) -> list[Block]:
         years = tuple(self._facts.images(one.region, one.site_id))
@@ -183,42 +106,45 @@ class Sheets:
         ends = tuple(dict.fromkeys((years[0], years[-1])))
         pictures = self._facts.pictures(one.region, one.site_id, ends)
         areas = self._areas(one)
-        told = " and ".join(f"{year} with {say.shown(areas.get(year), say.square_km)} mapped" for year in ends)
-        caption = f"The ground in {told}. {_stretched(pictures)}"
-        name = f"site_{_SAFE.sub('_', one.site_id.lower())}_before_and_after"
-        figure = beside(name, caption, f"Images of {told}, outlined.", pictures, across=2)
+        images = self._facts.images(one.region, one.site_id)
+        each = [f"{y} ({_dates(images[y])}), {say.shown(areas.get(y), say.square_km)} mapped" for y in ends]
+        told = f"Before: {each[0]}. After: {each[1]}" if len(each) > 1 else f"The only year with an image: {each[0]}"
+        name = f"site_{safe_name(one.site_id)}_before_and_after"
+        figure = beside(name, f"{told}. {_stretched(pictures)}", f"Images with outlines. {told}.", pictures, across=2)
         blocks: list[Block] = [] if figure is None else [figure]
         if any(picture.picture is None for picture in pictures):
             blocks.append(missing(HIDDEN))
         return blocks
 
     def _charts(self, one: Ranked) -> list[Block]:
-        rows = self._rows(one).set_index("year")
-        values = pd.DataFrame({"area_km2": rows["area_km2"].astype(float)})
-        open_ = frozenset(int(year) for year in rows.index[rows["status"] != "final"])
-        told = "; ".join(f"{year}: {say.shown(value, say.square_km)}" for year, value in values["area_km2"].items())
-        name, breaks = _SAFE.sub("_", one.site_id.lower()), break_years(self._material, one.region)
+        areas, rows = self._areas(one), self._rows(one)
+        open_ = frozenset(int(year) for year in rows.loc[rows["status"] != "final", "year"])
+        told = "; ".join(f"{year}: {say.shown(value, say.square_km)}" for year, value in areas.items())
+        name, breaks = safe_name(one.site_id), break_years(self._material, one.region)
+        marks = " Open marks are provisional." if open_ else ""
+        marks += " Dashed lines are changes of the source." if breaks else ""
         blocks: list[Block] = [
             Figure(
                 f"site_{name}_series",
-                "Mapped area by year. Open marks are provisional, and dashed lines changes of the source.",
+                f"Mapped area by year, in square kilometres.{marks}",
                 f"A line by year. {told}.",
-                series_chart([Line("this site", values, open_)], breaks, panels=1, size=(4.4, 2.0)),
+                area_chart(areas, open_, breaks),
                 role="series",
             )
         ]
-        outline = self._outlines.get(one.region)
-        if outline is not None:
-            drawn = locator(one.longitude, one.latitude, outline, self._material.boundaries)
-            where = f"A star in {self._region(one)}, at {say.degrees(one.latitude)}, {say.degrees(one.longitude)}."
+        place = self._places.get(one.region)
+        if place is not None:
+            drawn = place.svg(one.longitude, one.latitude)
+            where = (
+                f"A star in {self._sites.region(one)}, at {say.latitude(one.latitude)}, {say.longitude(one.longitude)}."
+            )
             blocks.append(
                 Figure(f"site_{name}_place", "Where the site lies in its region.", where, drawn, role="place")
             )
         return blocks
 
     def _mines(self, one: Ranked) -> Block:
-        mines = self._material.mines
-        of_site = mines[[one.site_id in list(ids) for ids in mines["site_ids"]]] if len(mines) else mines
+        of_site = self._material.mines.iloc[self._of_site.get(one.site_id, [])]
         if not len(of_site):
             return missing(
                 "No history was made of the site's mines, or none was found; `minemap run --select site_history` makes "
@@ -231,16 +157,21 @@ class Sheets:
         columns = (
             Column("mine_id", "Mine", numeric=False),
             Column("first_year", "First year", numeric=False),
-            Column("span", "95 % interval", numeric=False),
-            Column("first_year_posterior", "Posterior", say.probability, say.NONE),
+            Column("first_year_posterior", "Posterior of it", say.probability, say.NONE),
+            Column("span", "Begun (95 % interval)", numeric=False),
             Column("seen", "Last year", numeric=False),
-            Column("last_year_posterior", "Posterior", say.probability, say.NONE),
+            Column("last_year_posterior", "Posterior of it", say.probability, say.NONE),
             Column("peak_km2", "Largest (km²)", say.area),
         )
-        left = len(rows) - _MOST_MINES
-        note = f"{say.counted(left, 'smaller mine')} on the site's ground {'is' if left == 1 else 'are'} not shown."
+        most = min(_MOST_MINES, max(_FEW_MINES, _LINES_OF_BOTH - len(self._rows(one))))
+        left = len(rows) - most
+        more = f" {say.counted(left, 'smaller mine')} on the site's ground {'is' if left == 1 else 'are'} not shown."
+        note = (
+            "First and last year are those in which an image shows the mine; their posteriors are the probabilities, 0 "
+            "to 1, that most of its ground was mined by the first and that it was mined in the last."
+        )
         caption = "Mines on the site's ground, and when they were there"
-        return Table("mines", caption, columns, rows[:_MOST_MINES], note=note if left > 0 else "")
+        return Table("mines", caption, columns, rows[:most], note=note + (more if left > 0 else ""))
 
     def _series(self, one: Ranked) -> Table:
         images = self._facts.images(one.region, one.site_id)
@@ -258,7 +189,10 @@ class Sheets:
             Column("dates", "Images from", missing="not known", numeric=False),
             Column("scenes", "Scenes", say.count, "none"),
         )
-        note = "Probability is the mean over the pixels of the polygons, by the model and all years of the window."
+        note = (
+            "Observed is the share of the site's own ground that was seen. Probability, 0 to 1, is how sure the "
+            "polygons are: the mean over their pixels, by the model and all years around."
+        )
         return Table("series", "Areas, images and how sure they are, by year", columns, rows, note=note)
 
     def _scenes(self, one: Ranked) -> Iterator[Block]:
@@ -272,16 +206,12 @@ class Sheets:
         ]
         yield Prose(f"Scenes that gave pixels, {'; '.join(told)}. Those of every year stand in `{SCENES}`.")
 
-    def scenes(self) -> Table:
-        """Every scene of every year of the sites that have a page."""
-        rows = [
-            {"site_id": one.site_id, "year": year, "product": image["product"], "scene": str(scene)}
-            for one in self.chosen
-            for year, image in self._facts.images(one.region, one.site_id).items()
-            for scene in image["acquisitions"]
-        ]
-        columns = tuple(Column(name, name, numeric=False) for name in ("site_id", "year", "product", "scene"))
-        return Table("scenes", "Scenes", columns, rows)
+    def scenes(self) -> Iterator[tuple[str, int, str, str]]:
+        """Every scene of every year of the sites that have a page: site, year, product and scene."""
+        for one in self._sites.chosen:
+            for year, image in self._facts.images(one.region, one.site_id).items():
+                for scene in image["acquisitions"]:
+                    yield one.site_id, year, str(image["product"]), str(scene)
 
     def _sure(self, one: Ranked, year: int) -> float | None:
         """Mean probability of the polygons, weighted by their areas."""
@@ -294,19 +224,37 @@ def _span(row: Mapping[str, Any]) -> str:
     """The years between which most of a mine's first ground was mined."""
     low, high = row["first_year_low"], row["first_year_high"]
     if say.is_missing(low) and say.is_missing(high):
-        return "may be older, and is not sure"
+        return "not sure in any year"
     if say.is_missing(low):
-        return f"by {int(high)}; may be older than the record"
+        return f"by {int(high)}, perhaps before the record"
     return f"not before {int(low)}" if say.is_missing(high) else f"{int(low)} to {int(high)}"
+
+
+def _mines_by_site(mines: pd.DataFrame) -> dict[str, list[int]]:
+    """Places of the rows of the mines on each site's ground."""
+    found: dict[str, list[int]] = {}
+    for place, ids in enumerate(mines["site_ids"]):
+        for site_id in dict.fromkeys(ids):
+            found.setdefault(str(site_id), []).append(place)
+    return found
 
 
 def _seen(image: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a year's image is made from."""
     if image is None:
         return {"image": None, "dates": None, "scenes": None}
+    scenes = len(image["acquisitions"])
+    return {"image": f"{image['product']}, {image['source']}", "dates": _span_of(image), "scenes": scenes}
+
+
+def _dates(image: Mapping[str, Any]) -> str:
+    return f"images of {dates}" if (dates := _span_of(image)) is not None else "dates not known"
+
+
+def _span_of(image: Mapping[str, Any]) -> str | None:
+    """The dates of the images that gave pixels; None where they are not known."""
     first, last = image["first_date"], image["last_date"]
-    dates = None if say.is_missing(first) or not first else str(first) if first == last else f"{first} to {last}"
-    return {"image": f"{image['product']}, {image['source']}", "dates": dates, "scenes": len(image["acquisitions"])}
+    return None if say.is_missing(first) or not first else str(first) if first == last else f"{first} to {last}"
 
 
 def _stretched(pictures: Sequence[SitePicture]) -> str:

@@ -1,11 +1,13 @@
 """The second section: mapped area by year, with what of it was observed and how sure it is."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.document import Block, Column, Figure, Prose, Section, Table, missing, records
+from minemap_assets.publication.report.gaps_section import unseen, years_in_words
 from minemap_assets.publication.report.material import Material
 from minemap_assets.publication.report.series_chart import Line, Truth, series_chart
 from minemap_assets.publication.report.truth import ALL
@@ -16,6 +18,8 @@ NO_ESTIMATES = (
     "by people give areas with intervals, and correct what the maps get wrong: `minemap sample draw` draws them, and "
     "`minemap sample add` takes the labels."
 )
+
+NOTHING_SEEN = "No site was observed in any of the years that were mapped, so that there is no area."
 
 NO_TABLES = "No year was mapped yet. `minemap run` makes the maps and their tables."
 
@@ -32,7 +36,7 @@ def yearly_rows(material: Material) -> list[dict[str, Any]]:
             {
                 **total,
                 "year": str(year),
-                "status": "final" if total["final"] else "provisional",
+                "status": _status(total),
                 "covered_share": float(share[year]) if year in share.index else None,
                 "estimate_km2": found.get("estimate_km2"),
                 "low_km2": found.get("low_km2"),
@@ -64,13 +68,18 @@ def summary_section(material: Material) -> Section:
     rows = yearly_rows(material)
     if not rows:
         return Section("summary", "Summary", [missing(NO_TABLES)])
-    blocks: list[Block] = [Prose(_lead(rows[-1])), _table(rows)]
+    seen = set(material.seen_years)
+    observed = [row for row in rows if int(row["year"]) in seen]
+    blocks: list[Block] = [Prose(_lead(observed[-1]) if observed else NOTHING_SEEN), *_images(material)]
+    if unseen(material) and observed:
+        blocks.append(Prose(f"{unseen(material)} These years have no area, which is not zero.", "warning"))
+    blocks.append(_table(rows))
     if not any(row["estimate_km2"] is not None for row in rows):
         insufficient = material.accuracy.areas is not None and len(material.accuracy.areas) > 0
         why = "Points were drawn and are not enough for an estimate of all ground yet. " if insufficient else ""
         blocks.append(missing(f"{why}{NO_ESTIMATES}"))
     if material.provisional:
-        years = say.listed([str(year) for year in sorted(material.provisional)])
+        years = years_in_words(tuple(material.provisional))
         blocks.append(
             Prose(
                 f"Provisional: {years}. A year is confirmed by its neighbours, and changes until these are mapped as "
@@ -78,19 +87,38 @@ def summary_section(material: Material) -> Section:
                 "warning",
             )
         )
-    blocks.append(_figure(material, rows))
+    blocks.append(_figure(material, [row for row in rows if int(row["year"]) in material.shown_years]))
     return Section("summary", "Summary", blocks)
+
+
+def _status(total: dict[str, Any]) -> str:
+    if not total["sites_observed"]:
+        return say.NOT_OBSERVED
+    return "final" if total["final"] else "provisional"
+
+
+def _images(material: Material) -> Iterator[Block]:
+    """What the maps are made from."""
+    held = material.by_region[material.by_region["product"].notna()]
+    told = [
+        f"{product} in {years_in_words(tuple({int(year) for year in rows['year']}))}"
+        for product, rows in held.groupby("product", sort=True)
+    ]
+    if told:
+        yield Prose(f"Images: {'; '.join(told)}. Their sources, dates and terms stand in the section on versions.")
 
 
 def _lead(row: dict[str, Any]) -> str:
     area = say.shown(row["area_km2"], say.square_km)
     seen, expected = int(row["sites_observed"]), int(row["sites_expected"])
     share = say.shown(row["covered_share"], say.share)
-    lead = (
-        f"In {row['year']} mines cover {area} on the ground of the known sites, as mapped ({row['status']}). Of "
-        f"{say.counted(expected, 'site')} {seen:,} {'was' if seen == 1 else 'were'} observed, and {share} of their "
-        "ground."
+    sites = (
+        f"The one known site was observed, on {share} of its ground."
+        if expected == seen == 1
+        else f"Of {say.counted(expected, 'site')} {seen:,} {'was' if seen == 1 else 'were'} observed, and {share} of "
+        "the ground of all."
     )
+    lead = f"In {row['year']} mines cover {area} on the ground of the known sites, as mapped ({row['status']}). {sites}"
     if row["estimate_km2"] is not None:
         ends = say.interval(row["low_km2"], row["high_km2"], say.square_km)
         lead += f" Labelled points put the area at {say.square_km(row['estimate_km2'])} (95 % interval {ends})."
@@ -114,7 +142,9 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             Column("model_verdict", "The model is", missing="not recorded", numeric=False),
         ),
         rows,
-        note="The covered share is the mean over the expected sites of the share of their ground that was observed.",
+        note="Areas are equal-area (EPSG:6933). The covered share is the mean over the expected sites of the share of "
+        "their ground that was observed.",
+        source="the view `yearly_totals` of the database, and `area_estimates`",
     )
 
 

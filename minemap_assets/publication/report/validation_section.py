@@ -1,6 +1,7 @@
 """The section on validation: labelled points, estimated areas, and what a swap of products does to the series."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -18,8 +19,12 @@ from minemap_assets.publication.report.document import (
     records,
 )
 from minemap_assets.publication.report.material import Material
+from minemap_assets.publication.report.style import legible
 from minemap_assets.validation.continuity import ALL_GROUND, EVERYTHING
 from minemap_assets.validation.map_reading import ALL as ALL_FRAMES
+
+MAPPED = "mapped"
+"""The name of this project's own map in the reference validation."""
 
 MEASURES = {
     "accuracy": "Accuracy",
@@ -65,7 +70,7 @@ def _points(material: Material) -> Iterator[Block]:
         f"{describes}."
     )
     kept = scores[(scores["frame"] == ALL_FRAMES) | scores["year"].isna() | (scores["years"].max() == 1)]
-    rows = kept.assign(span=_span(kept)).sort_values(["map", "frame", "year"], na_position="first")
+    rows = _mapped_first(kept.assign(span=_span(kept)), ["frame", "year"])
     yield Table(
         "reference_validation",
         "Accuracy at labelled points, by map, part of the ground and year",
@@ -84,8 +89,10 @@ def _points(material: Material) -> Iterator[Block]:
         ),
         records(rows),
         heads=3,
-        note="All years: the mean of the years' measures, as in the paper. Parts of the ground stand here over all "
-        "years only.",
+        note="`mapped` are the maps of this report, the others the ground truth and its parts. Inside and outside "
+        "windows is the ground within and beyond the images of sites. All years: the mean of the years' measures, as "
+        "in the paper, whose intervals stand in the next table. Parts of the ground stand here over all years only.",
+        source="`validation/reference_validation`",
     )
     yield from _estimated(estimates)
 
@@ -96,7 +103,7 @@ def _estimated(estimates: pd.DataFrame) -> Iterator[Block]:
     whole = [of[of["year"].isna()] if of["year"].isna().any() else of for _, of in rows.groupby("map", sort=True)]
     if not whole:
         return
-    chosen = pd.concat(whole)
+    chosen = _mapped_first(pd.concat(whole), [])
     chosen = chosen.assign(span=_span(chosen), called=chosen["measure"].map(MEASURES), points=chosen["points"])
     yield Table(
         "validation_estimates",
@@ -111,7 +118,14 @@ def _estimated(estimates: pd.DataFrame) -> Iterator[Block]:
         ),
         records(chosen),
         heads=3,
+        source="`validation/reference_validation`",
     )
+
+
+def _mapped_first(rows: pd.DataFrame, then: list[str]) -> pd.DataFrame:
+    """The maps of this project before the others; stable."""
+    first = rows.assign(_others=rows["map"] != MAPPED)
+    return first.sort_values(["_others", "map", *then], na_position="first", kind="stable").drop(columns="_others")
 
 
 def _span(rows: pd.DataFrame) -> list[str]:
@@ -151,6 +165,7 @@ def _areas(material: Material) -> Iterator[Block]:
         records(rows),
         heads=5,
         note="Mines where no site is known are unmeasured.",
+        source="`validation/area_estimates`",
     )
     if judged is not None and len(judged):
         told = judged.assign(year=judged["year"].astype(str), called=judged["measure"].map(MEASURES))
@@ -170,6 +185,7 @@ def _areas(material: Material) -> Iterator[Block]:
             ),
             records(told),
             heads=6,
+            source="`validation/area_estimates`",
         )
 
 
@@ -188,9 +204,10 @@ def _continuity(material: Material) -> Iterator[Block]:
         return
     yield from (Prose(str(words)) for words in summary["sentence"].dropna().unique() if words)
     known = summary[summary["area_ratio"].notna()]
+    names = dict(zip(material.countries["iso3"].astype(str), material.countries["name"].astype(str), strict=True))
     scores = [
         Score(
-            f"{'all sites' if row['stratum'] == EVERYTHING else row['group']}",
+            "all sites" if row["stratum"] == EVERYTHING else _group(row, names),
             f"{row['other_product']} over {row['product']}",
             float(row["area_ratio"]),
             say.as_number(row["area_ratio_low"]),
@@ -214,8 +231,8 @@ def _continuity(material: Material) -> Iterator[Block]:
             Column("product", "First", numeric=False),
             Column("other_product", "Second", numeric=False),
             Column("ground", "Ground", numeric=False),
-            Column("stratum", "Of", numeric=False),
-            Column("group", "Which", missing="", numeric=False),
+            Column("stratum", "Sites by", numeric=False),
+            Column("group", "Group", missing="", numeric=False),
             Column("sites", "Sites", say.count),
             Column("area_km2", "Area in the first (km²)", say.area),
             Column("other_km2", "Area in the second (km²)", say.area),
@@ -225,4 +242,14 @@ def _continuity(material: Material) -> Iterator[Block]:
         ),
         records(summary),
         heads=5,
+        note="Sites of one region, country, size of mine or processing baseline, or all. Ground `trained on` trained a "
+        "model, `held out` did not. The ratio is the area in the second product over that in the first; IoU says how "
+        "far the two maps agree, 0 to 1.",
+        source="`validation/source_continuity`",
     )
+
+
+def _group(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What a group of sites is called in a figure."""
+    group = str(row["group"])
+    return legible(names.get(group, group), group) if row["stratum"] == "country" else group

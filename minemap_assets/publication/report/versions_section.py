@@ -16,6 +16,7 @@ from minemap_assets.publication.attribution import restricted
 from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.document import Block, Column, Heading, Prose, Section, Table, missing, records
 from minemap_assets.publication.report.gaps_section import years_in_words
+from minemap_assets.publication.report.held_out_section import CHOSEN_ON
 from minemap_assets.publication.report.material import Material
 from minemap_assets.segmentation.assets import RAW_MASKS
 
@@ -86,7 +87,7 @@ def _sources(context: InputContext) -> pd.DataFrame:
         sites=("site_id", "nunique"),
         first_date=("first_date", _least),
         last_date=("last_date", _most),
-        baselines=("processing_baseline", lambda v: ", ".join(sorted({str(one) for one in v.dropna() if str(one)}))),
+        baselines=("processing_baseline", lambda v: ", ".join(sorted({str(one) for one in v.dropna() if one})) or None),
     ).reset_index()
 
 
@@ -133,10 +134,11 @@ def _source_table(versions: Versions) -> Block:
             Column("sites", "Sites", say.count),
             Column("first_date", "Earliest image", missing="not known", numeric=False),
             Column("last_date", "Latest image", missing="not known", numeric=False),
-            Column("baselines", "Processing baseline", missing="none", numeric=False),
+            Column("baselines", "Processing baseline", missing="not recorded", numeric=False),
         ),
         rows,
         heads=3,
+        source="the index of `imagery/imagery`",
     )
 
 
@@ -172,7 +174,12 @@ def _inputs(material: Material) -> list[Block]:
     told: list[Block] = [table]
     if closed:
         names = say.listed([one.name for one in closed])
-        told.append(Prose(f"The terms of {names} forbid passing pixels on.", "warning"))
+        shown = (
+            " The settings of this report show pictures of them: keep it to yourself, unless the terms allow that."
+            if material.restricted_pictures
+            else ""
+        )
+        told.append(Prose(f"The terms of {names} do not allow passing pixels on, or are not known.{shown}", "warning"))
     return told
 
 
@@ -180,17 +187,18 @@ def _model(material: Material, versions: Versions) -> list[Block]:
     standing, card = material.standing, material.card
     if card is None:
         return [missing("No model is in use. `minemap promote` puts one in use.")]
-    decided = f", put in use by {standing.promoted_by} at {standing.promoted_at}" if standing.promoted_by else ""
+    at = standing.promoted_at.replace("T", " at ").replace("+00:00", " UTC")
+    decided = f", put in use by {standing.promoted_by} on {at}" if standing.promoted_by else ""
     blocks: list[Block] = [
         Prose(f"In use: model `{standing.version}`{decided}. {card.origin[:1].upper()}{card.origin[1:]}.")
     ]
-    blocks += [Prose(note, "warning") for note in card.notes]
+    blocks += [Prose(say.sentence(note), "warning") for note in card.notes]
     others = {name: years for name, years in versions.models.items() if name != standing.version}
     if others:
         told = "; ".join(f"`{name[:12] or 'unknown'}` in {years_in_words(years)}" for name, years in others.items())
         blocks.append(Prose(f"Some masks were made with another model: {told}.", "warning"))
     rows = [
-        {"product": name, "point": point, "threshold": float(at), "chosen_on": about.chosen_on}
+        {"product": name, "point": point, "threshold": float(at), "chosen_on": _chosen_on(about.chosen_on)}
         for name, about in sorted(card.products.items())
         for point, at in sorted(about.operating_points.items())
     ]
@@ -200,8 +208,22 @@ def _model(material: Material, versions: Versions) -> list[Block]:
         Column("threshold", "Threshold", say.probability),
         Column("chosen_on", "Chosen on", numeric=False),
     )
-    blocks.append(Table("operating_points", "Operating points of the model in use", columns, rows, heads=2))
+    blocks.append(
+        Table(
+            "operating_points",
+            "Operating points of the model in use",
+            columns,
+            rows,
+            heads=2,
+            note="The threshold is the probability from which a pixel counts as mine.",
+            source="the card of the model",
+        )
+    )
     return blocks
+
+
+def _chosen_on(word: str) -> str:
+    return CHOSEN_ON.get(word, word)
 
 
 def _settings(versions: Versions) -> Block:
@@ -209,8 +231,11 @@ def _settings(versions: Versions) -> Block:
         return missing("Nothing was made yet, so that no settings shaped it.")
     rows = [{"name": name, "values": _values(values)} for name, values in versions.settings.items()]
     columns = (Column("name", "Setting", numeric=False), Column("values", "Value", numeric=False))
-    caption = "Settings and inputs that images, masks and polygons were made with, as their manifests tell them"
-    return Table("settings", caption, columns, rows)
+    caption = "Settings and inputs that images, masks and polygons were made with"
+    note = (
+        "Values are those recorded when each part was made; several where parts differ. Areas are in square kilometres."
+    )
+    return Table("settings", caption, columns, rows, note=note)
 
 
 def _values(values: tuple[str, ...]) -> str:
@@ -239,14 +264,14 @@ def _software(versions: Versions) -> list[Block]:
 
 
 def _citation(material: Material, versions: Versions) -> list[Block]:
-    years = material.mapped_years
+    years = material.seen_years
     span = f"{years[0]} to {years[-1]}" if len(years) > 1 else str(years[0]) if years else "no year yet"
     model = f"model {material.standing.version[:12]}" if material.standing.version else "no model"
     cited = sorted({one.citation for one in material.inputs if one.citation})
     blocks: list[Block] = [
         Prose(
-            f"{material.title}, {span}. Mapped with minemap {versions.software['minemap']}, {model}, and of this "
-            f"worth: {material.standing.verdict}."
+            f"{material.title}, {span}. Mapped with minemap {versions.software['minemap']}, {model}. "
+            f"What the model is worth: {material.standing.verdict}."
         ),
         Prose(f"Method: {PAPER}."),
     ]

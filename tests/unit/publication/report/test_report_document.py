@@ -8,7 +8,7 @@ from minemap_assets.publication.report import numerals as say
 from minemap_assets.publication.report.document import MOST_ROWS, Column, Figure, Prose, Section, Table
 from minemap_assets.publication.report.gaps_section import years_in_words
 from minemap_assets.publication.report.pages import GENERATOR, prose, report_page
-from minemap_assets.publication.report.site_sheets import sheet_file
+from minemap_assets.publication.report.site_list import sheet_file
 
 COLUMNS = (
     Column("name", "Name", numeric=False),

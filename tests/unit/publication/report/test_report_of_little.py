@@ -1,5 +1,6 @@
 """The report of a project that has almost nothing: every section is there, and says what is missing and what to do."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from minemap_assets.imagery.reader import SiteImage
+from minemap_assets.publication.folder_swap import copy_file
 from minemap_assets.publication.report.document import Figure
 from minemap_assets.publication.report.site_facts import SIDE, SiteFacts
 from minemap_assets.publication.report.site_pictures import beside
 from parsing import option_names
 from terminal import Terminal
 
-SECTIONS = ("accuracy", "summary", "figures", "tables", "validation", "missing", "versions", "sites")
+SECTIONS = ("accuracy", "summary", "figures", "tables", "validation", "missing", "versions", "words", "sites")
 
 COMMAND = re.compile(r"<code>minemap ([^<]+)</code>")
 
@@ -87,14 +89,35 @@ def test_what_an_earlier_report_left_goes_and_other_files_stay(project: Terminal
     assert (stale.exists(), own.exists()) == (False, True)
 
 
+def test_a_copy_that_stops_half_way_leaves_the_earlier_report(
+    project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project("report", "--to", "out")
+    before = {path: path.read_bytes() for path in (project.folder / "out").rglob("*") if path.is_file()}
+    assert before
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def stopped(source: Path, folder: Path, name: str) -> None:
+        if name.startswith("tables/"):
+            raise full
+        copy_file(source, folder, name)
+
+    monkeypatch.setattr("dagster_project.commands.reporting.copy_file", stopped)
+    answer = project("report", "--to", "out")
+    assert answer.code != 0
+    assert "is full" in answer.sentence
+    assert {path: path.read_bytes() for path in (project.folder / "out").rglob("*") if path.is_file()} == before
+    assert not [path.name for path in project.folder.iterdir() if path.name.startswith(".out")]
+
+
 def image(bands: tuple[str, ...] = ("blue", "green", "red", "nir")) -> SiteImage:
     pixels = np.random.default_rng(1).integers(500, 3_000, (len(bands), 64, 64)).astype(np.uint16)
     grid = GeoBox((64, 64), Affine(5.0, 0.0, 500_000.0, 0.0, -5.0, 700_000.0), "EPSG:32630")
     return SiteImage("s1", grid, bands, pixels, np.ones((64, 64), np.uint16))
 
 
-class Imagery:
-    def read(self, _: str) -> SiteImage:
+class Archive:
+    def read(self, *_: object) -> SiteImage:
         return image()
 
 
@@ -102,9 +125,9 @@ def facts(monkeypatch: pytest.MonkeyPatch, *, restricted_pictures: bool) -> Site
     """Two years, of which the terms of the second forbid passing pixels on."""
     found = SiteFacts.__new__(SiteFacts)
     found._restricted, found._outlines, found._tables = restricted_pictures, {}, {}
+    found._archive = Archive()  # type: ignore[assignment]
     rows = {2016: {"redistributable": True, "product": "a"}, 2017: {"redistributable": False, "product": "a"}}
     monkeypatch.setattr(found, "images", lambda *_: rows)
-    monkeypatch.setattr(found, "imagery", lambda *_: Imagery())
     return found
 
 

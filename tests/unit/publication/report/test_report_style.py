@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from minemap_assets.publication.report.curve_charts import Score, scores_chart, sweep_chart
-from minemap_assets.publication.report.series_chart import Line, Truth, series_chart
+from minemap_assets.publication.report.series_chart import PANELS, Line, Truth, series_chart
 from minemap_assets.publication.report.site_facts import CASING, OUTLINE
 from minemap_assets.publication.report.style import GAIN, LOOKS, LOSS, legible
 
@@ -95,8 +95,8 @@ def test_the_same_chart_has_the_same_bytes_and_no_date() -> None:
 
 
 def test_charts_of_little_are_drawn() -> None:
-    single = pd.DataFrame({"area_km2": [1.0]}, index=pd.Index([2019]))
-    assert series_chart([Line("one year", single)], [], panels=1).startswith(b"<?xml")
+    single = pd.DataFrame({name: [1.0] for name, _ in PANELS}, index=pd.Index([2019]))
+    assert series_chart([Line("one year", single)], []).startswith(b"<?xml")
     assert scores_chart([Score("all", "", 0.5, None, None)], "IoU").startswith(b"<?xml")
     scores = ("threshold", "accuracy", "matthews", "users_accuracy", "false_positive_rate")
     swept = pd.DataFrame({name: [0.5] for name in scores})
