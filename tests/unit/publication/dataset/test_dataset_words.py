@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
+import duckdb
 import geopandas as gpd
 import openpyxl
 import pandas as pd
@@ -54,7 +55,7 @@ def test_a_null_is_an_empty_cell_and_a_zero_is_a_zero(tmp_path: Path) -> None:
         header, first, second, third = list(csv.reader(file))
     assert header == ["site_id", "area_km2", "peak_year", "seen", "site_ids"]
     assert first == ["a", "0.0", "2019", "true", "a; b"]
-    assert second == ["b", "", "", "", ""]
+    assert second == ["b", "", "", "", ""], "the module csv reads nulls and empty texts alike"
     assert third == ["=1+1", "0.1", "2018", "false", "c"]
     told = json.loads(path.with_name(f"areas.csv{METADATA}").read_text(encoding="utf-8"))
     columns = {one["name"]: one for one in told["tableSchema"]["columns"]}
@@ -62,6 +63,20 @@ def test_a_null_is_an_empty_cell_and_a_zero_is_a_zero(tmp_path: Path) -> None:
     assert columns["area_km2"]["schema:unitText"] == "km²"
     assert columns["site_ids"]["separator"] == "; "
     assert "verdict_on_the_model: weak: on 5 places: IoU 0.41" in told["rdfs:comment"]
+
+
+def test_a_null_and_an_empty_text_are_told_apart(tmp_path: Path) -> None:
+    texts = ["", None, 'two "words", and', "line\nbreak", "NA", " "]
+    lists = [[], None, ["a", "b"], [""], ["a"], []]
+    frame = pd.DataFrame({"iso3": pd.Series(texts, dtype="str"), "codes": pd.Series(lists, dtype=object)})
+    path = tmp_path / "told.csv"
+    write_csv_table(described("told", "Told.", frame, {}), facts().metadata(), path)
+    assert path.read_text(encoding="utf-8").splitlines()[:3] == ["iso3,codes", '"",""', ","]
+    read = duckdb.sql(f"select * from read_csv('{path}', allow_quoted_nulls = false)").fetchall()
+    assert [row[0] for row in read] == texts
+    assert [row[1] for row in read] == ["", None, "a; b", "", "a", ""]
+    told = json.loads(path.with_name(f"told.csv{METADATA}").read_text(encoding="utf-8"))
+    assert "allow_quoted_nulls = false" in told["rdfs:comment"][0]
 
 
 def test_a_workbook_begins_with_the_verdict_and_takes_no_text_for_a_formula(tmp_path: Path) -> None:
