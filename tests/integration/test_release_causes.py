@@ -4,9 +4,10 @@ One copy of the finished small world is changed four times, frozen before each.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -68,20 +69,17 @@ class Changes:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
 
-    def compared(self) -> Changed:
-        """The state of the last freeze beside what the change that was made since comes to."""
+    def compared(self, change: Callable[[], None]) -> Changed:
+        """The state as it is beside what a change of it comes to."""
         before = areas(self.chain)
-        frozen = freeze(
-            self.chain.project,
-            published(self.chain),
-            Decision("Ada", "2026-01-01T00:00:00+00:00", "before a change"),
-            {"polygons": {}, "km2": {}},
-        )
+        decision = Decision("Ada", "2026-01-01T00:00:00+00:00", "before a change")
+        frozen = freeze(self.chain.project, published(self.chain), decision, {"polygons": {}, "km2": {}})
+        change()
         assert not self.chain.run(MAPS, accepts_losses=True).failures
         found = compare(opened(self.chain.project, frozen), published(self.chain))
         return Changed(found, before, areas(self.chain))
 
-    def another_model(self, scratch: Path) -> Changed:
+    def another_model(self, scratch: Path) -> None:
         """The same weights with another calibration, put in use."""
         model = load_model(self.chain.open("segmentation", "promoted_model"))
         shutil.copytree(model.folder, scratch)
@@ -95,9 +93,8 @@ class Changes:
         other = open_model(scratch)
         assert other.version != model.version
         promote(self.chain.project, other, "a test")
-        return self.compared()
 
-    def without_a_mine_in_the_truth(self, scratch: Path) -> Changed:
+    def without_a_mine_in_the_truth(self, scratch: Path) -> None:
         """One mine of a region is taken out of both reference sets; the model stays as it is."""
         project = self.chain.project
         ground = project.region(BIRCH).geometry
@@ -114,9 +111,8 @@ class Changes:
                 licence=LICENCE,
                 role=role,  # type: ignore[arg-type]
             )
-        return self.compared()
 
-    def a_smaller_region(self) -> Changed:
+    def a_smaller_region(self) -> None:
         """The outline of a region cuts one of its mines in two, and leaves the other one out."""
         project = self.chain.project
         mines = self.chain.frame("tables", "polygons", str(YEARS[-1]), file="polygons.parquet")
@@ -128,31 +124,28 @@ class Changes:
         small = shapely.intersection(regions[ALDER].geometry, shapely.box(kept[0], south, kept[1], north))
         regions[ALDER] = replace(regions[ALDER], geometry=small)
         project.lake.store.write_bytes(REGIONS_PATH, write_regions(list(regions.values())))
-        return self.compared()
 
-    def another_code(self, patch: pytest.MonkeyPatch) -> Changed:
-        """The next version outlines what is likelier by 0.2 only, and says so by its number."""
 
-        class Stricter(ThresholdRule):
-            def __init__(self, rule: ThresholdRule) -> None:
-                self.__dict__.update(rule.__dict__)
+class Stricter(ThresholdRule):
+    """What the next version outlines is likelier by 0.2."""
 
-            def of(self, product: str, operating_point: str, threshold: float, model_version: str) -> float:
-                return super().of(product, operating_point, threshold, model_version) + 0.2
+    def __init__(self, rule: ThresholdRule) -> None:
+        self.__dict__.update(rule.__dict__)
 
-        build = raw.build_raw_polygons
+    def of(self, product: str, stored_point: str, stored_threshold: float, model_version: str = "") -> float:
+        return super().of(product, stored_point, stored_threshold, model_version) + 0.2
 
-        def stricter(*words: object) -> object:
-            *others, rule, writer = words
-            return build(*others, Stricter(rule), writer)  # type: ignore[arg-type]
 
-        patch.setattr(raw, "build_raw_polygons", stricter)
-        version = RAW_POLYGONS.code_version
-        object.__setattr__(RAW_POLYGONS, "code_version", f"{version}, stricter")
-        try:
-            return self.compared()
-        finally:
-            object.__setattr__(RAW_POLYGONS, "code_version", version)
+def next_version(patch: pytest.MonkeyPatch) -> None:
+    """This process has it inside, and the asset says so by its number."""
+    build = raw.build_raw_polygons
+
+    def stricter(*words: Any) -> Any:
+        *others, rule, writer = words
+        return build(*others, Stricter(rule), writer)
+
+    patch.setattr(raw, "build_raw_polygons", stricter)
+    object.__setattr__(RAW_POLYGONS, "code_version", f"{RAW_POLYGONS.code_version}, stricter")
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +154,16 @@ def changed(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Mappin
     scratch = tmp_path_factory.mktemp("changes")
     changes = Changes(finished.copied(scratch / "project"))
     found = {
-        "model": changes.another_model(scratch / "model"),
-        "ground truth": changes.without_a_mine_in_the_truth(scratch),
-        "boundary": changes.a_smaller_region(),
+        "model": changes.compared(lambda: changes.another_model(scratch / "model")),
+        "ground truth": changes.compared(lambda: changes.without_a_mine_in_the_truth(scratch)),
+        "boundary": changes.compared(changes.a_smaller_region),
     }
+    version = RAW_POLYGONS.code_version
     with pytest.MonkeyPatch.context() as patch:
-        found["code"] = changes.another_code(patch)
+        try:
+            found["code"] = changes.compared(lambda: next_version(patch))
+        finally:
+            object.__setattr__(RAW_POLYGONS, "code_version", version)
     return found
 
 

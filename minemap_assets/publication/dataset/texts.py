@@ -41,6 +41,7 @@ def _readme(facts: Facts, listing: Listing) -> Iterator[str]:
         yield from ("## This is a part", "", *facts.part, "")
     yield from ("## How to read", "", HOW_TO_READ, "", MISSING_IS_NOT_ZERO, "")
     yield "A polygon is `provisional` until the years around it are mapped, and may still change; then it is `final`. "
+    yield "Rows whose `status` is `missing` are of years or regions that were not mapped yet: they have no areas. "
     yield "Areas are equal-area (EPSG:6933), in square kilometres; outlines are in EPSG:4326. Dates inside files are "
     yield from (f"{facts.stamp.isoformat()} whenever they were made, so that the same results give the same files.", "")
     yield from ("## Files", "", "| file | holds |", "|---|---|")

@@ -72,9 +72,10 @@ class Upstream:
         old, new = self._both("mining_polygons", region, str(year))
         corrections = _differ(old.settings, new.settings) & {"mining_polygons.corrections"}
         outline = f"regions.{region}" in _differ(old.settings, new.settings)
-        truth = not (self.same("sites", region) and self.same("owned_ground", region))
-        told = {Cause.CORRECTIONS: bool(corrections), Cause.BOUNDARY: outline, Cause.GROUND_TRUTH: truth}
-        return frozenset(cause for cause, holds in told.items() if holds) or frozenset({Cause.UNKNOWN})
+        found = _when(Cause.CORRECTIONS, bool(corrections)) | _when(Cause.BOUNDARY, outline)
+        if not (self.same("sites", region) and self.same("owned_ground", region)):
+            found |= self.site(region)
+        return frozenset(found) or frozenset({Cause.UNKNOWN})
 
     def _window(self, region: str, year: int) -> list[int]:
         """The years around a year that decide about it in either state."""

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from shapely.geometry import MultiPolygon, box
 
+from minemap_assets.graph.column_words import ColumnWords
 from minemap_assets.publication.config import Author, DatasetConfig
 from minemap_assets.publication.dataset.checksums import changed_files, write_checksums
 from minemap_assets.publication.dataset.citation import write_citation
@@ -22,6 +23,7 @@ from minemap_assets.publication.dataset.csv_files import METADATA, write_csv_tab
 from minemap_assets.publication.dataset.dataset_tables import Table, described
 from minemap_assets.publication.dataset.facts import Facts, HeldOutScore
 from minemap_assets.publication.dataset.geopackage import layers_of, write_geopackage
+from minemap_assets.publication.dataset.parquet_files import write_spatial_table
 from minemap_assets.publication.dataset.qgis_styles import style_of
 from minemap_assets.publication.dataset.workbook import FIRST_SHEET, write_workbook
 from minemap_assets.publication.standing import Release, Standing
@@ -131,6 +133,27 @@ def test_a_geopackage_is_the_same_bytes_and_has_a_layer_for_each_year(tmp_path: 
     every = gpd.read_file(tmp_path / "one.gpkg", layer="polygons")
     assert every["clear_fraction"].isna().tolist() == [True, False]
     assert every.crs.to_epsg() == 4326
+
+
+def test_a_column_without_any_value_keeps_its_type_in_geoparquet(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame(
+        {
+            "site_ids": pd.Series([["a"], []], dtype=object),
+            "merged_ids": pd.Series([[], []], dtype=object),
+            "stratum": [None, None],
+        },
+        geometry=[box(0, 0, 1, 1)] * 2,
+        crs="EPSG:4326",
+    )
+    columns = (
+        *(ColumnWords(name, "list of text", "", "Ids") for name in ("site_ids", "merged_ids")),
+        ColumnWords("stratum", "text", "", "Stratum"),
+        ColumnWords("geometry", "geometry", "degrees", "Outline"),
+    )
+    write_spatial_table(Table("mines", "Mines.", frame, columns), facts().metadata(), tmp_path / "mines.parquet")
+    read = duckdb.sql(f"select typeof(merged_ids), typeof(stratum), merged_ids from '{tmp_path / 'mines.parquet'}'")
+    assert read.fetchall() == [("VARCHAR[]", "VARCHAR", [])] * 2
+    assert gpd.read_parquet(tmp_path / "mines.parquet")["stratum"].isna().all()
 
 
 def test_a_style_tells_years_by_hue_and_what_may_change_by_opacity() -> None:
