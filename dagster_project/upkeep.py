@@ -41,7 +41,8 @@ def verify_slice(context: dg.OpExecutionContext, config: VerifySliceConfig, home
     work = Verification(project, Graph(Registry().rooms, project), part)
     found = work.run(lambda damage: context.log.error("%s", damage.sentence))
     said = f"{found.files} files of {found.partitions} partitions read ({found.bytes / 1e6:,.1f} MB), slice {part}"
-    damages = [*found.damaged, *found.inputs]
+    by_hand = [*found.inputs, *found.releases]
+    damages = [*found.damaged, *by_hand]
     context.log.info("%s: %s damaged or gone", said, len(damages))
     if damages:
         raise dg.Failure(
@@ -49,7 +50,7 @@ def verify_slice(context: dg.OpExecutionContext, config: VerifySliceConfig, home
             metadata={
                 "damaged": dg.MetadataValue.json([damage.sentence for damage in damages[:_SHOWN]]),
                 "made again by the next run": len(found.damaged),
-                "needs a person": len(found.inputs),
+                "needs a person": len(by_hand),
             },
             allow_retries=False,
         )

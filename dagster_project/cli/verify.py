@@ -20,7 +20,10 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Read every byte of the lake, and set aside what is damaged, so that the next run makes it again."""
+    """Read every byte of the lake, and set aside what is damaged, so that the next run makes it again.
+
+    Registered files, models and frozen releases, which nothing can make again, are named and left as they are.
+    """
     from datetime import UTC, datetime
 
     from rich.progress import Progress
@@ -50,9 +53,11 @@ def verify(
     which = "" if chosen == EVERYTHING else f", slice {chosen}"
     console.print(
         f"{read} ({found.bytes / 1e6:,.1f} MB{which}): {len(found.damaged)} of them damaged or gone; "
-        f"{len(found.inputs)} damaged among the inputs.",
+        f"{len(found.inputs)} damaged among the inputs, {len(found.releases)} in frozen releases.",
         soft_wrap=True,
     )
     if found.damaged:
         console.print("Nothing was changed." if report else "The next `minemap run` makes damaged partitions again.")
+    if found.releases:
+        console.print("Nothing makes a frozen release again: bring its files back from a backup.", soft_wrap=True)
     return found.code

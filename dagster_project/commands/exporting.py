@@ -23,8 +23,9 @@ from minemap_assets.graph.partition_states import PartitionState
 from minemap_assets.lake.disk_errors import storage_errors
 from minemap_assets.lake.store import LocalStore
 from minemap_assets.publication.dataset.checksums import changed_files
+from minemap_assets.publication.dataset.dataset_part import Part, part_of
 from minemap_assets.publication.dataset.facts import Facts, facts_of
-from minemap_assets.publication.dataset.folder import FORMATS, dataset_of, describe
+from minemap_assets.publication.dataset.folder import FORMATS, dataset_of, describe, write_data
 from minemap_assets.publication.dataset.pixels import Wanted, copy_rasters, rasters, refuse_restricted
 from minemap_assets.publication.dataset_assets import DATASET_FILES, FOLDER, check_made
 from minemap_assets.publication.review_assets import RELEASE_REVIEW
@@ -34,16 +35,21 @@ from minemap_assets.tables.assets import YEARLY
 
 @dataclass(frozen=True)
 class Order:
-    """What a person asked for: the folder, the formats of the data, the rasters, and how it is told."""
+    """What a person asked for: the folder, the formats of the data, the rasters, and how it is told.
+
+    `years` and `regions` (slugs) are None for all.
+    """
 
     folder: Path
     formats: tuple[str, ...]
     wanted: Wanted
     as_json: bool = False
+    years: tuple[int, ...] | None = None
+    regions: tuple[str, ...] | None = None
 
     @property
-    def whole(self) -> bool:
-        """True for the folder as it lies in the lake."""
+    def as_in_lake(self) -> bool:
+        """True for the folder as it lies in the lake, of all years and regions."""
         return set(self.formats) == set(FORMATS) and not (self.wanted.imagery or self.wanted.masks)
 
 
@@ -65,10 +71,12 @@ def export_dataset(session: Session, order: Order) -> int:
     _check_folder(session, order)
     context = existing_inputs(session.project, session.graph, DATASET_FILES.ref())
     check_made(context)
+    part = part_of(context, order.years, order.regions)
     if order.wanted.imagery:
-        refuse_restricted(rasters(context), order.wanted)
+        refuse_restricted(rasters(part.of(context)), order.wanted)
     scope = Scope(
-        frozenset({RELEASE_REVIEW, DATASET_FILES}),
+        # a part is made from the tables; only the whole is kept in the lake
+        frozenset({RELEASE_REVIEW, DATASET_FILES} if part.whole else {RELEASE_REVIEW}),
         tuple(session.project.active_regions()),
         tuple(session.project.closed_years()),
     )
@@ -78,7 +86,7 @@ def export_dataset(session: Session, order: Order) -> int:
         return _not_made(after, summarise(report))
     _tell_outdated(after)
     with after.project.lake.store.using(), storage_errors(order.folder.parent, "--to"):
-        facts = _write(after, order)
+        facts = _write(after, order, part)
     _tell(order, facts)
     return 0
 
@@ -126,16 +134,21 @@ def _tell_outdated(session: Session) -> None:
         note(f"{counted(old, 'table')} behind these files would be made anew now; `minemap run`, then export again")
 
 
-def _write(session: Session, order: Order) -> Facts:
+def _write(session: Session, order: Order, part: Part) -> Facts:
     """Write beside, then rename: a reader of the folder sees the earlier export or this one."""
     context = existing_inputs(session.project, session.graph, DATASET_FILES.ref())
     order.folder.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(order.folder) as fresh, errors.status("copying files") as status:
-        shutil.copytree(session.project.lake.open(DATASET_FILES.ref()).tree(FOLDER), fresh, dirs_exist_ok=True)
-        facts = facts_of(context)
-        if not order.whole:
+    with _beside(order.folder) as fresh, errors.status("writing files") as status:
+        if part.whole:
+            shutil.copytree(session.project.lake.open(DATASET_FILES.ref()).tree(FOLDER), fresh, dirs_exist_ok=True)
+        if part.whole and order.as_in_lake:
+            facts = facts_of(context)
+        else:
+            dataset = dataset_of(context, part)
+            facts = dataset.facts
+            if not part.whole:
+                write_data(dataset, fresh)
             _leave_out(order, fresh)
-            dataset = dataset_of(context)
             chosen = [one for one in dataset.rasters if not one.left_out(order.wanted)]
             _check_room(sum(one.bytes for one in chosen), order.folder.parent)
             copy_rasters(
@@ -208,6 +221,8 @@ def _tell(order: Order, facts: Facts) -> None:
         print_json(
             {
                 "folder": str(order.folder),
+                "title": facts.title,
+                "part": " ".join(facts.part),
                 "files": len(paths),
                 "bytes": total,
                 "verdict": verdict,
@@ -223,7 +238,7 @@ def _tell(order: Order, facts: Facts) -> None:
     for name, (count, size) in sizes.items():
         table.add_row(name, f"{count:,}", file_size(size))
     console.print(table)
-    lines = [f"{counted(len(paths), 'file')} ({file_size(total)}) in {order.folder}"]
+    lines = [f"{counted(len(paths), 'file')} ({file_size(total)}) in {order.folder}", *facts.part]
     if facts.conflicts:
         lines.append(f"Against the licence {facts.config.licence_database} stand, or are not known:")
         lines += [f"  - {one.sentence}" for one in facts.conflicts]

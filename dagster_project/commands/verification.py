@@ -12,6 +12,7 @@ from minemap_assets.graph.graph import Graph
 from minemap_assets.lake.lake import Lake
 from minemap_assets.lake.manifests import DamagedError, PartitionRef
 from minemap_assets.project.project import Project
+from minemap_assets.publication.releases.release_damage import Amount, release_damage
 from minemap_assets.reference.catalogue import entry_damage
 from minemap_assets.reference.registered import catalogue
 from minemap_assets.segmentation.promotion import MODELS_FOLDER, is_kept_whole, kept_versions
@@ -66,7 +67,7 @@ EVERYTHING = Slice()
 
 @dataclass(frozen=True)
 class Damage:
-    """Something that is not as it was published, in a sentence; `partition` is None for an input."""
+    """Something that is not as it was published, in a sentence; `partition` is None for an input or a release."""
 
     partition: str | None
     sentence: str
@@ -74,7 +75,7 @@ class Damage:
 
 @dataclass
 class Found:
-    """How much was read, and what of it is wrong: in partitions, and among the inputs.
+    """How much was read, and what of it is wrong: in partitions, among the inputs, and in frozen releases.
 
     `sets_aside` says whether damaged files are taken out of their partitions, and `slice` which part was read.
     """
@@ -86,11 +87,12 @@ class Found:
     bytes: int = 0
     damaged: list[Damage] = field(default_factory=list)
     inputs: list[Damage] = field(default_factory=list)
+    releases: list[Damage] = field(default_factory=list)
 
     @property
     def code(self) -> int:
         """The exit code: 1 where anything is wrong."""
-        return 1 if self.damaged or self.inputs else 0
+        return 1 if self.damaged or self.inputs or self.releases else 0
 
 
 Reading = Callable[[PartitionRef, int, int], None]
@@ -116,6 +118,9 @@ class Verification:
         for damage in self._inputs():
             found.inputs.append(damage)
             told(damage)
+        for damage in self._releases(found):
+            found.releases.append(damage)
+            told(damage)
         return found
 
     def _partitions(self, found: Found) -> Iterator[Damage]:
@@ -137,6 +142,14 @@ class Verification:
             if self.slice.holds(version) and not is_kept_whole(store, version):
                 where = f"{store.root}/{MODELS_FOLDER}/{version}"
                 yield Damage(None, f"{where} is not the model that its name says; restore that folder")
+
+    def _releases(self, found: Found) -> Iterator[Damage]:
+        """Frozen releases, which nothing here can make again."""
+        amount = Amount()
+        for _, sentence in release_damage(self.project.lake.store, amount, self.slice.holds):
+            yield Damage(None, sentence)
+        found.files += amount.files
+        found.bytes += amount.bytes
 
 
 def _partition(lake: Lake, ref: PartitionRef, found: Found, *, set_aside: bool) -> Iterator[str]:

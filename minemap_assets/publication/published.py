@@ -16,7 +16,8 @@ from minemap_assets.reference.registered import catalogue
 from minemap_assets.segmentation.assets import MODEL_EVALUATION, PROMOTED_MODEL
 from minemap_assets.segmentation.promotion import in_use
 from minemap_assets.sites.assets import OWNED_GROUND, SITES
-from minemap_assets.tables.assets import YEARLY
+from minemap_assets.tables import schemas
+from minemap_assets.tables.assets import REGION_SUMMARY, YEARLY
 from minemap_assets.validation.assets import AREA_ESTIMATES, REFERENCE_VALIDATION, SERIES_BREAK, SOURCE_CONTINUITY
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ def by_region_and_year(context: InputContext, asset: Asset) -> dict[tuple[str, i
 def one_of(context: InputContext, asset: Asset) -> Partition | None:
     """The partition of an asset that has only one; None where it was not made."""
     return next(iter(context.inputs_of(asset).values()), None)
+
+
+def mapped(context: InputContext) -> frozenset[tuple[str, int]]:
+    """Regions and years that were mapped, as the table `region_summary` says."""
+    rows = table(context, REGION_SUMMARY, schemas.REGION_SUMMARY)
+    made = rows[rows["status"] != schemas.MISSING]
+    return frozenset((str(region), int(year)) for region, year in zip(made["region"], made["year"], strict=True))
 
 
 def table(context: InputContext, asset: Asset, spec: TableSpec) -> "pd.DataFrame":

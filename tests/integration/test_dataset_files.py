@@ -31,9 +31,11 @@ from minemap_assets.lake.manifests import PartitionRef, file_sha256, manifest_by
 from minemap_assets.lake.partitions import MANIFEST
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.publication.dataset.checksums import changed_files
+from minemap_assets.publication.dataset.dataset_tables import plain_tables
 from minemap_assets.publication.dataset.flat_values import SEPARATOR
 from minemap_assets.publication.dataset.held_out import held_out_tables
 from minemap_assets.publication.dataset_assets import DATASET_FILES
+from minemap_assets.publication.releases.release_damage import Amount, release_damage
 from terminal import Terminal, fresh_terminal
 from tiny import YEARS, Chain
 
@@ -119,6 +121,22 @@ def test_the_files_hold_what_the_tables_hold_and_nulls_stay_nulls(made: Chain, d
     assert total[0] == pytest.approx(sum(made.table("site_panel", year)["area_km2"].sum() for year in YEARS))
     (rows,) = duckdb.sql(f"select count(*) from '{dataset / 'polygons.parquet'}'").fetchall()
     assert rows[0] == sum(len(made.frame("tables", "polygons", str(y), file="polygons.parquet")) for y in YEARS)
+
+
+def test_csv_read_back_as_the_dictionary_says_is_the_table(made: Chain, dataset: Path) -> None:
+    project = made.project
+    context = existing_inputs(project, Graph(made.registry.rooms, project), DATASET_FILES.ref())
+    told = (dataset / "data_dictionary.md").read_text(encoding="utf-8")
+    assert "read_csv(FILE, allow_quoted_nulls = false)" in told
+    empty_texts = 0
+    for table in plain_tables(context):
+        path = dataset / "tables" / f"{table.name}.csv"
+        read = duckdb.sql(f"select * from read_csv('{path}', allow_quoted_nulls = false)").df()
+        assert list(read.columns) == list(table.frame.columns)
+        for name in read.columns:
+            assert same_values(table.frame[name], read[name]), (table.name, name)
+            empty_texts += int((table.frame[name] == "").sum())
+    assert empty_texts, "some table has an empty text, which is no null"
 
 
 def test_every_file_says_what_the_model_is_worth(dataset: Path) -> None:
@@ -324,3 +342,19 @@ def test_a_lake_in_an_object_store_gives_the_same_files(
     masks = terminal("export", "--to", str(out), "--with-masks")
     assert masks.code == 0, masks.err
     assert len(list((out / "masks").rglob("*.tif"))) == 12
+    _releases_in_an_object_store(chain, terminal)
+
+
+def _releases_in_an_object_store(chain: Chain, terminal: Terminal) -> None:
+    for name in ("2026.1", "2026.2"):
+        frozen = terminal("release", "freeze", "--reason", "the yearly update", "--name", name)
+        assert frozen.code == 0, frozen.err
+    listed = json.loads(terminal("release", "list", "--json").out)
+    assert [(one["number"], one["name"]) for one in listed] == [(1, "2026.1"), (2, "2026.2")]
+    assert "No ground changed." in terminal("release", "compare", "2026.1", "2026.2").out
+    store = chain.project.lake.store
+    path = f"releases/1/tables/polygons/{YEARS[0]}/polygons.parquet"
+    assert store.size(path) == next(one["bytes"] for one in listed[0]["files"] if path.endswith(one["path"]))
+    store.write_bytes(path, b"other bytes")
+    assert [damaged for damaged, _ in release_damage(store, Amount())] == [path]
+    assert "is not as it was frozen; restore it from a backup" in terminal("release", "compare", "1").sentence

@@ -94,7 +94,21 @@ def test_frozen_releases_stay_as_they_are_and_mistakes_are_told(chain: Chain, te
         store.write_bytes(path, good.replace(good[40:44], b"\0\0\0\0", 1))
         answer = terminal("release", "compare", "1", "2")
         assert (answer.code, "is not as it was frozen; restore it from a backup" in answer.sentence) == (2, True)
+        verified = terminal("verify", "--json")
+        told = [one["sentence"] for one in json.loads(verified.out)["releases"]]
+        assert (verified.code, told) == (
+            1,
+            [f"{store.root}/{path} is not as it was frozen: bring it back from a backup"],
+        )
         store.write_bytes(path, good)
+    store.delete("releases/1/lineage.json")
+    store.write_bytes("releases/2/notes.txt", b"mine")
+    verified = terminal("verify")
+    assert verified.code == 1
+    assert f"{store.root}/releases/1/lineage.json is gone from its release" in verified.err
+    assert f"{store.root}/releases/2/notes.txt is not a part of release 2: remove it" in verified.err
+    assert "0 damaged among the inputs, 2 in frozen releases." in verified.out
+    assert "bring its files back from a backup" in verified.out
 
 
 def test_nothing_is_frozen_while_figures_wait(chain: Chain, terminal: Terminal) -> None:

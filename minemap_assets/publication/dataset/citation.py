@@ -24,9 +24,9 @@ def _lines(facts: Facts) -> Iterator[str]:
     config = facts.config
     yield from ("cff-version: 1.2.0", "type: dataset")
     yield f"message: {_quoted('If you use these data, cite them as below, and the inputs listed in ATTRIBUTION.md.')}"
-    yield f"title: {_quoted(f'{config.title}, {facts.span}')}"
+    yield f"title: {_quoted(facts.title)}"
     verdict = f"Verdict on the model: {facts.standing.verdict}. Held-out score: {facts.held_out}."
-    yield f"abstract: {_quoted(f'{config.description} {verdict} Review: {facts.standing.release}.')}"
+    yield f"abstract: {_quoted(f'{facts.description} {verdict} Review: {facts.standing.release}.')}"
     if config.authors:
         yield "authors:"
         yield from (line for author in config.authors for line in _author(author))

@@ -1,6 +1,8 @@
-"""CSV tables, each with a file beside it that says what every column is (W3C: CSV on the Web)."""
+"""CSV tables, each with a file beside it that says what every column is (W3C: CSV on the Web).
 
-import csv
+A null is an empty field, an empty text two quotation marks. The module `csv` of Python writes both alike.
+"""
+
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,24 +18,39 @@ if TYPE_CHECKING:
 METADATA = "-metadata.json"
 """What the name of the file beside a table ends in, as the recommendation has it."""
 
+QUOTE = '"'
+
+_MARKS = (",", QUOTE, "\n", "\r")
+
+NULLS = (
+    "In CSV an empty field is a null (not observed, not known, or nothing to say), and an empty text is two quotation "
+    "marks. DuckDB reads them apart with read_csv(FILE, allow_quoted_nulls = false); most other readers take both for "
+    "the same. In XLSX both are an empty cell; GeoPackage and Parquet keep them apart."
+)
+"""How files without types tell a null from an empty text."""
+
 _DATATYPES = {WHOLE: "integer", NUMBER: "double", "true or false": "boolean"}
 
 
 def write_csv_table(table: Table, facts: Mapping[str, str], path: Path) -> None:
-    """Write a table as UTF-8 with a header, nulls as nothing, and its metadata beside it."""
+    """Write a table as UTF-8 with a header, a null as an empty field, and its metadata beside it."""
     frame = flat(table.frame)
+    columns = [_fields(frame[name]) for name in frame.columns]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(frame.columns)
-        columns = [_texts(frame[name]) for name in frame.columns]
-        writer.writerows(zip(*columns, strict=True))
+        file.write(",".join(_quoted(str(name)) for name in frame.columns) + "\n")
+        file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))
     told = _metadata(table, facts, path.name)
     path.with_name(f"{path.name}{METADATA}").write_text(f"{json.dumps(told, indent=1)}\n", encoding="utf-8")
 
 
-def _texts(values: "pd.Series[Any]") -> list[str]:
+def _fields(values: "pd.Series[Any]") -> list[str]:
     nulls = values.isna().tolist()
-    return ["" if null else _text(value) for value, null in zip(values.tolist(), nulls, strict=True)]
+    return ["" if null else _quoted(_text(value)) for value, null in zip(values.tolist(), nulls, strict=True)]
+
+
+def _quoted(text: str) -> str:
+    """A text as a field: in quotation marks where it is empty, or has a mark that would end it (RFC 4180)."""
+    return f'"{text.replace(QUOTE, QUOTE * 2)}"' if not text or any(mark in text for mark in _MARKS) else text
 
 
 def _text(value: Any) -> str:
@@ -46,7 +63,7 @@ def _metadata(table: Table, facts: Mapping[str, str], name: str) -> dict[str, An
         "url": name,
         "dc:title": table.name,
         "dc:description": table.description,
-        "rdfs:comment": [f"{key}: {text}" for key, text in facts.items()],
+        "rdfs:comment": [f"nulls: {NULLS}", *(f"{key}: {text}" for key, text in facts.items())],
         "dialect": {"header": True, "encoding": "utf-8", "delimiter": ","},
         "tableSchema": {"columns": [_column(one) for one in table.columns]},
     }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-POLYGONS, HISTORY, POINTS = "polygons", "site_history", "validation_points"
+POLYGONS, HISTORY, POINTS, SAMPLE_POINTS = "polygons", "site_history", "validation_points", "sample_points"
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ def _plain(name: str, asset: Asset, file: str = "", description: str = "") -> _S
 
 
 SPATIAL: tuple[_Source, ...] = (
-    _stated(tables.POLYGON_TABLE, schemas.POLYGONS, "Mining polygons, over all regions and years."),
+    _stated(tables.POLYGON_TABLE, schemas.POLYGONS, "Mining polygons by region and year."),
     _stated(SITE_HISTORY, HISTORY_TABLE),
     _plain("sites", SITES),
     _plain(POINTS, VALIDATION_POINTS, "points.parquet"),
     _plain(
-        "sample_points",
+        SAMPLE_POINTS,
         validation.AREA_ESTIMATES,
         description="Points of the samples that areas are estimated from, with their labels.",
     ),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from minemap_assets.publication.dataset.csv_files import NULLS
 from minemap_assets.publication.dataset.dataset_tables import Table
 from minemap_assets.publication.dataset.flat_values import SEPARATOR
 
@@ -45,6 +46,8 @@ def _page(tables: Iterable[Described], facts: Mapping[str, str]) -> Iterator[str
     yield f"{facts['missing_values']} Areas are equal-area (EPSG:6933), outlines in EPSG:4326. Files that know no "
     yield from (
         f"lists (GeoPackage, CSV, XLSX) hold a list as one text with `{SEPARATOR.strip()}` between its values.",
+        "",
+        NULLS,
         "",
     )
     for one in tables:

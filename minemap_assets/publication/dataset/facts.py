@@ -10,8 +10,9 @@ from minemap_assets.graph.context import InputContext
 from minemap_assets.publication.attribution import Attribution, attributions
 from minemap_assets.publication.config import DatasetConfig
 from minemap_assets.publication.conflicts import Conflict, conflicts
+from minemap_assets.publication.dataset.dataset_part import WHOLE, Part, listed, runs_of
 from minemap_assets.publication.licences import Licence, licence_named
-from minemap_assets.publication.published import by_year, one_of
+from minemap_assets.publication.published import by_year, mapped, one_of
 from minemap_assets.publication.standing import Standing, standing_of
 from minemap_assets.segmentation.assets import MODEL_EVALUATION
 from minemap_assets.segmentation.metrics import ALL, METRICS, MODEL_METHOD
@@ -20,6 +21,9 @@ from minemap_assets.tables.assets import SITE_PANEL
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_NAMED = 3
+"""Regions that a title names; of more it gives the number."""
 
 MISSING_IS_NOT_ZERO = "An empty number was not observed or is not known; it is never zero."
 
@@ -61,7 +65,11 @@ class HeldOutScore:
 
 @dataclass(frozen=True)
 class Facts:
-    """The dataset in words: see `metadata` for what of it stands in every file."""
+    """The dataset in words: see `metadata` for what of it stands in every file.
+
+    `years` are those that were mapped. Of a part, `part` says in sentences which it is, and `regions` are the names of
+    its regions where it does not have all.
+    """
 
     config: DatasetConfig
     standing: Standing
@@ -69,6 +77,8 @@ class Facts:
     years: tuple[int, ...]
     inputs: tuple[Attribution, ...]
     conflicts: tuple[Conflict, ...]
+    part: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
 
     @property
     def database_licence(self) -> Licence:
@@ -91,10 +101,17 @@ class Facts:
         return date(max(self.years), 12, 31)
 
     @property
-    def span(self) -> str:
-        """`2017 to 2019`, or the only year."""
-        first, last = min(self.years), max(self.years)
-        return str(first) if first == last else f"{first} to {last}"
+    def title(self) -> str:
+        """The title with the years, and of a part which regions it is of."""
+        if not self.part:
+            return f"{self.config.title}, {runs_of(self.years)}"
+        names = listed(self.regions) if len(self.regions) <= _NAMED else f"{len(self.regions)} regions"
+        return f"{self.config.title}, {runs_of(self.years)}{f', {names}' if names else ''} (part of a larger dataset)"
+
+    @property
+    def description(self) -> str:
+        """What the dataset is, and which part of it this is."""
+        return " ".join((self.config.description, *self.part))
 
     def metadata(self) -> Mapping[str, str]:
         """What stands in every file, by name."""
@@ -103,8 +120,8 @@ class Facts:
             "verdict_on_the_model": self.standing.verdict,
             "held_out_score": self.held_out,
             "review": str(self.standing.release),
-            "title": f"{self.config.title}, {self.span}",
-            "description": self.config.description,
+            "title": self.title,
+            "description": self.description,
             "model_version": self.standing.version,
             "missing_values": MISSING_IS_NOT_ZERO,
             "how_to_read": HOW_TO_READ,
@@ -114,13 +131,21 @@ class Facts:
         }
 
 
-def facts_of(context: InputContext) -> Facts:
-    """What is to be said of a project's dataset."""
-    config = context.project.section(DatasetConfig)
-    standing, inputs = standing_of(context), attributions(context)
-    found = tuple(by_year(context, SITE_PANEL)) or tuple(context.project.closed_years())[-1:]
+def facts_of(context: InputContext, part: Part = WHOLE) -> Facts:
+    """What is to be said of a project's dataset, or of a part of it."""
+    project, held = context.project, part.of(context)
+    config = project.section(DatasetConfig)
+    standing, inputs = standing_of(context), attributions(held)
+    years = tuple(sorted({year for region, year in mapped(held) if part.holds(region, year)}))
     return Facts(
-        config, standing, _scores(context, standing.version), found, inputs, conflicts(inputs, config.licence_database)
+        config,
+        standing,
+        _scores(context, standing.version),
+        years or tuple(by_year(held, SITE_PANEL)) or tuple(project.closed_years())[-1:],
+        inputs,
+        conflicts(inputs, config.licence_database),
+        part.sentences(project),
+        part.names(project),
     )
 
 

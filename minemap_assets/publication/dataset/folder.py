@@ -10,6 +10,7 @@ from minemap_assets.publication.dataset.checksums import write_checksums
 from minemap_assets.publication.dataset.citation import NAME as CITATION
 from minemap_assets.publication.dataset.citation import write_citation
 from minemap_assets.publication.dataset.csv_files import METADATA, write_csv_table
+from minemap_assets.publication.dataset.dataset_part import WHOLE, Part, cut
 from minemap_assets.publication.dataset.dataset_tables import POLYGONS, Table, plain_tables, spatial_tables
 from minemap_assets.publication.dataset.dictionary import NAME as DICTIONARY
 from minemap_assets.publication.dataset.dictionary import Described, write_dictionary
@@ -50,10 +51,13 @@ class Dataset:
         return next((one for one in self.spatial if one.name == POLYGONS), None)
 
 
-def dataset_of(context: InputContext) -> Dataset:
-    """Read what a project has to publish."""
-    spatial = (*spatial_tables(context), *held_out_tables(context))
-    return Dataset(facts_of(context), spatial, tuple(plain_tables(context)), tuple(rasters(context)))
+def dataset_of(context: InputContext, part: Part = WHOLE) -> Dataset:
+    """Read what a project has to publish, or a part of it."""
+    held = part.of(context)
+    every = (*spatial_tables(held), *held_out_tables(held), *plain_tables(held))
+    kept = cut(every, part, context.project)
+    spatial, plain = (tuple(one for one in kept if one.spatial is places) for places in (True, False))
+    return Dataset(facts_of(context, part), spatial, plain, tuple(rasters(held)))
 
 
 def write_data(dataset: Dataset, folder: Path) -> None:
@@ -117,7 +121,7 @@ def _plain_places(table: Table, folder: Path) -> Iterator[str]:
 
 _FIRST = {
     geopackage.NAME: "GeoPackage for QGIS and R: a layer for each table with places, polygons also by year",
-    TILES: "vector tiles of all years for web maps: outlines, dots where these are too small, and what changed",
+    TILES: "vector tiles of the polygons for web maps: outlines, dots where these are too small, and what changed",
     workbook.NAME: "every table without places as a sheet; the first one says how to read them",
 }
 

@@ -36,16 +36,19 @@ def _readme(facts: Facts, listing: Listing) -> Iterator[str]:
     yield f"**Verdict on the model: {facts.standing.grade}.** {sentence[:1].upper()}{sentence[1:]}".rstrip(". ") + "."
     yield from ("", f"Held-out score: {facts.held_out}.", "")
     yield from (f"State of the review: {facts.standing.release}.", "")
-    yield from (f"# {facts.config.title}, {facts.span}", "", facts.config.description, "")
+    yield from (f"# {facts.title}", "", facts.config.description, "")
+    if facts.part:
+        yield from ("## This is a part", "", *facts.part, "")
     yield from ("## How to read", "", HOW_TO_READ, "", MISSING_IS_NOT_ZERO, "")
     yield "A polygon is `provisional` until the years around it are mapped, and may still change; then it is `final`. "
+    yield "Rows whose `status` is `missing` are of years or regions that were not mapped yet: they have no areas. "
     yield "Areas are equal-area (EPSG:6933), in square kilometres; outlines are in EPSG:4326. Dates inside files are "
     yield from (f"{facts.stamp.isoformat()} whenever they were made, so that the same results give the same files.", "")
     yield from ("## Files", "", "| file | holds |", "|---|---|")
     yield from (f"| `{name}` | {told} |" for name, told in listing.files.items())
     yield from ("", "`sha256sum --check checksums.sha256` says whether all of them are as they were written.", "")
     yield from _pixels(listing)
-    yield from _test_set(listing)
+    yield from _test_set(facts, listing)
     yield "## Licence"
     database, contents = facts.database_licence, facts.contents_licence
     yield from ("", f"Database: {database.title}. Contents: {contents.title}. See LICENCE.md and ATTRIBUTION.md.", "")
@@ -67,11 +70,13 @@ def _pixels(listing: Listing) -> Iterator[str]:
     yield ""
 
 
-def _test_set(listing: Listing) -> Iterator[str]:
+def _test_set(facts: Facts, listing: Listing) -> Iterator[str]:
     yield from ("## Test set", "")
     if listing.held_out_sites:
         yield "`held_out_sites` are the sites that no model was trained on or chosen by, `held_out_outlines` their "
         yield f"labels. They are {listing.held_out_sites}: compare maps with them, and with `validation_points`."
+    elif facts.part:
+        yield "No site of this part is in the test set."
     else:
         yield "No site was held out as a test set, so there is none in these files: too few sites have labels."
     yield ""
@@ -80,7 +85,7 @@ def _test_set(listing: Listing) -> Iterator[str]:
 def _licence(facts: Facts) -> Iterator[str]:
     database, contents = facts.database_licence, facts.contents_licence
     yield from ("# Licence", "")
-    yield f"{facts.config.title}, {facts.span}, is made available as a database under the {database.title} "
+    yield f"{facts.title}, is made available as a database under the {database.title} "
     yield from (f"({database.spdx}): {database.address}", "")
     yield from (f"Its single contents are under the {contents.title} ({contents.spdx}): {contents.address}", "")
     if database.spdx == "ODbL-1.0":

@@ -52,20 +52,30 @@ class Upstream:
         What changed in the year itself, from its imagery to its own outlines, explains more than what changed around
         it: the years around count only where the year's own masks and outlines are the same.
         """
-        own = self._outlines(region, year, sites) | self._rules(region, year)
-        if own - {Cause.CODE, Cause.SMOOTHING}:
-            return own
-        around = any(self._outlines(region, one, sites) for one in self._window(region, year))
-        return own | {Cause.SMOOTHING} if around else own
+        rules, own = self._rules(region, year), self._outlines(region, year, sites)
+        if own:
+            return own | rules
+        return rules.union(*(self._beside(region, one, sites) for one in self._window(region, year)))
+
+    def site(self, region: str) -> Causes:
+        """Why a site of the region may be known in one state only."""
+        truth, new_truth = self._both("ground_truth", region)
+        sites, new_sites = self._both("sites", region)
+        different = _differ(truth.settings, new_truth.settings) | _differ(sites.settings, new_sites.settings)
+        outline = {f"regions.{region}"}
+        found = _when(Cause.BOUNDARY, bool(different & outline))
+        found |= _when(Cause.GROUND_TRUTH, truth.inputs != new_truth.inputs or bool(different - outline))
+        return frozenset(found) or frozenset({Cause.GROUND_TRUTH})
 
     def wider(self, region: str, year: int) -> Causes:
         """What else changed in the region, for ground of which nothing nearer is known."""
         old, new = self._both("mining_polygons", region, str(year))
         corrections = _differ(old.settings, new.settings) & {"mining_polygons.corrections"}
         outline = f"regions.{region}" in _differ(old.settings, new.settings)
-        truth = not (self.same("sites", region) and self.same("owned_ground", region))
-        told = {Cause.CORRECTIONS: bool(corrections), Cause.BOUNDARY: outline, Cause.GROUND_TRUTH: truth}
-        return frozenset(cause for cause, holds in told.items() if holds) or frozenset({Cause.UNKNOWN})
+        found = _when(Cause.CORRECTIONS, bool(corrections)) | _when(Cause.BOUNDARY, outline)
+        if not (self.same("sites", region) and self.same("owned_ground", region)):
+            found |= self.site(region)
+        return frozenset(found) or frozenset({Cause.UNKNOWN})
 
     def _window(self, region: str, year: int) -> list[int]:
         """The years around a year that decide about it in either state."""
@@ -74,6 +84,15 @@ class Upstream:
             int(keys[1]) for keys in partitions_of(dict.fromkeys(read, _NOTHING), "raw_masks") if keys[0] == region
         }
         return sorted(years - {year})
+
+    def _beside(self, region: str, year: int, sites: Iterable[str]) -> Causes:
+        """Why a year may differ for what changed in another one, `year`: a model or code that is another everywhere
+        is the cause here too, anything else comes here through the temporal rule.
+        """
+        masks = self._both("raw_masks", region, str(year))
+        found = self._outlines(region, year, sites)
+        everywhere = found & {Cause.MODEL, Cause.CODE} if _NOTHING not in masks else frozenset[Cause]()
+        return everywhere | {Cause.SMOOTHING} if found - everywhere else everywhere
 
     def _outlines(self, region: str, year: int, sites: Iterable[str]) -> Causes:
         """Why the year's own outlines of sites may differ, before any other year is looked at."""

@@ -125,7 +125,7 @@ class _OneYear:
             sites = tuple(rows["site_ids"].iloc[row])
             site = sites[0] if sites else ""
             if not self.sites.issuperset(sites):
-                pieces.add(site, change, frozenset({Cause.GROUND_TRUTH}), left[row])
+                pieces.add(site, change, self.upstream.site(self.region), left[row])
                 continue
             rest = left[row] if outline is None else self._beyond(left[row], outline, site, change, pieces)
             if rest is None:

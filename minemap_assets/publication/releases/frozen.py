@@ -83,7 +83,12 @@ class Decision:
 def releases(store: Store) -> tuple[Release, ...]:
     """All releases by number. Raises `BadInputError` where one cannot be read."""
     cards = [path for path in store.list(RELEASES) if is_card(path)]
-    return tuple(sorted((_card(store, path) for path in cards), key=lambda one: one.number))
+    return tuple(sorted((read_card(store, path) for path in cards), key=lambda one: one.number))
+
+
+def card_path(folder: str) -> str:
+    """Where the file lies that makes a folder a release."""
+    return f"{folder}/{_CARD}"
 
 
 def is_card(path: str) -> bool:
@@ -123,10 +128,8 @@ def freeze(project: Project, published: Published, decision: Decision, card: Map
             store.delete(path)
         files = [*_tables(project, release, published), *_own_files(project, release, published, folder)]
         whole = release.model_copy(update={"files": tuple(sorted(files, key=lambda one: one.path))})
-        raw = whole.model_dump(mode="json")
-        text = json.dumps(raw | {_SEAL: digest(raw)}, indent=1, sort_keys=True)
         try:
-            store.write_if(f"{whole.folder}/{_CARD}", f"{text}\n".encode(), None)
+            store.write_if(card_path(whole.folder), card_bytes(whole), None)
         except ConflictError as error:
             raise ConflictError(f"release {number} was frozen by somebody else meanwhile; run this again") from error
     return whole
@@ -217,7 +220,14 @@ def _whole(store: Store, release: Release, kept: FrozenFile) -> Path:
     return local
 
 
-def _card(store: Store, path: str) -> Release:
+def card_bytes(release: Release) -> bytes:
+    """The card of a release, sealed so that a change of it is noticed."""
+    raw = release.model_dump(mode="json")
+    return f"{json.dumps(raw | {_SEAL: digest(raw)}, indent=1, sort_keys=True)}\n".encode()
+
+
+def read_card(store: Store, path: str) -> Release:
+    """A release from its card. Raises `BadInputError` where that is not as it was written."""
     try:
         raw = json.loads(read_if_there(store, path) or b"")
         seal = raw.pop(_SEAL)

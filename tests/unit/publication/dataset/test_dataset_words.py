@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
+import duckdb
 import geopandas as gpd
 import openpyxl
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from shapely.geometry import MultiPolygon, box
 
+from minemap_assets.graph.column_words import ColumnWords
 from minemap_assets.publication.config import Author, DatasetConfig
 from minemap_assets.publication.dataset.checksums import changed_files, write_checksums
 from minemap_assets.publication.dataset.citation import write_citation
@@ -21,6 +23,7 @@ from minemap_assets.publication.dataset.csv_files import METADATA, write_csv_tab
 from minemap_assets.publication.dataset.dataset_tables import Table, described
 from minemap_assets.publication.dataset.facts import Facts, HeldOutScore
 from minemap_assets.publication.dataset.geopackage import layers_of, write_geopackage
+from minemap_assets.publication.dataset.parquet_files import write_spatial_table
 from minemap_assets.publication.dataset.qgis_styles import style_of
 from minemap_assets.publication.dataset.workbook import FIRST_SHEET, write_workbook
 from minemap_assets.publication.standing import Release, Standing
@@ -54,7 +57,7 @@ def test_a_null_is_an_empty_cell_and_a_zero_is_a_zero(tmp_path: Path) -> None:
         header, first, second, third = list(csv.reader(file))
     assert header == ["site_id", "area_km2", "peak_year", "seen", "site_ids"]
     assert first == ["a", "0.0", "2019", "true", "a; b"]
-    assert second == ["b", "", "", "", ""]
+    assert second == ["b", "", "", "", ""], "the module csv reads nulls and empty texts alike"
     assert third == ["=1+1", "0.1", "2018", "false", "c"]
     told = json.loads(path.with_name(f"areas.csv{METADATA}").read_text(encoding="utf-8"))
     columns = {one["name"]: one for one in told["tableSchema"]["columns"]}
@@ -62,6 +65,20 @@ def test_a_null_is_an_empty_cell_and_a_zero_is_a_zero(tmp_path: Path) -> None:
     assert columns["area_km2"]["schema:unitText"] == "km²"
     assert columns["site_ids"]["separator"] == "; "
     assert "verdict_on_the_model: weak: on 5 places: IoU 0.41" in told["rdfs:comment"]
+
+
+def test_a_null_and_an_empty_text_are_told_apart(tmp_path: Path) -> None:
+    texts = ["", None, 'two "words", and', "line\nbreak", "NA", " "]
+    lists = [[], None, ["a", "b"], [""], ["a"], []]
+    frame = pd.DataFrame({"iso3": pd.Series(texts, dtype="str"), "codes": pd.Series(lists, dtype=object)})
+    path = tmp_path / "told.csv"
+    write_csv_table(described("told", "Told.", frame, {}), facts().metadata(), path)
+    assert path.read_text(encoding="utf-8").splitlines()[:3] == ["iso3,codes", '"",""', ","]
+    read = duckdb.sql(f"select * from read_csv('{path}', allow_quoted_nulls = false)").fetchall()
+    assert [row[0] for row in read] == texts
+    assert [row[1] for row in read] == ["", None, "a; b", "", "a", ""]
+    told = json.loads(path.with_name(f"told.csv{METADATA}").read_text(encoding="utf-8"))
+    assert "allow_quoted_nulls = false" in told["rdfs:comment"][0]
 
 
 def test_a_workbook_begins_with_the_verdict_and_takes_no_text_for_a_formula(tmp_path: Path) -> None:
@@ -116,6 +133,27 @@ def test_a_geopackage_is_the_same_bytes_and_has_a_layer_for_each_year(tmp_path: 
     every = gpd.read_file(tmp_path / "one.gpkg", layer="polygons")
     assert every["clear_fraction"].isna().tolist() == [True, False]
     assert every.crs.to_epsg() == 4326
+
+
+def test_a_column_without_any_value_keeps_its_type_in_geoparquet(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame(
+        {
+            "site_ids": pd.Series([["a"], []], dtype=object),
+            "merged_ids": pd.Series([[], []], dtype=object),
+            "stratum": [None, None],
+        },
+        geometry=[box(0, 0, 1, 1)] * 2,
+        crs="EPSG:4326",
+    )
+    columns = (
+        *(ColumnWords(name, "list of text", "", "Ids") for name in ("site_ids", "merged_ids")),
+        ColumnWords("stratum", "text", "", "Stratum"),
+        ColumnWords("geometry", "geometry", "degrees", "Outline"),
+    )
+    write_spatial_table(Table("mines", "Mines.", frame, columns), facts().metadata(), tmp_path / "mines.parquet")
+    read = duckdb.sql(f"select typeof(merged_ids), typeof(stratum), merged_ids from '{tmp_path / 'mines.parquet'}'")
+    assert read.fetchall() == [("VARCHAR[]", "VARCHAR", [])] * 2
+    assert gpd.read_parquet(tmp_path / "mines.parquet")["stratum"].isna().all()
 
 
 def test_a_style_tells_years_by_hue_and_what_may_change_by_opacity() -> None:

@@ -146,3 +146,27 @@ def test_causes_are_named_in_one_order() -> None:
 
 def test_a_lineage_is_read_as_it_was_written() -> None:
     assert parse_lineage(lineage_bytes(lineage())) == lineage()
+
+
+def test_a_model_or_code_of_everywhere_is_the_cause_where_only_the_years_around_show_it() -> None:
+    before = lineage()
+    model = new_model(before)
+    masks, outlines = "raw_masks[north|2019]", "raw_polygons[north|2019]"
+    same = changed(model, masks, items=before[masks].items)
+    same = changed(same, outlines, content=before[outlines].content)
+    assert causes(before, same, "a", 2019) == "model"
+    code = changed(before, "raw_polygons[north|2018]", content="anew", code_version="2")
+    assert causes(before, code, "a", 2019) == "code"
+    assert causes(before, code, "a", 2018) == "code"
+
+
+def test_a_site_of_one_state_only_has_the_cause_that_its_region_has() -> None:
+    sets = {"broad": "one"}
+    before = {**lineage(), "ground_truth[north]": partition("truth", sets)}
+    truth = changed(before, "ground_truth[north]", inputs={"broad": "other"})
+    smaller = changed(before, "ground_truth[north]", settings={"regions.north": "smaller"})
+    smaller = changed(smaller, "sites[north]", settings={"regions.north": "smaller"})
+    promoted = changed(before, "sites[north]", settings={"sites.promoted": "one more"})
+    both = changed(smaller, "ground_truth[north]", inputs={"broad": "other"})
+    found = [told(Upstream(before, after).site("north")) for after in (truth, smaller, promoted, both, before)]
+    assert found == ["ground truth", "boundary", "ground truth", "ground truth and boundary", "ground truth"]
