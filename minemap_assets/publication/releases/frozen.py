@@ -97,6 +97,12 @@ def is_card(path: str) -> bool:
     return len(parts) == 3 and parts[0] == RELEASES and parts[2] == _CARD
 
 
+def _numbers(store: Store) -> set[int]:
+    """Numbers of folders in which anything lies, whole release or not."""
+    names = {path.split("/")[1] for path in store.list(RELEASES) if path.count("/") > 1}
+    return {int(name) for name in names if name.isdigit()}
+
+
 def find(store: Store, name: str) -> Release:
     """The release of a number or a name. Raises `BadInputError` where there is none."""
     every = releases(store)
@@ -122,10 +128,10 @@ def freeze(project: Project, published: Published, decision: Decision, card: Map
         every = releases(store)
         _check(decision, every)
         number = max((one.number for one in every), default=0) + 1
+        # what lies in a folder without its card may be a release that somebody cited, so its number is not given again
+        number = max([number, *(taken + 1 for taken in _numbers(store))])
         said = {"by": decision.by, "at": decision.at, "reason": decision.reason, "name": decision.name}
         release = Release(number=number, **said, **card)
-        for path in list(store.list(release.folder)):
-            store.delete(path)
         files = [*_tables(project, release, published), *_own_files(project, release, published, folder)]
         whole = release.model_copy(update={"files": tuple(sorted(files, key=lambda one: one.path))})
         try:
