@@ -44,6 +44,7 @@ def site_records(context: InputContext, tables: MapTables) -> SiteRecords:
         records = rows.to_dict("records")
         last = records[-1]
         own = mines.get(site, [])
+        km2 = {int(one["year"]): number(one["area_km2"]) for one in records}
         index.append(
             {
                 "id": site,
@@ -51,9 +52,8 @@ def site_records(context: InputContext, tables: MapTables) -> SiteRecords:
                 "iso3": str(last["country_iso3"]),
                 "at": [number(last["longitude"], 5), number(last["latitude"], 5)],
                 "corners": corners.get(site),
-                "km2": [number(one["area_km2"]) for one in records],
+                "km2": [km2.get(year) for year in tables.years],
                 "first": min((one["first"] for one in own), default=None),
-                "last": max((one["last"] for one in own), default=None),
             }
         )
         years = [_year(one, observed, outlines.get((site, int(one["year"])), [])) for one in records]
