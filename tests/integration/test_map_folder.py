@@ -82,6 +82,11 @@ def test_every_site_has_a_picture_of_every_year(partition: Partition) -> None:
     assert drawn == set(sites["id"])
 
 
+def test_simulated_ground_has_no_towns_of_the_real_world(partition: Partition) -> None:
+    assert read(partition, "data/places.json") == {"credit": "", "places": []}
+    assert "GeoNames" not in partition.file("NOTICE.txt").read_text()
+
+
 def test_its_picture_is_small_and_shows_something(partition: Partition) -> None:
     assert MAP.picture is not None
     data = MAP.picture(partition, None)  # type: ignore[arg-type]

@@ -61,15 +61,15 @@ def build_map(context: BuildContext) -> Outcome:
     if not tables.years:
         raise NotFoundError("nothing is mapped yet, so that there is nothing to show; `minemap run` makes the maps")
     folder = MapFolder(context)
-    for name, data in static_files(config):
+    records = site_records(context, tables)
+    names = _names(records, config)
+    for name, data in static_files(config, with_places=bool(names)):
         folder.put(name, data)
     folder.put_json(SESSION_JSON, NOT_SERVED)
-    records = site_records(context, tables)
     tiles = _write_tiles(tables, folder, config, standing_of(context))
     _write_sites(records, tables, folder)
     borders = border_collection(context)
     folder.put_json(BORDERS_JSON, borders)
-    names = place_names([tuple(one["at"]) for one in records.index]) if config.places == "geonames" else []
     folder.put_json(PLACES_JSON, {"credit": CREDIT if names else "", "places": names})
     told = {
         **overview(context, tables, config),
@@ -91,6 +91,14 @@ def build_map(context: BuildContext) -> Outcome:
             "note": note or "nothing had to be left out to keep to the size",
         }
     )
+
+
+def _names(records: SiteRecords, config: MapConfig) -> list[dict[str, Any]]:
+    """Names of towns; none where all ground is simulated, since no town lies in an invented place."""
+    real = [one for one in records.index if not one["simulated"]]
+    if config.places == "none" or (records.index and not real):
+        return []
+    return place_names([tuple(one["at"]) for one in real])
 
 
 class _Pictures:
