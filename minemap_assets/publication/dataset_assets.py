@@ -71,6 +71,7 @@ DATASET_FILES = Asset(
     settings=_settings,
     kinds=frozenset({"geopackage", "parquet", "csv"}),
     on_request=True,
+    code_version="2",
     job=Job("export", "Write the files of the dataset."),
     headline=told_verdict,
     build=_build,
