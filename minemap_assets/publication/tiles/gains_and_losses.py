@@ -99,12 +99,14 @@ def _visible(shapes: Objects) -> tuple[Objects, npt.NDArray[np.float64]]:
     largest = order[np.append(owner[order][1:] != owner[order][:-1], True)[: len(order)]]
     keep = km2 >= SMALLEST_PIECE_KM2
     keep[largest] = True
-    left = np.bincount(owner[keep], minlength=len(shapes))
-    drawn = np.where(left == shapely.get_num_geometries(shapes), shapes, None)
-    fewer = np.isin(owner, np.flatnonzero(left < shapely.get_num_geometries(shapes))) & keep
-    places, numbers = np.unique(owner[fewer], return_inverse=True)
-    drawn[places] = shapely.multipolygons(parts[fewer], indices=numbers) if len(places) else drawn[places]
-    return drawn, np.bincount(owner, weights=km2, minlength=len(shapes))
+    fewer = np.bincount(owner[keep], minlength=len(shapes)) < shapely.get_num_geometries(shapes)
+    changed = keep & fewer[owner]
+    drawn = shapes.copy()
+    if changed.any():
+        places, numbers = np.unique(owner[changed], return_inverse=True)
+        drawn[places] = shapely.multipolygons(parts[changed], indices=numbers)
+    whole: npt.NDArray[np.float64] = np.bincount(owner, weights=km2, minlength=len(shapes)).astype(np.float64)
+    return drawn, whole
 
 
 def _union(geometries: "pd.Series[Any]") -> BaseGeometry:
