@@ -12,6 +12,7 @@ MEDIAN_KM2, SPREAD = 0.1, 1.8
 """Areas are log-normal: half of all mines are below a tenth of a square kilometre, and a few are of hundreds."""
 
 _DISTRICTS = 400
+_PIXEL_M = 5.0
 _METRES_PER_DEGREE = 111_320.0
 
 
@@ -19,7 +20,7 @@ def mining_districts(count: int, seed: int = 0) -> gpd.GeoDataFrame:
     """About `count` polygons of nine years, with the columns that the tiles need.
 
     Each mine begins in some year, stays and grows a little, so that a place has one polygon in every later year. Their
-    outlines have 30 to 200 corners, more for larger ones.
+    outlines have 30 to 200 corners, more for larger ones, and besides differ by about a pixel of 5 m between years.
     """
     rng = np.random.default_rng(seed)
     years = len(YEARS)
@@ -30,7 +31,7 @@ def mining_districts(count: int, seed: int = 0) -> gpd.GeoDataFrame:
     mine = np.repeat(np.arange(mines), years - first)
     year = np.concatenate([np.arange(begin, years) for begin in first.tolist()])
     grown = km2[mine] * (1.0 + 0.06 * (year - first[mine])) * np.exp(0.03 * rng.standard_normal(len(mine)))
-    polygons = _outlines(place[mine], grown, mine, rng)
+    polygons = _outlines(place, grown, mine, np.clip(30.0 + 40.0 * (np.log10(km2) + 3.0), 30.0, 200.0).astype(int), rng)
     return gpd.GeoDataFrame(
         {
             "polygon_id": [
@@ -61,23 +62,27 @@ def _places(mines: int, rng: np.random.Generator) -> np.ndarray:
     )
 
 
-def _outlines(place: np.ndarray, km2: np.ndarray, mine: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Wriggly blobs of the given areas; those of one mine are alike in all years."""
-    corners = np.clip(30.0 + 40.0 * (np.log10(km2) + 3.0), 30.0, 200.0).astype(int)
+def _outlines(
+    places: np.ndarray, km2: np.ndarray, mine: np.ndarray, corners: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Wriggly blobs of the given areas; those of one mine are alike in all years. `corners` are those of each mine."""
     found = np.empty(len(mine), dtype=object)
     for number in np.unique(corners):
-        rows = np.flatnonzero(corners == number)
+        members = np.flatnonzero(corners == number)
+        rows = np.flatnonzero(corners[mine] == number)
         turn = np.linspace(0.0, 2.0 * np.pi, number, endpoint=False)
-        radius = np.ones((len(rows), number)) + 0.04 * rng.standard_normal((len(rows), number))
+        alike = 1.0 + 0.04 * rng.standard_normal((len(members), number))
         for wave in range(2, 9):
-            phase = (mine[rows] * 2.399 * wave)[:, None]
-            radius += 0.35 / wave * np.sin(wave * turn + phase)
+            alike += 0.35 / wave * np.sin(wave * turn + (members * 2.399 * wave)[:, None])
+        metres = np.sqrt(km2[rows] * 1e6 / np.pi)[:, None]
+        radius = alike[np.searchsorted(members, mine[rows])] + _PIXEL_M / metres * rng.standard_normal(
+            (len(rows), number)
+        )
         radius = np.maximum(radius, 0.15)
         own = 0.5 * (radius * np.roll(radius, -1, axis=1)).sum(axis=1) * np.sin(2.0 * np.pi / number)
         metres = radius * np.sqrt(km2[rows] * 1e6 / own)[:, None]
-        x = metres * np.cos(turn) / (_METRES_PER_DEGREE * np.cos(np.radians(place[rows, 1])))[:, None]
-        rings = np.stack(
-            [place[rows, 0, None] + x, place[rows, 1, None] + metres * np.sin(turn) / _METRES_PER_DEGREE], -1
-        )
+        place = places[mine[rows]]
+        x = metres * np.cos(turn) / (_METRES_PER_DEGREE * np.cos(np.radians(place[:, 1])))[:, None]
+        rings = np.stack([place[:, 0, None] + x, place[:, 1, None] + metres * np.sin(turn) / _METRES_PER_DEGREE], -1)
         found[rows] = shapely.polygons(rings)
     return found

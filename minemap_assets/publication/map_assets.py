@@ -41,6 +41,7 @@ MAP = Asset(
     kinds=frozenset({"javascript"}),
     job=MAP_PAGE,
     on_request=True,
+    code_version="2",
     headline=told_verdict,
     picture=_picture,
     build=_build,

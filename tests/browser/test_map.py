@@ -5,56 +5,30 @@ import http.server
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from dagster_project.commands.context import Session
-from dagster_project.commands.mapping import map_page
-from dagster_project.pages.server import LOOPBACK, address, page_application
-from dagster_project.registry import Registry
+from dagster_project.pages.server import LOOPBACK, address
+from map_pages import PATIENCE, Watched, served_map
 from minemap_assets.polygons.correction_file import CORRECTIONS_PATH
 from minemap_assets.project.regions import REGIONS_PATH
 from minemap_assets.publication.map.folder_copy import copy_folder
 from minemap_assets.publication.map_assets import MAP
-from servers.processes import free_port
 from tiny import YEARS, Chain
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TOKEN = "a-token-of-the-test"
 ATTACK = "<img src=x onerror=\"document.title='attacked'\">"
-PATIENCE = 15_000
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SITE = "mebrbrwyhkn"
 IDLE = "() => window.minemap.map.loaded() && !window.minemap.map.isMoving()"
-
-
-@dataclass
-class Watched:
-    """A page, and what it asked for and complained of."""
-
-    page: Page
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def opened(self, url: str) -> "Watched":
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda told: self.complaints.append(told.text) if told.type == "error" else None)
-        self.page.goto(url)
-        self.page.wait_for_selector("html[data-ready=yes]", timeout=PATIENCE)
-        return self
-
-    def hosts(self) -> set[str]:
-        parts = [urlsplit(url) for url in self.asked]
-        return {part.netloc for part in parts if part.scheme not in ("blob", "data")}
 
 
 @dataclass(frozen=True)
@@ -77,16 +51,8 @@ def the_map(finished: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     regions["features"][0]["properties"]["title"] = ATTACK
     store.write_bytes(REGIONS_PATH, json.dumps(regions).encode())
     assert not chain.run("map").failures
-    session = Session(chain.environment, Registry(), chain.project_home)
-    page = map_page(session, chain.project.lake.open(MAP.ref()))
-    port = free_port()
-    app = page_application(page, port, TOKEN, "minemap map")
-    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield Map(chain, port)
-    server.should_exit = True
-    thread.join(20)
+    with served_map(chain, TOKEN) as port:
+        yield Map(chain, port)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,10 @@ from pmtiles.reader import MemorySource, Reader
 from shapely.geometry.base import BaseGeometry
 
 from dagster_project.exit_codes import STOPPED
-from minemap_assets.geo.vector import read_geoparquet, write_geoparquet
 from minemap_assets.graph.existing_inputs import existing_inputs
 from minemap_assets.graph.graph import Graph
 from minemap_assets.lake.inputs import Inputs
-from minemap_assets.lake.manifests import PartitionRef, file_sha256, manifest_bytes
-from minemap_assets.lake.partitions import MANIFEST
+from minemap_assets.lake.manifests import PartitionRef
 from minemap_assets.project.settings import SETTINGS_PATH
 from minemap_assets.publication.dataset.checksums import changed_files
 from minemap_assets.publication.dataset.dataset_tables import plain_tables
@@ -36,6 +34,7 @@ from minemap_assets.publication.dataset.flat_values import SEPARATOR
 from minemap_assets.publication.dataset.held_out import held_out_tables
 from minemap_assets.publication.dataset_assets import DATASET_FILES
 from minemap_assets.publication.releases.release_damage import Amount, release_damage
+from rewritten import rewrite
 from terminal import Terminal, fresh_terminal
 from tiny import YEARS, Chain
 
@@ -244,17 +243,6 @@ def test_rasters_are_described_as_they_are_and_an_earlier_export_is_replaced(
     assert not list(tmp_path.glob(".out-*")), "nothing is left beside"
 
 
-def rewrite(chain: Chain, ref: PartitionRef, change: Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]) -> None:
-    """Change the index of a partition as if it had been published so."""
-    part = chain.project.lake.open(ref)
-    path = part.file("index.parquet")
-    write_geoparquet(change(read_geoparquet(path)), path)
-    now = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-    files = tuple(one.model_copy(update=now) if one.name == path.name else one for one in part.manifest.files)
-    changed = part.manifest.model_copy(update={"files": files})
-    chain.project.lake.store.write_bytes(f"{ref.prefix}/{MANIFEST}", manifest_bytes(changed))
-
-
 def test_restricted_pixels_stay_out_without_the_override(made: Chain, tmp_path: Path, terminal: Terminal) -> None:
     chain = made.copied(tmp_path / "project")
     terms = {"redistributable": False, "terms": "only for us"}
@@ -327,7 +315,7 @@ def test_the_test_set_is_the_ground_that_no_model_was_trained_on(made: Chain, tm
 
 
 def test_a_lake_in_an_object_store_gives_the_same_files(
-    finished: Chain, dataset: Path, bucket: str, tmp_path: Path, terminal: Terminal
+    finished: Chain, made: Chain, dataset: Path, bucket: str, tmp_path: Path, terminal: Terminal
 ) -> None:
     chain = Chain(tmp_path, home=f"{bucket}/project")
     store, here = chain.project.lake.store, finished.folder / "lake"
@@ -342,7 +330,13 @@ def test_a_lake_in_an_object_store_gives_the_same_files(
     masks = terminal("export", "--to", str(out), "--with-masks")
     assert masks.code == 0, masks.err
     assert len(list((out / "masks").rglob("*.tif"))) == 12
+    assert terminal("map", "--to", str(tmp_path / "map")).code == 0
     _releases_in_an_object_store(chain, terminal)
+    at(terminal, made.copied(tmp_path / "local"))
+    assert terminal("map", "--to", str(tmp_path / "local-map")).code == 0
+    there, local = (folder_bytes(tmp_path / name) for name in ("map", "local-map"))
+    assert len(there) > 40
+    assert there == local
 
 
 def _releases_in_an_object_store(chain: Chain, terminal: Terminal) -> None:
@@ -358,3 +352,7 @@ def _releases_in_an_object_store(chain: Chain, terminal: Terminal) -> None:
     store.write_bytes(path, b"other bytes")
     assert [damaged for damaged, _ in release_damage(store, Amount())] == [path]
     assert "is not as it was frozen; restore it from a backup" in terminal("release", "compare", "1").sentence
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

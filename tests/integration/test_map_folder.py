@@ -11,6 +11,7 @@ from PIL import Image
 from minemap_assets.geo.vector import read_geoparquet
 from minemap_assets.lake.partitions import Partition
 from minemap_assets.project.settings import SETTINGS_PATH
+from minemap_assets.publication.map.site_columns import years_of
 from minemap_assets.publication.map_assets import MAP
 from tiny import YEARS, Chain
 
@@ -38,14 +39,14 @@ def test_a_plain_run_does_not_make_it(finished: Chain) -> None:
 
 
 def test_areas_are_those_of_the_tables(chain: Chain, partition: Partition) -> None:
-    told, sites = read(partition, "data/map.json"), read(partition, "data/sites.json")["sites"]
+    told, sites = read(partition, "data/map.json"), read(partition, "data/sites.json")
     details = read(partition, "data/details/0.json")
     for place, year in enumerate(YEARS):
         countries = chain.table("country_summary", year).set_index("iso3")["area_km2"]
         shown = {one["iso3"]: one["rows"][place]["km2"] for one in told["countries"]}
         assert shown == pytest.approx({code: countries[code] for code in shown}, abs=1e-3)
         panel = chain.table("site_panel", year).set_index("site_id")["area_km2"]
-        assert {one["id"]: one["km2"][place] for one in sites} == pytest.approx(panel.to_dict(), abs=1e-4)
+        assert dict(zip(sites["id"], sites["km2"][place], strict=True)) == pytest.approx(panel.to_dict(), abs=1e-4)
         ids = {one["id"] for detail in details.values() for one in detail["years"][place]["outlines"]}
         assert ids == set(chain.table("polygons", year)["polygon_id"])
     assert told["polygons"] == sum(len(chain.table("polygons", year)) for year in YEARS)
@@ -73,10 +74,17 @@ def test_the_verdict_and_what_is_missing_are_told(partition: Partition) -> None:
 
 
 def test_every_site_has_a_picture_of_every_year(partition: Partition) -> None:
-    for site in read(partition, "data/sites.json")["sites"]:
-        assert site["pictures"] == list(YEARS)
-        assert Image.open(partition.file(f"pictures/{site['id']}/2018.webp")).size == (512, 512)
-        assert len(site["corners"]) == 4
+    sites = read(partition, "data/sites.json")
+    assert years_of(sites, "pictures") == [list(YEARS)] * len(sites["id"])
+    for site in sites["id"]:
+        assert Image.open(partition.file(f"pictures/{site}/2018.webp")).size == (512, 512)
+    drawn = {one["properties"]["id"] for one in read(partition, "data/windows.json")["features"]}
+    assert drawn == set(sites["id"])
+
+
+def test_simulated_ground_has_no_towns_of_the_real_world(partition: Partition) -> None:
+    assert read(partition, "data/places.json") == {"credit": "", "places": []}
+    assert "GeoNames" not in partition.file("NOTICE.txt").read_text()
 
 
 def test_its_picture_is_small_and_shows_something(partition: Partition) -> None:

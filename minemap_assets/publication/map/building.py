@@ -15,12 +15,15 @@ from minemap_assets.publication.map.map_tables import MapTables, map_tables
 from minemap_assets.publication.map.overview import overview
 from minemap_assets.publication.map.picture_plan import PicturePlan
 from minemap_assets.publication.map.place_names import CREDIT, place_names
+from minemap_assets.publication.map.site_columns import extent, site_columns, unseen_sites, windows
 from minemap_assets.publication.map.site_pictures import Place, SiteArchive, planned, write_pictures
 from minemap_assets.publication.map.site_records import DETAILS_IN_FILE, SiteRecords, site_records
 from minemap_assets.publication.map.static_files import static_files
 from minemap_assets.publication.standing import Standing, standing_of
 
 MAP_JSON, SITES_JSON, SESSION_JSON = "data/map.json", "data/sites.json", "data/session.json"
+BORDERS_JSON, PLACES_JSON = "data/borders.json", "data/places.json"
+WINDOWS_JSON, UNSEEN_JSON = "data/windows.json", "data/unseen.json"
 TILES = "tiles/mines.pmtiles"
 
 NOT_SERVED = {"served": False, "writable": False, "user": ""}
@@ -58,19 +61,23 @@ def build_map(context: BuildContext) -> Outcome:
     if not tables.years:
         raise NotFoundError("nothing is mapped yet, so that there is nothing to show; `minemap run` makes the maps")
     folder = MapFolder(context)
-    for name, data in static_files(config):
+    records = site_records(context, tables)
+    names = _names(records, config)
+    for name, data in static_files(config, with_places=bool(names)):
         folder.put(name, data)
     folder.put_json(SESSION_JSON, NOT_SERVED)
-    records = site_records(context, tables)
     tiles = _write_tiles(tables, folder, config, standing_of(context))
-    for number, group in enumerate(records.details):
-        folder.put_json(f"data/details/{number}.json", group)
-    folder.put_json("data/borders.json", border_collection(context))
-    names = place_names([tuple(one["at"]) for one in records.index]) if config.places == "geonames" else []
-    folder.put_json("data/places.json", {"credit": CREDIT if names else "", "places": names})
-    told = overview(context, tables, config)
+    _write_sites(records, tables, folder)
+    borders = border_collection(context)
+    folder.put_json(BORDERS_JSON, borders)
+    folder.put_json(PLACES_JSON, {"credit": CREDIT if names else "", "places": names})
+    told = {
+        **overview(context, tables, config),
+        "borders": [feature["properties"] for feature in borders["features"]],
+        "extent": extent(records.index),
+    }
     pictures = _write_pictures(context, folder, config, records, len(str(told)))
-    folder.put_json(SITES_JSON, {"in_file": DETAILS_IN_FILE, "sites": _with_pictures(records, pictures.shown)})
+    folder.put_json(SITES_JSON, site_columns(records.index, tables.years, pictures.shown, DETAILS_IN_FILE))
     note = pictures.note(config, records)
     folder.put_json(MAP_JSON, {**told, **tiles, "pictures": {"note": note, "pixels": pictures.plan.pixels}})
     return Outcome(
@@ -84,6 +91,14 @@ def build_map(context: BuildContext) -> Outcome:
             "note": note or "nothing had to be left out to keep to the size",
         }
     )
+
+
+def _names(records: SiteRecords, config: MapConfig) -> list[dict[str, Any]]:
+    """Names of towns; none where all ground is simulated, since no town lies in an invented place."""
+    real = [one for one in records.index if not one["simulated"]]
+    if config.places == "none" or (records.index and not real):
+        return []
+    return place_names([tuple(one["at"]) for one in real])
 
 
 class _Pictures:
@@ -114,16 +129,12 @@ def _write_pictures(
     return _Pictures(plan, archive.years, write_pictures(archive, places, plan, folder.put, told))
 
 
-def _with_pictures(records: SiteRecords, shown: Mapping[str, Mapping[int, bool]]) -> list[dict[str, Any]]:
-    """Entries of sites with the years of their pictures, and those that may not be passed on."""
-    return [
-        {
-            **one,
-            "pictures": sorted(shown.get(one["id"], {})),
-            "restricted": sorted(year for year, free in shown.get(one["id"], {}).items() if not free),
-        }
-        for one in records.index
-    ]
+def _write_sites(records: SiteRecords, tables: MapTables, folder: MapFolder) -> None:
+    """What the map draws of sites, and what their panels tell."""
+    folder.put_json(WINDOWS_JSON, windows(records.index, tables.years))
+    folder.put_json(UNSEEN_JSON, unseen_sites(records.index, tables.years))
+    for number, group in enumerate(records.details):
+        folder.put_json(f"data/details/{number}.json", group)
 
 
 def _write_tiles(tables: MapTables, folder: MapFolder, config: MapConfig, standing: Standing) -> dict[str, Any]:

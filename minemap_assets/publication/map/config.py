@@ -19,7 +19,7 @@ class MapConfig(StrictModel):
     are drawn to `max_zoom`; closer views enlarge them. The page asks no other host for anything, unless `basemap_url`
     names one: raster tiles with {z}, {x} and {y}, whose owner then sees what is looked at, and is named by
     `basemap_attribution`. `places` are the names of towns on the map: those of GeoNames that come with the project, or
-    none.
+    none. Simulated ground has none either way.
     """
 
     max_megabytes: float = Field(200.0, ge=1.5, le=20_000.0)

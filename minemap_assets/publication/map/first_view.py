@@ -6,7 +6,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from minemap_assets.lake.partitions import Partition
-from minemap_assets.publication.map.building import MAP_JSON, SITES_JSON
+from minemap_assets.publication.map.building import BORDERS_JSON, MAP_JSON, SITES_JSON
+from minemap_assets.publication.map.site_columns import places_of
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -24,20 +25,21 @@ def first_view(partition: Partition) -> bytes:
     """WebP of the sites of a made map; the larger a dot, the more is mapped there in the last year."""
     from PIL import Image, ImageDraw
 
-    told, borders = _read(partition, MAP_JSON), _read(partition, "data/borders.json")
-    sites = _read(partition, SITES_JSON)["sites"]
+    told, borders = _read(partition, MAP_JSON), _read(partition, BORDERS_JSON)
+    sites = _read(partition, SITES_JSON)
+    places = places_of(sites)
     picture = Image.new("RGB", (WIDTH, HEIGHT), _WATER)
     draw = ImageDraw.Draw(picture)
-    frame = _Frame([site["at"] for site in sites])
+    frame = _Frame(places)
     for feature in borders["features"]:
         for ring in _rings(feature["geometry"]):
             draw.polygon([frame.place(*point[:2]) for point in ring], fill=_LAND, outline=_BORDER)
-    for site in sites:
-        x, y = frame.place(*site["at"])
-        size = 3.0 + 2.0 * math.sqrt(site["km2"][-1] or 0.0)
-        colour = _UNKNOWN if site["first"] is None else _colour(site["first"], told["years"])
+    for place, first, km2 in zip(places, sites["first"], sites["km2"][-1], strict=True):
+        x, y = frame.place(*place)
+        size = 3.0 + 2.0 * math.sqrt(km2 or 0.0)
+        colour = _UNKNOWN if first is None else _colour(first, told["years"])
         draw.ellipse((x - size, y - size, x + size, y + size), fill=colour, outline=_INK)
-    _legend(draw, told["years"], len(sites))
+    _legend(draw, told["years"], len(places))
     buffer = BytesIO()
     picture.save(buffer, format="WEBP", quality=85)
     return buffer.getvalue()
@@ -46,7 +48,7 @@ def first_view(partition: Partition) -> bytes:
 class _Frame:
     """Where places lie in the picture: all sites fit, and degrees are as wide as they are high on their latitude."""
 
-    def __init__(self, places: list[list[float]]) -> None:
+    def __init__(self, places: list[tuple[float, float]]) -> None:
         xs, ys = [x for x, _ in places] or [-180.0, 180.0], [y for _, y in places] or [-60.0, 75.0]
         self._middle = ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
         self._shrink = max(0.2, math.cos(math.radians(self._middle[1])))

@@ -1,7 +1,6 @@
 """Copying the map's folder to where it is published, without pictures that may not be passed on."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from minemap_assets.lake.partitions import Partition
 from minemap_assets.publication.folder_swap import copy_file, put_folder
 from minemap_assets.publication.map.building import MAP_JSON, SITES_JSON
 from minemap_assets.publication.map.json_files import write_json
+from minemap_assets.publication.map.site_columns import picture_columns, years_of
 from minemap_assets.publication.map.site_pictures import FOLDER
 
 LEFT_OUT = "Pictures whose terms forbid passing their pixels on are not in this copy."
@@ -48,24 +48,26 @@ def copy_folder(partition: Partition, to: Path, *, restricted: bool) -> FolderCo
 
 
 def _restricted(partition: Partition) -> list[str]:
-    return [_picture(site, year) for site in _read(partition.file(SITES_JSON))["sites"] for year in site["restricted"]]
+    sites = _read(partition.file(SITES_JSON))
+    years = zip(sites["id"], years_of(sites, "restricted"), strict=True)
+    return [_picture(site, year) for site, some in years for year in some]
 
 
 def _tell(folder: Path, left_out: frozenset[str]) -> None:
     """Have the copy know of no picture that it does not hold, and say so."""
-    told = _read(folder / SITES_JSON)
-    sites = [
-        {**site, "pictures": [y for y in site["pictures"] if _picture(site, y) not in left_out], "restricted": []}
-        for site in told["sites"]
+    sites = _read(folder / SITES_JSON)
+    pictures = [
+        [year for year in years if _picture(site, year) not in left_out]
+        for site, years in zip(sites["id"], years_of(sites, "pictures"), strict=True)
     ]
-    write_json({**told, "sites": sites}, folder / SITES_JSON)
+    write_json({**sites, **picture_columns(pictures, [()] * len(pictures))}, folder / SITES_JSON)
     page = _read(folder / MAP_JSON)
     note = " ".join(filter(None, (page["pictures"]["note"], LEFT_OUT)))
     write_json({**page, "pictures": {**page["pictures"], "note": note}}, folder / MAP_JSON)
 
 
-def _picture(site: Mapping[str, Any], year: int) -> str:
-    return f"{FOLDER}/{site['id']}/{year}.webp"
+def _picture(site_id: str, year: int) -> str:
+    return f"{FOLDER}/{site_id}/{year}.webp"
 
 
 def _read(path: Path) -> dict[str, Any]:

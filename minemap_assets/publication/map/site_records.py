@@ -12,6 +12,7 @@ from minemap_assets.imagery.build import INDEX
 from minemap_assets.publication.map.json_files import number, whole, words
 from minemap_assets.publication.map.map_tables import MapTables
 from minemap_assets.publication.published import by_region, by_region_and_year
+from minemap_assets.simulation.config import NAME
 from minemap_assets.sites.assets import SITES
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ def site_records(context: InputContext, tables: MapTables) -> SiteRecords:
     observed = _provenance(context)
     outlines = _outlines(tables.polygons.drop(columns="geometry"))
     mines = _mines(tables.mines)
+    simulated = _simulated(observed)
     index, details = [], []
     for site_id, rows in panel.groupby("site_id", sort=True):
         site = str(site_id)
         records = rows.to_dict("records")
         last = records[-1]
         own = mines.get(site, [])
+        km2 = {int(one["year"]): number(one["area_km2"]) for one in records}
         index.append(
             {
                 "id": site,
@@ -51,9 +54,9 @@ def site_records(context: InputContext, tables: MapTables) -> SiteRecords:
                 "iso3": str(last["country_iso3"]),
                 "at": [number(last["longitude"], 5), number(last["latitude"], 5)],
                 "corners": corners.get(site),
-                "km2": [number(one["area_km2"]) for one in records],
+                "km2": [km2.get(year) for year in tables.years],
+                "simulated": site in simulated,
                 "first": min((one["first"] for one in own), default=None),
-                "last": max((one["last"] for one in own), default=None),
             }
         )
         years = [_year(one, observed, outlines.get((site, int(one["year"])), [])) for one in records]
@@ -113,6 +116,12 @@ def _provenance(context: InputContext) -> dict[tuple[str, str, int], Record]:
                 "terms": words(row["terms"]),
             }
     return found
+
+
+def _simulated(observed: Mapping[tuple[str, str, int], Record]) -> frozenset[str]:
+    """Sites that no other source than the simulated one has shown."""
+    real = {site for (_, site, _), made_from in observed.items() if made_from["source"] != NAME}
+    return frozenset(site for _, site, _ in observed if site not in real)
 
 
 def _outlines(polygons: "pd.DataFrame") -> dict[tuple[str, int], list[Record]]:

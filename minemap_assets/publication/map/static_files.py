@@ -26,15 +26,17 @@ Place names (data/places.json) of GeoNames, https://www.geonames.org, licence Cr
 """
 
 
-def static_files(config: MapConfig) -> Iterator[tuple[str, bytes]]:
-    """Names inside the folder and contents. Raises `NotFoundError` where MapLibre is not installed."""
+def static_files(config: MapConfig, *, with_places: bool) -> Iterator[tuple[str, bytes]]:
+    """Names inside the folder and contents; `with_places` credits the names of towns.
+
+    Raises `NotFoundError` where MapLibre is not installed."""
     for path in sorted(PAGE.rglob("*")):
         if path.is_file():
             yield path.relative_to(PAGE).as_posix(), _content(path, config)
     folder = _maplibre()
     for name in MAPLIBRE:
         yield f"vendor/{name}", (folder / name).read_bytes()
-    yield "NOTICE.txt", (NOTICE + (PLACES_NOTICE if config.places == "geonames" else "")).encode()
+    yield "NOTICE.txt", (NOTICE + (PLACES_NOTICE if with_places else "")).encode()
 
 
 def _content(path: Path, config: MapConfig) -> bytes:

@@ -1,5 +1,6 @@
 """Ground that was gained and lost against the year before, on sites that both years saw."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,13 @@ _COLUMNS = ("year", "kind", "region", "site", "km2")
 _LEAST_KM2 = 1e-9
 """A square millimetre more than rounding: below it two outlines are the same."""
 
+SMALLEST_PIECE_KM2 = 0.0004
+"""About a pixel of a map at zoom 12. Outlines of two years differ in very many smaller pieces, which count and are not
+drawn beside larger ones.
+"""
+
+_WORKERS = 2
+
 Objects = npt.NDArray[np.object_]
 
 
@@ -40,27 +48,25 @@ def gained_and_lost(polygons: gpd.GeoDataFrame, panel: pd.DataFrame) -> gpd.GeoD
 
     `polygons` has columns of the table `polygons`, `panel` those of `site_panel`, both of all years. A row is all that
     a site gained (`kind` gain) or lost (loss) in a `year` against the year before, with `region`, `site` and `km2`
-    (EPSG:6933). A polygon counts only where every one of its sites was seen in both years: ground that was not observed
-    is no loss, and ground that had not been observed is no gain.
+    (EPSG:6933) of all of it; its geometry has the pieces that are no smaller than `SMALLEST_PIECE_KM2`, or the largest.
+    A polygon counts only where every one of its sites was seen in both years: ground that was not observed is no loss,
+    and ground that had not been observed is no gain.
     """
     seen = panel.loc[panel["observed_share"] >= SEEN, ["site_id", "year"]]
     by_year = {int(year): frozenset(seen.loc[seen["year"] == year, "site_id"]) for year in seen["year"].unique()}
-    found = [
-        one
-        for year, sites in sorted(by_year.items())
-        if year - 1 in by_year
-        for one in _of_year(polygons, year, sites & by_year[year - 1])
-    ]
+    compared = [(year, kind) for year in sorted(by_year) if year - 1 in by_year for kind in (GAIN, LOSS)]
+
+    def changes(year: int, kind: str) -> gpd.GeoDataFrame:
+        sites = by_year[year] & by_year[year - 1]
+        now, before = _year(polygons, year, sites), _year(polygons, year - 1, sites)
+        return _rows(now, before, year, kind) if kind == GAIN else _rows(before, now, year, kind)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        found = list(pool.map(lambda one: changes(*one), compared))
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*_COLUMNS, "geometry"])
     frame = gpd.GeoDataFrame(rows, geometry="geometry", crs=WGS84)
-    frame["km2"] = areas_km2(frame.geometry) if len(frame) else np.zeros(0)
-    kept = frame[frame["km2"] > _LEAST_KM2].sort_values(["year", "region", "site", "kind"], kind="stable")
+    kept = frame[frame["km2"].astype(float) > _LEAST_KM2].sort_values(["year", "region", "site", "kind"], kind="stable")
     return gpd.GeoDataFrame(kept[[*_COLUMNS, "geometry"]].reset_index(drop=True))
-
-
-def _of_year(polygons: gpd.GeoDataFrame, year: int, sites: frozenset[str]) -> list[gpd.GeoDataFrame]:
-    now, before = _year(polygons, year, sites), _year(polygons, year - 1, sites)
-    return [_rows(now, before, year, GAIN), _rows(before, now, year, LOSS)]
 
 
 def _year(polygons: gpd.GeoDataFrame, year: int, sites: frozenset[str]) -> _Year:
@@ -80,7 +86,27 @@ def _rows(of: _Year, against: _Year, year: int, kind: str) -> gpd.GeoDataFrame:
     frame = pd.DataFrame({"region": of.regions[kept], "site": of.sites[kept], "geometry": pieces[kept]})
     grouped = frame.groupby(["region", "site"], sort=True)["geometry"]
     joined = grouped.agg(_union).reset_index()
-    return gpd.GeoDataFrame(joined.assign(year=year, kind=kind), geometry="geometry", crs=WGS84)
+    shapes, km2 = _visible(np.asarray(joined["geometry"], dtype=object))
+    told = joined.assign(year=year, kind=kind, km2=km2, geometry=shapes)
+    return gpd.GeoDataFrame(told, geometry="geometry", crs=WGS84)
+
+
+def _visible(shapes: Objects) -> tuple[Objects, npt.NDArray[np.float64]]:
+    """The larger pieces of each shape, and the area of all of it."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    km2 = np.asarray(areas_km2(gpd.GeoSeries(parts, crs=WGS84)), dtype=np.float64)
+    order = np.lexsort((km2, owner))
+    largest = order[np.append(owner[order][1:] != owner[order][:-1], True)[: len(order)]]
+    keep = km2 >= SMALLEST_PIECE_KM2
+    keep[largest] = True
+    fewer = np.bincount(owner[keep], minlength=len(shapes)) < shapely.get_num_geometries(shapes)
+    changed = keep & fewer[owner]
+    drawn = shapes.copy()
+    if changed.any():
+        places, numbers = np.unique(owner[changed], return_inverse=True)
+        drawn[places] = shapely.multipolygons(parts[changed], indices=numbers)
+    whole: npt.NDArray[np.float64] = np.bincount(owner, weights=km2, minlength=len(shapes)).astype(np.float64)
+    return drawn, whole
 
 
 def _union(geometries: "pd.Series[Any]") -> BaseGeometry:

@@ -9,6 +9,7 @@ import pytest
 
 from minemap_assets.errors import BadInputError
 from minemap_assets.publication.map.folder_copy import LEFT_OUT, copy_folder
+from minemap_assets.publication.map.site_columns import picture_columns, years_of
 
 
 @dataclass
@@ -26,14 +27,11 @@ class Made:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Any:
-    sites = [
-        {"id": "a", "pictures": [2018, 2019], "restricted": [2019]},
-        {"id": "b", "pictures": [2018], "restricted": []},
-    ]
+    sites = {"id": ["a", "b"], "in_file": 20, **picture_columns([[2018, 2019], [2018]], [[2019], []])}
     files = {
         "index.html": "<!doctype html>",
         "data/map.json": json.dumps({"pictures": {"note": "Small.", "pixels": 128}, "years": [2018, 2019]}),
-        "data/sites.json": json.dumps({"sites": sites, "in_file": 20}),
+        "data/sites.json": json.dumps(sites),
         **dict.fromkeys(("pictures/a/2018.webp", "pictures/a/2019.webp", "pictures/b/2018.webp"), "picture"),
     }
     for name, text in files.items():
@@ -49,8 +47,8 @@ def test_restricted_pictures_stay_here_and_the_copy_says_so(made: Any, tmp_path:
     assert not (tmp_path / "out/pictures/a/2019.webp").exists()
     told = json.loads((tmp_path / "out/data/sites.json").read_text())
     assert told["in_file"] == 20
-    assert [one["pictures"] for one in told["sites"]] == [[2018], [2018]]
-    assert [one["restricted"] for one in told["sites"]] == [[], []]
+    assert years_of(told, "pictures") == [[2018], [2018]]
+    assert years_of(told, "restricted") == [[], []]
     page = json.loads((tmp_path / "out/data/map.json").read_text())
     assert page == {"pictures": {"note": f"Small. {LEFT_OUT}", "pixels": 128}, "years": [2018, 2019]}
 

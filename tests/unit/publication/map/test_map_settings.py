@@ -26,14 +26,18 @@ def test_an_address_that_is_no_basemap_is_refused(wrong: str) -> None:
 
 def test_only_the_host_of_a_basemap_may_be_asked() -> None:
     assert origin_of(TILES) == "https://tiles.example.org:8443"
-    without, beside = (dict(static_files(MapConfig(basemap_url=url))) for url in ("", TILES))
+    without, beside = (dict(static_files(MapConfig(basemap_url=url), with_places=True)) for url in ("", TILES))
     assert f"{CONNECT};".encode() in without["index.html"]
     assert f"{CONNECT} https://tiles.example.org:8443;".encode() in beside["index.html"]
     assert {name for name in without if without[name] != beside[name]} == {"index.html"}
 
 
 def test_no_file_of_the_page_names_another_host() -> None:
-    own = {name: data for name, data in static_files(MapConfig()) if name.split(".")[-1] in ("html", "css", "js")}
+    own = {
+        name: data
+        for name, data in static_files(MapConfig(), with_places=True)
+        if name.split(".")[-1] in ("html", "css", "js")
+    }
     for name, data in own.items():
         if not name.startswith("vendor/"):
             text = data.decode().replace("http://www.w3.org/2000/svg", "")
@@ -41,15 +45,15 @@ def test_no_file_of_the_page_names_another_host() -> None:
 
 
 def test_nothing_of_the_page_reads_data_as_html() -> None:
-    for name, data in static_files(MapConfig()):
+    for name, data in static_files(MapConfig(), with_places=True):
         if name.startswith("js/"):
             for way in (b"innerHTML", b"outerHTML", b"insertAdjacentHTML", b"document.write", b"setHTML", b"eval("):
                 assert way not in data, f"{name}: {way!r}"
 
 
 def test_licences_lie_beside_what_they_are_of() -> None:
-    notice = dict(static_files(MapConfig()))["NOTICE.txt"].decode()
+    notice = dict(static_files(MapConfig(), with_places=True))["NOTICE.txt"].decode()
     assert "MapLibre GL JS" in notice
     assert "BSD-3-Clause" in notice
     assert "GeoNames" in notice
-    assert "GeoNames" not in dict(static_files(MapConfig(places="none")))["NOTICE.txt"].decode()
+    assert "GeoNames" not in dict(static_files(MapConfig(), with_places=False))["NOTICE.txt"].decode()

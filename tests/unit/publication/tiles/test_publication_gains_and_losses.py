@@ -12,7 +12,7 @@ from pmtiles.reader import MemorySource, Reader
 from house import ROOT
 from minemap_assets.geo.vector import WGS84, areas_km2
 from minemap_assets.publication.tiles.build import build_tiles
-from minemap_assets.publication.tiles.gains_and_losses import gained_and_lost
+from minemap_assets.publication.tiles.gains_and_losses import SMALLEST_PIECE_KM2, gained_and_lost
 
 
 def polygons(*rows: tuple[int, list[str], shapely.Geometry], region: str = "here") -> gpd.GeoDataFrame:
@@ -54,6 +54,20 @@ def test_ground_that_moves_is_gained_on_one_side_and_lost_on_the_other() -> None
     assert found.geometry.iloc[1].equals(box(0.0, 0.01))
     assert found["km2"].tolist() == pytest.approx(areas_km2(found.geometry).tolist())
     assert found["region"].tolist() == ["here", "here"]
+
+
+def test_small_pieces_count_and_are_not_drawn_beside_larger_ones() -> None:
+    speck = shapely.box(0.05, 0.0, 0.0501, 0.0001)
+    before, grown = box(0.0, 0.01), shapely.MultiPolygon([box(0.0, 0.02), speck])
+    found = gained_and_lost(polygons((2018, ["a"], before), (2019, ["a"], grown)), panel(a=[1.0, 1.0]))
+    assert found.geometry.iloc[0].equals(box(0.01, 0.02))
+    whole = areas_km2(gpd.GeoSeries([box(0.01, 0.02), speck], crs=WGS84))
+    assert 0.0 < whole[1] < SMALLEST_PIECE_KM2
+    assert found["km2"].iloc[0] == pytest.approx(whole.sum())
+    alone = gained_and_lost(
+        polygons((2018, ["a"], before), (2019, ["a"], shapely.MultiPolygon([before, speck]))), panel(a=[1.0, 1.0])
+    )
+    assert alone.geometry.iloc[0].equals(speck)
 
 
 def test_a_mine_that_is_gone_is_lost_and_a_new_one_gained() -> None:

@@ -32,7 +32,7 @@ async function start() {
   addPmtiles(maplibregl);
 
   const known = {
-    years: told.years, site: new Set(world.byId.keys()),
+    years: told.years, site: world.sites,
     country: new Set(told.countries.map(({ iso3 }) => iso3)), region: new Set(told.regions.map(({ slug }) => slug)),
   };
   const { view, ...asked } = readLink(location.hash, known);
@@ -40,7 +40,7 @@ async function start() {
     year: lastSeen(told), mode: "first", imagery: false, before: null, ...NOTHING,
     view: 0, focus: false, session: world.session, ...asked,
   });
-  const map = await makeMap("map", world, view ?? { bounds: extent(world), fitBoundsOptions: { padding: room() } }, true);
+  const map = await makeMap("map", world, view ?? { bounds: extent(told), fitBoundsOptions: { padding: room() } }, true);
   window.minemap = { map, store }; // for whoever looks from the browser's console
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
   map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
@@ -53,7 +53,7 @@ async function start() {
   makeControls(store, told);
   makePanel(store, world, act);
   new Names(map, candidates(world));
-  makeSearch(entries(world), (entry) => act.go(entry));
+  makeSearch(() => entries(world), (entry) => act.go(entry));
   store.listen((state, changed) => {
     if (DRAWN_BY.some((name) => changed.has(name))) draw(map, state);
     if ([...DRAWN_BY, "before"].some((name) => changed.has(name))) swipe.show(state);
@@ -76,9 +76,9 @@ function actions(store, world, map) {
       if (move) act.moveTo(wanted);
     },
     moveTo({ site, country, region }) {
-      if (site) fly({ center: world.byId.get(site).at, zoom: siteZoom(world.byId.get(site), map), offset: middle() });
+      if (site) fly({ center: world.sites.get(site).at, zoom: siteZoom(world.sites, site, map), offset: middle() });
       const box = region ? world.told.regions.find(({ slug }) => slug === region)?.box
-        : world.borders.features.find(({ properties }) => properties.iso3 === country)?.properties.box;
+        : world.told.borders.find(({ iso3 }) => iso3 === country)?.box;
       if (box) map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { padding: room(), maxZoom: SITE_ZOOM, duration: 600 });
     },
     clear() {
@@ -105,7 +105,7 @@ function actions(store, world, map) {
     rejected: () => new Map((store.get().session.rejected ?? []).map((one) => [one.polygon_id, one])),
     inView() {
       const bounds = map.getBounds();
-      return world.sites.filter(({ at }) => bounds.contains(at));
+      return world.sites.inside(bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth());
     },
   };
   act.click = withKnownCountry(act.click, world);
@@ -179,26 +179,30 @@ function listenToKeys(act) {
 }
 
 /** What can be searched for; of equal matches the lighter one comes first. */
-function entries({ sites, told, borders, places }) {
+function entries({ sites, told, places }) {
   const titles = new Map(told.regions.map(({ slug, title }) => [slug, title]));
   const figures = new Set(told.countries.map(({ iso3 }) => iso3));
   return [
     ...told.regions.map(({ slug, title }) => ({ kind: "region", name: title, more: slug, select: { region: slug }, weight: 0 })),
-    ...borders.features.map(({ properties: { iso3, name, at } }) => (
+    ...told.borders.map(({ iso3, name, at }) => (
       { kind: "country", name, more: iso3, weight: 1, at, zoom: 5, select: figures.has(iso3) ? { country: iso3 } : null })),
-    ...sites.map(({ id, region }) => (
-      { kind: `site in ${titles.get(region) ?? region}`, name: id, more: "", select: { site: id }, weight: 2 })),
+    ...siteEntries(sites, titles),
     ...places.places.map(({ name, at }) => ({ kind: "town", name, at, weight: 3 })),
   ];
 }
 
+function siteEntries({ columns }, titles) {
+  const kinds = columns.regions.map((slug) => `site in ${titles.get(slug) ?? slug}`);
+  return columns.id.map((id, place) => ({ kind: kinds[columns.region[place]], name: id, select: { site: id }, weight: 2 }));
+}
+
 /** The scale at which the window of a site fills what the controls leave of the map. */
-function siteZoom({ corners }, map) {
-  if (!corners) return SITE_ZOOM;
+function siteZoom(sites, id, map) {
+  const width = sites.width(sites.get(id).place);
+  if (!width) return SITE_ZOOM;
   const { clientWidth, clientHeight } = map.getContainer();
   const { left, right, top, bottom } = room();
   const pixels = Math.max(120, Math.min(clientWidth - left - right, clientHeight - top - bottom));
-  const width = Math.abs(corners[1][0] - corners[0][0]);
   return Math.min(15, Math.max(8, Math.log2((360 * pixels) / (512 * width))));
 }
 
@@ -208,13 +212,9 @@ function middle() {
   return [(left - right) / 2, (top - bottom) / 2];
 }
 
-function extent({ sites }) {
-  const places = sites.flatMap(({ at, corners }) => corners ?? [at]);
-  if (!places.length) return [[-180, -60], [180, 75]];
-  const [xs, ys] = [0, 1].map((axis) => places.map((place) => place[axis]));
-  const least = (values) => values.reduce((a, b) => Math.min(a, b));
-  const most = (values) => values.reduce((a, b) => Math.max(a, b));
-  return [[least(xs), least(ys)], [most(xs), most(ys)]];
+function extent({ extent: known }) {
+  const [west, south, east, north] = known ?? [-180, -60, 180, 75];
+  return [[west, south], [east, north]];
 }
 
 /** Space that the controls over the map need, in pixels. */

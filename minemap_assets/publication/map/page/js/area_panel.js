@@ -24,7 +24,7 @@ export function countryPanel(world, country, state, act) {
     })),
     country.estimates.length ? el("p", { class: "small" }, "An interval is of the labelled sample's estimate, whose "
       + "middle differs from the mapped area where the map is biased.") : null,
-    sitesOf(world, (site) => site.iso3 === country.iso3, state, act),
+    sitesOf(world, "country", country.iso3, state, act),
   ];
 }
 
@@ -35,7 +35,7 @@ export function regionPanel(world, region, state, act) {
     chart(region.rows, state.year, `Mapped area of ${region.title} in km²`),
     yearTable(region.rows, state),
     el("p", { class: "small" }, "Regions may overlap, so they do not add up to a total."),
-    sitesOf(world, (site) => site.region === region.slug, state, act),
+    sitesOf(world, "region", region.slug, state, act),
   ];
 }
 
@@ -83,16 +83,15 @@ function list(title, entries, state, onclick) {
     el("span", {}, km2(entry.rows.find((row) => row.year === state.year)?.km2 ?? null))))));
 }
 
-function sitesOf(world, belongs, state, act) {
-  return siteList("Sites", world.sites.filter(belongs), world, state, act);
+function sitesOf(world, column, value, state, act) {
+  return siteList("Sites", world.sites.of(column, value), world, state, act);
 }
 
-function siteList(title, sites, world, state, act) {
-  const place = world.told.years.indexOf(state.year);
-  const ordered = [...sites].sort((a, b) => (b.km2[place] ?? -1) - (a.km2[place] ?? -1));
-  return el("section", {}, el("h3", {}, `${title} (${sites.length.toLocaleString("en")})`),
-    sites.length ? el("ul", { class: "list" }, ordered.slice(0, MOST_LISTED).map((site) => el("li", {},
-      el("button", { type: "button", class: "link", onclick: () => act.select({ site: site.id }) }, site.id),
-      el("span", {}, km2(site.km2[place] ?? null))))) : el("p", {}, "None."),
-    sites.length > MOST_LISTED ? el("p", { class: "small" }, `The ${MOST_LISTED} largest of them.`) : null);
+function siteList(title, places, { sites }, state, act) {
+  const areas = sites.km2(state.year);
+  return el("section", {}, el("h3", {}, `${title} (${places.length.toLocaleString("en")})`),
+    places.length ? el("ul", { class: "list" }, sites.largest(places, state.year, MOST_LISTED).map((place) => el("li", {},
+      el("button", { type: "button", class: "link", onclick: () => act.select({ site: sites.id(place) }) }, sites.id(place)),
+      el("span", {}, km2(areas[place]))))) : el("p", {}, "None."),
+    places.length > MOST_LISTED ? el("p", { class: "small" }, `The ${MOST_LISTED} largest of them.`) : null);
 }

@@ -9,12 +9,18 @@ const MINES = "mines";
 const WATER = ["interpolate", ["linear"], ["zoom"], 7, "#dfe7ec", 9.5, "#f1f1ee"];
 const RADIUS = ["interpolate", ["linear"], ["sqrt", ["get", "km2"]], 0, 3.5, 3, 7, 30, 18];
 const WINDOWS_FROM = 9; // before it, the window of a site is a few pixels wide
+const NOTHING = { type: "FeatureCollection", features: [] };
+
+/** A file beside the page, by an address that workers understand too: they read and cut it, so that the page need not. */
+const file = (name) => new URL(`data/${name}.json`, document.baseURI).href;
 
 /** The style of a map: no font, no picture and no address of another host, but for a basemap. */
-export function styleOf(told, borders, sites) {
+export function styleOf(told) {
   const sources = {
-    borders: { type: "geojson", data: borders },
-    sites: { type: "geojson", data: sites },
+    borders: { type: "geojson", data: file("borders") },
+    windows: { type: "geojson", data: NOTHING },
+    unseen: { type: "geojson", data: file("unseen") },
+    selected: { type: "geojson", data: NOTHING },
     mines: { type: "vector", tiles: [`pmtiles://${told.tiles}/{z}/{x}/{y}`], maxzoom: told.max_zoom },
   };
   const layers = [
@@ -36,20 +42,19 @@ function mineLayers(years) {
     ({ id, type, source: MINES, "source-layer": layer, paint, filter: ["==", ["get", "year"], 0], ...more });
   return [
     {
-      id: "windows", type: "fill", source: "sites", minzoom: WINDOWS_FROM,
-      filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": "#000", "fill-opacity": 0 },
+      id: "windows", type: "fill", source: "windows", minzoom: WINDOWS_FROM,
+      paint: { "fill-color": "#000", "fill-opacity": 0 },
     },
     {
-      id: "windows-line", type: "line", source: "sites", minzoom: WINDOWS_FROM,
-      filter: ["==", ["geometry-type"], "Polygon"],
+      id: "windows-line", type: "line", source: "windows", minzoom: WINDOWS_FROM,
       paint: { "line-color": "#5b6470", "line-width": 1, "line-opacity": 0.7 },
     },
     {
-      id: "unseen", type: "fill", source: "sites", minzoom: WINDOWS_FROM,
+      id: "unseen", type: "fill", source: "windows", minzoom: WINDOWS_FROM,
       paint: { "fill-pattern": "unseen" }, filter: ["==", ["get", "id"], ""],
     },
     {
-      id: "unseen-dot", type: "circle", source: "sites", maxzoom: WINDOWS_FROM, filter: ["==", ["get", "id"], ""],
+      id: "unseen-dot", type: "circle", source: "unseen", maxzoom: WINDOWS_FROM, filter: ["==", ["get", "id"], ""],
       paint: {
         "circle-radius": 5, "circle-color": "#ffffff", "circle-opacity": 0.6,
         "circle-stroke-color": "#4b5563", "circle-stroke-width": 1.5,
@@ -76,12 +81,12 @@ function mineLayers(years) {
       "circle-radius": RADIUS,
     }),
     {
-      id: "selected", type: "line", source: "sites", filter: ["==", ["get", "id"], ""],
+      id: "selected", type: "line", source: "selected", filter: ["==", ["geometry-type"], "Polygon"],
       paint: { "line-color": "#b3005e", "line-width": 2.5 },
     },
     {
-      id: "selected-dot", type: "circle", source: "sites", maxzoom: WINDOWS_FROM,
-      filter: ["==", ["get", "id"], ""],
+      id: "selected-dot", type: "circle", source: "selected", maxzoom: WINDOWS_FROM,
+      filter: ["==", ["geometry-type"], "Point"],
       paint: {
         "circle-radius": 11, "circle-color": "#b3005e", "circle-opacity": 0,
         "circle-stroke-color": "#b3005e", "circle-stroke-width": 2.5,
@@ -91,23 +96,27 @@ function mineLayers(years) {
   ];
 }
 
-/** Windows and centres of sites as GeoJSON: `s2019` is 0 where a site was not observed in that year. */
-export function sitesGeojson(sites, years) {
-  const features = [];
-  for (const site of sites) {
-    const properties = { id: site.id };
-    years.forEach((year, place) => { properties[`s${year}`] = site.km2[place] === null ? 0 : 1; });
-    features.push({ type: "Feature", properties, geometry: { type: "Point", coordinates: site.at } });
-    if (site.corners) {
-      const ring = [...site.corners, site.corners[0]];
-      features.push({ type: "Feature", properties, geometry: { type: "Polygon", coordinates: [ring] } });
-    }
-  }
-  return { type: "FeatureCollection", features };
+/** Has the windows of sites read once the map is near enough to show them. */
+export function loadWindows(map) {
+  const look = () => {
+    if (map.getZoom() < WINDOWS_FROM) return;
+    map.off("zoom", look);
+    map.getSource("windows").setData(file("windows"));
+  };
+  map.on("zoom", look);
+  look();
+}
+
+/** Marks a site, or none for null. */
+export function markSite(map, site) {
+  const feature = (type, coordinates) => ({ type: "Feature", properties: {}, geometry: { type, coordinates } });
+  const features = site ? [feature("Point", site.at)] : [];
+  if (site?.corners) features.push(feature("Polygon", [[...site.corners, site.corners[0]]]));
+  map.getSource("selected").setData({ type: "FeatureCollection", features });
 }
 
 /** Shows a year on a map: in colours of the first year, or of what changed since the year before. */
-export function showYear(map, { year, mode, imagery, site, polygon }) {
+export function showYear(map, { year, mode, imagery, polygon }) {
   const ofYear = ["==", ["get", "year"], year];
   const change = (kind) => ["all", ofYear, ["==", ["get", "kind"], kind]];
   const final = ["!=", ["get", "status"], "provisional"];
@@ -121,10 +130,7 @@ export function showYear(map, { year, mode, imagery, site, polygon }) {
     mines: ofYear, stable: ofYear, gain: change("gain"), loss: change("loss"), "mines-casing": ofYear,
     "mines-line": ["all", ofYear, final], "mines-provisional": ["all", ofYear, ["!", final]],
     "gain-line": change("gain"), "loss-line": change("loss"), points: ofYear, "change-points": ofYear,
-    unseen: ["all", ["==", ["geometry-type"], "Polygon"], ["==", ["get", `s${year}`], 0]],
-    "unseen-dot": ["all", ["==", ["geometry-type"], "Point"], ["==", ["get", `s${year}`], 0]],
-    selected: ["all", ["==", ["geometry-type"], "Polygon"], ["==", ["get", "id"], site ?? ""]],
-    "selected-dot": ["all", ["==", ["geometry-type"], "Point"], ["==", ["get", "id"], site ?? ""]],
+    unseen: ["==", ["get", `s${year}`], 0], "unseen-dot": ["==", ["get", `s${year}`], 0],
     "selected-outline": ["==", ["get", "id"], polygon ?? ""],
   };
   for (const [layer, filter] of Object.entries(filters)) map.setFilter(layer, filter);

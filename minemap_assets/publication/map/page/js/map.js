@@ -1,16 +1,16 @@
 // The map itself, and the second one under the swipe, which follows its camera.
 
-import { CLICKABLE, showYear, sitesGeojson, stripes, styleOf } from "./layers.js";
+import { CLICKABLE, loadWindows, markSite, showYear, stripes, styleOf } from "./layers.js";
 import { Pictures } from "./pictures.js";
 
 const MOST_ZOOM = 17;
 
 /** A map in an element; resolves when its style is there. */
 export async function makeMap(container, world, view, interactive) {
-  const { told, borders, sites } = world;
+  const { told, sites } = world;
   const map = new maplibregl.Map({
     container,
-    style: styleOf(told, borders, sitesGeojson(sites, told.years)),
+    style: styleOf(told),
     attributionControl: false,
     interactive,
     dragRotate: false,
@@ -26,12 +26,17 @@ export async function makeMap(container, world, view, interactive) {
   map.on("styleimagemissing", ({ id }) => { if (id === "unseen" && !map.hasImage(id)) map.addImage(id, stripes()); });
   await new Promise((ready) => { map.once("load", ready); });
   map.minemapPictures = new Pictures(map, sites);
+  map.minemapSites = { sites, marked: null };
+  loadWindows(map);
   return map;
 }
 
 /** Draws a state on a map. */
 export function draw(map, state) {
   showYear(map, state);
+  const known = map.minemapSites;
+  if (known.marked !== state.site) markSite(map, state.site === null ? null : known.sites.get(state.site));
+  known.marked = state.site;
   map.minemapPictures.show(state.imagery ? state.year : null);
 }
 

@@ -41,8 +41,8 @@ export class Names {
 }
 
 /** What may be named: countries from afar, towns by their size, regions in between. */
-export function candidates({ borders, places, told }) {
-  const countries = borders.features.map(({ properties: { name, at, rank } }) => (
+export function candidates({ places, told }) {
+  const countries = told.borders.map(({ name, at, rank }) => (
     { name, at, kind: "country", rank, from: rank < 40 ? 2 : 4, to: 12 }));
   const regions = told.regions.filter(({ box }) => box).map(({ title, box }, place) => (
     { name: title, at: [(box[0] + box[2]) / 2, box[3]], kind: "region", rank: 500 + place, from: 5 }));

@@ -37,7 +37,7 @@ export function makePanel(store, world, act) {
 async function described(world, state, act) {
   const named = (entries, name, value) => entries.find((one) => one[name] === value);
   if (state.site !== null) {
-    const site = world.byId.get(state.site);
+    const site = world.sites.get(state.site);
     return { kind: "Site", title: site.id, contents: sitePanel(world, site, await world.detail(site), state, act) };
   }
   if (state.country !== null) {

@@ -2,13 +2,14 @@
 
 const LEAST_WIDTH = 24; // pixels on the screen
 const MOST = 40;
+const MARGIN = 0.5; // degrees: the middle of a window may lie beyond the screen
 const BELOW = "windows"; // outlines are drawn over the pictures
 
 /** Keeps the pictures of a map up to date. */
 export class Pictures {
   constructor(map, sites) {
     this.map = map;
-    this.sites = sites.filter((site) => site.corners && site.pictures.length);
+    this.sites = sites;
     this.year = null;
     this.shown = new Map();
     map.on("moveend", () => this.update());
@@ -32,9 +33,11 @@ export class Pictures {
     const pixelsPerDegree = (512 * 2 ** this.map.getZoom()) / 360;
     const { lng, lat } = this.map.getCenter();
     const far = ({ at }) => (at[0] - lng) ** 2 + (at[1] - lat) ** 2;
-    return this.sites
-      .filter((site) => site.pictures.includes(this.year) && meets(site.corners, west, south, east, north))
-      .filter(({ corners }) => Math.abs(corners[1][0] - corners[0][0]) * pixelsPerDegree >= LEAST_WIDTH)
+    const { sites } = this;
+    return sites.inside(west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN)
+      .filter((place) => sites.width(place) * pixelsPerDegree >= LEAST_WIDTH && sites.pictures(place).includes(this.year))
+      .map((place) => ({ id: sites.id(place), at: sites.at(place), corners: sites.corners(place) }))
+      .filter(({ corners }) => meets(corners, west, south, east, north))
       .sort((a, b) => far(a) - far(b))
       .slice(0, MOST);
   }

@@ -7,10 +7,10 @@ const MOST = 9;
 /** Names without accents and case, so that Tucurui finds Tucuruí. */
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** Joins the field to what can be found; `choose` is called with an entry. */
+/** Joins the field to what `entries` says can be found, asked once it is wanted; `choose` is called with an entry. */
 export function makeSearch(entries, choose) {
   const [field, list] = [byId("search"), byId("found")];
-  const known = entries.map((entry) => ({ entry, text: plain(`${entry.name} ${entry.more ?? ""}`) }));
+  let known = null;
   let found = [];
   let place = -1;
 
@@ -36,6 +36,7 @@ export function makeSearch(entries, choose) {
     const asked = plain(field.value.trim());
     if (!asked) return close();
     const spot = coordinates(field.value);
+    known ??= entries().map((entry) => ({ entry, text: plain(`${entry.name} ${entry.more ?? ""}`) }));
     found = spot ? [spot] : ranked(known, asked).slice(0, MOST);
     place = -1;
     list.replaceChildren(...(found.length ? found.map(option) : [el("li", { class: "none" }, "Nothing found")]));

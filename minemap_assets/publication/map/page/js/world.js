@@ -1,13 +1,13 @@
 // What the page knows: files of JSON beside it, read once; the details of sites when somebody asks for them.
 
-/** Everything that is needed before the map is drawn. */
+import { Sites } from "./sites.js";
+
+/** Everything that is needed before the map is drawn; what only the map draws, it reads by itself. */
 export async function loadWorld() {
-  const names = ["map", "sites", "borders", "places", "session"];
-  const [told, { sites, in_file: inFile }, borders, places, session] = await Promise.all(names.map((name) => json(`data/${name}.json`)));
+  const [told, columns, places, session] = await Promise.all(["map", "sites", "places", "session"].map((name) => json(`data/${name}.json`)));
   const details = new Map();
-  const byId = new Map(sites.map((site, place) => [site.id, { ...site, file: Math.floor(place / inFile) }]));
   return {
-    told, borders, places, session, sites: [...byId.values()], byId,
+    told, places, session, sites: new Sites(columns),
     async detail(site) {
       if (!details.has(site.file)) details.set(site.file, json(`data/details/${site.file}.json`));
       return (await details.get(site.file))[site.id];
