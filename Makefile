@@ -89,8 +89,8 @@ check: setup ## Lint, types, dependencies, and whether Dagster loads the project
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/deptry . --extend-exclude benchmarks
-	.venv/bin/deptry benchmarks tests tests/support --exclude .venv --ignore DEP002,DEP004
+	.venv/bin/deptry . --extend-exclude benchmarks --extend-exclude docs
+	.venv/bin/deptry benchmarks docs tests tests/support --exclude .venv --ignore DEP002,DEP004
 	@mkdir -p $(CHECK_HOME) && printf 'telemetry:\n  enabled: false\n' > $(CHECK_HOME)/dagster.yaml
 	@$(DAGSTER)/dagster definitions validate --workspace workspace.yaml
 	@$(DAGSTER)/dg check toml
