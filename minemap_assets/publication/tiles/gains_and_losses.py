@@ -23,8 +23,8 @@ _COLUMNS = ("year", "kind", "region", "site", "km2")
 _LEAST_KM2 = 1e-9
 """A square millimetre more than rounding: below it two outlines are the same."""
 
-SMALLEST_PIECE_KM2 = 0.0004
-"""About a pixel of a map at zoom 12. Outlines of two years differ in very many smaller pieces, which count and are not
+SMALLEST_PIECE_KM2 = 0.001
+"""Three pixels of a map at zoom 12. Outlines of two years differ in very many smaller pieces, which count and are not
 drawn beside larger ones.
 """
 

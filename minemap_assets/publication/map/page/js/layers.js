@@ -17,7 +17,8 @@ const file = (name) => new URL(`data/${name}.json`, document.baseURI).href;
 /** The style of a map: no font, no picture and no address of another host, but for a basemap. */
 export function styleOf(told) {
   const sources = {
-    borders: { type: "geojson", data: file("borders") },
+    // coarser than by default, in pixels: a processor that draws without a graphics card needs half the time
+    borders: { type: "geojson", data: file("borders"), tolerance: 1.2 },
     windows: { type: "geojson", data: NOTHING },
     unseen: { type: "geojson", data: file("unseen") },
     selected: { type: "geojson", data: NOTHING },
