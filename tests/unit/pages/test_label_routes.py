@@ -84,6 +84,7 @@ def test_each_page_is_the_first_thing_at_its_address(client: TestClient) -> None
     assert "<title>Label points</title>" in client.get("/").text
     desk = SimpleNamespace(
         state=dict,
+        at=lambda words: {"longitude": words["longitude"]},
         site=dict,
         save=dict,
         remove=dict,
@@ -92,6 +93,7 @@ def test_each_page_is_the_first_thing_at_its_address(client: TestClient) -> None
     outline = client_of(outline_page(desk))  # type: ignore[arg-type]
     assert "<title>Outline mines</title>" in outline.get("/").text
     assert outline.get("/images/north/m1/2019.webp").content == b"north m1 2019"
+    assert outline.get("/api/place?longitude=9.5").json() == {"longitude": "9.5"}
     assert outline.post("/api/outlines", json={}).status_code == 403
 
 
