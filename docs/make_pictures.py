@@ -116,7 +116,7 @@ def draw_map(path: Path) -> None:
             page.locator("#imagery").check()
             page.locator("#details section:last-of-type .list button").first.click()
             page.wait_for_timeout(4000)
-            page.screenshot(path=path)
+            page.screenshot(path=path, type="jpeg", quality=85)
             browser.close()
             server.shutdown()
 
@@ -181,7 +181,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     draw_graph(build_definitions(environment, home), PICTURES / "graph.png")
     draw_years(project, PICTURES / "years.png")
-    draw_map(PICTURES / "map.png")
+    draw_map(PICTURES / "map.jpg")
 
 
 if __name__ == "__main__":
