@@ -24,6 +24,7 @@ const SAVE = "api/outlines";
 const REMOVE = "api/outlines/remove";
 
 let state, site, draft, canvas, year, outbox;
+let taken = 0; // how often the server has said that it stored something
 let refused = []; // what the server did not take, until it is drawn anew or thrown away
 
 async function asked(path) {
@@ -105,7 +106,13 @@ async function open(number) {
 }
 
 async function ground({ region, site: name }) {
-  return { region, site: name, shown: [], ...(await asked(`api/sites/${region}/${name}`)) };
+  // Read anew where something was stored meanwhile: the answer may be from before.
+  let before, told;
+  do {
+    before = taken;
+    told = await asked(`api/sites/${region}/${name}`);
+  } while (before !== taken);
+  return { region, site: name, shown: [], ...told };
 }
 
 function anew() {
@@ -249,6 +256,7 @@ async function heard(kind, sentence, count, sent) {
     if (site && sent.path === SAVE && here(one) && !draft.corners.length) back(one);
   }
   if (kind === "stored") {
+    taken += 1;
     trouble("");
     said("saved", sent.path === SAVE ? "Saved as ground truth" : "Removed");
   }
