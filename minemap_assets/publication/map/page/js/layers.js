@@ -8,6 +8,7 @@ const MINES = "mines";
 // coasts are drawn coarsely: seen closely, ground beyond them is not to look like the sea
 const WATER = ["interpolate", ["linear"], ["zoom"], 7, "#dfe7ec", 9.5, "#f1f1ee"];
 const RADIUS = ["interpolate", ["linear"], ["sqrt", ["get", "km2"]], 0, 3.5, 3, 7, 30, 18];
+const PLAIN = { "fill-antialias": false }; // every fill has a line over its edge: no need to draw a softer one as well
 const WINDOWS_FROM = 9; // before it, the window of a site is a few pixels wide
 const NOTHING = { type: "FeatureCollection", features: [] };
 
@@ -26,7 +27,7 @@ export function styleOf(told) {
   };
   const layers = [
     { id: "water", type: "background", paint: { "background-color": WATER } },
-    { id: "land", type: "fill", source: "borders", paint: { "fill-color": "#f6f4ef" } },
+    { id: "land", type: "fill", source: "borders", paint: { "fill-color": "#f6f4ef", ...PLAIN } },
   ];
   if (told.basemap.url) {
     sources.basemap = { type: "raster", tiles: [told.basemap.url], tileSize: 256 };
@@ -44,7 +45,7 @@ function mineLayers(years) {
   return [
     {
       id: "windows", type: "fill", source: "windows", minzoom: WINDOWS_FROM,
-      paint: { "fill-color": "#000", "fill-opacity": 0 },
+      paint: { "fill-color": "#000", "fill-opacity": 0, ...PLAIN },
     },
     {
       id: "windows-line", type: "line", source: "windows", minzoom: WINDOWS_FROM,
@@ -61,10 +62,10 @@ function mineLayers(years) {
         "circle-stroke-color": "#4b5563", "circle-stroke-width": 1.5,
       },
     },
-    drawn("mines", "fill", "polygons", { "fill-color": first, "fill-opacity": 0.7 }),
-    drawn("stable", "fill", "polygons", { "fill-color": CHANGE.stable.fill, "fill-opacity": 0.6 }),
-    drawn("gain", "fill", "changes", { "fill-color": CHANGE.gain.fill, "fill-opacity": 0.8 }),
-    drawn("loss", "fill", "changes", { "fill-color": CHANGE.loss.fill, "fill-opacity": 0.75 }),
+    drawn("mines", "fill", "polygons", { "fill-color": first, "fill-opacity": 0.7, ...PLAIN }),
+    drawn("stable", "fill", "polygons", { "fill-color": CHANGE.stable.fill, "fill-opacity": 0.6, ...PLAIN }),
+    drawn("gain", "fill", "changes", { "fill-color": CHANGE.gain.fill, "fill-opacity": 0.8, ...PLAIN }),
+    drawn("loss", "fill", "changes", { "fill-color": CHANGE.loss.fill, "fill-opacity": 0.75, ...PLAIN }),
     drawn("mines-casing", "line", "polygons", { "line-color": "#ffffff", "line-width": 3.2 }),
     drawn("mines-line", "line", "polygons", { "line-color": INK, "line-width": 1.2 }),
     drawn("mines-provisional", "line", "polygons",
