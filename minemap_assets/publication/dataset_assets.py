@@ -69,7 +69,7 @@ DATASET_FILES = Asset(
         Dep(RELEASE_REVIEW),
     ),
     settings=_settings,
-    code_version="2",
+    code_version="3",
     kinds=frozenset({"geopackage", "parquet", "csv"}),
     on_request=True,
     job=Job("export", "Write the files of the dataset."),

@@ -178,6 +178,10 @@ def test_validators_of_geoparquet_and_stac_find_nothing(dataset: Path) -> None:
         assert geoparquet_validator.failed(report) == [], path
         assert [one["status"] for one in report["outcomes"]].count("pass") > 10
     collection = pystac.Collection.from_file(str(dataset / "stac/collection.json"))
+    listed = {Path(str(asset.get_absolute_href())).resolve() for asset in collection.assets.values()}
+    data, folders = {".gpkg", ".parquet", ".pmtiles", ".xlsx", ".csv"}, (dataset, dataset / "tables")
+    held = {path.resolve() for folder in folders for path in folder.glob("*") if path.suffix in data}
+    assert listed == held
     items = list(collection.get_items(recursive=True))
     kinds = [item.id.split("-")[0] for item in items]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"polygons": 3, "imagery": 12, "masks": 12}

@@ -33,6 +33,15 @@ TABLE = "https://stac-extensions.github.io/table/v1.2.0/schema.json"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOPACKAGE, PARQUET, CSV = "application/geopackage+sqlite3", "application/vnd.apache.parquet", "text/csv"
 
+WHOLE_FILES: Mapping[str, tuple[str, str]] = {
+    ".gpkg": (GEOPACKAGE, "data"),
+    ".parquet": (PARQUET, "data"),
+    ".csv": (CSV, "data"),
+    ".pmtiles": ("application/vnd.pmtiles", "visual"),
+    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "data"),
+}
+"""Media type and role of files over all years, by how their names end."""
+
 ALTHOUGH = "Included although the terms of their source do not allow passing them on."
 
 _OWN = "minemap:"
@@ -166,11 +175,11 @@ def _around(bounds: Sequence[Sequence[float]]) -> list[float]:
 
 def _table_assets(folder: Path) -> Iterator[tuple[str, Json]]:
     """Files over all years that lie in the folder."""
-    kinds = {".gpkg": GEOPACKAGE, ".parquet": PARQUET, ".csv": CSV}
-    for path in sorted(p for p in folder.glob("*") if p.suffix in kinds):
-        yield path.name, {"href": f"../{path.name}", "type": kinds[path.suffix], "roles": ["data"], "title": path.name}
-    for path in sorted((folder / "tables").glob("*.csv")):
-        yield path.name, {"href": f"../tables/{path.name}", "type": CSV, "roles": ["data"], "title": path.name}
+    for path in sorted((*folder.glob("*"), *(folder / "tables").glob("*.csv"))):
+        if path.suffix in WHOLE_FILES:
+            kind, role = WHOLE_FILES[path.suffix]
+            href = f"../{path.relative_to(folder).as_posix()}"
+            yield path.name, {"href": href, "type": kind, "roles": [role], "title": path.name}
 
 
 def _item(facts: Facts, name: str, extent: Extent, geometry: Json | None, properties: Json, assets: Json) -> Json:
