@@ -22,12 +22,13 @@ class Dots:
 
 
 def merged_dots(ground: Ground, rows: npt.NDArray[np.intp], tiles: Ints, xy: Ints, cell: int) -> Dots:
-    """Dots of some polygons, one for all of a group whose places fall into the same cell of a tile.
+    """Dots of some polygons, one for all of a group whose places fall into the same cell of a tile, or square of
+    `spacing` by `spacing` cells.
 
     `tiles` and `xy` are the tile and the units in it of each row. A dot lies at the mean place of what it stands for,
     weighted by area; its properties are `n`, `km2` (their sum), and what `ground.merging` keeps.
     """
-    group, at = ground.groups[rows], xy // cell
+    group, at = ground.groups[rows], xy // (cell * ground.merging.spacing)
     order = np.lexsort((rows, at[:, 0], at[:, 1], group, tiles))
     keys = np.column_stack([tiles, group, at])[order]
     new = np.ones(len(order), dtype=bool)

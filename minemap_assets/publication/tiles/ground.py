@@ -13,16 +13,21 @@ from minemap_assets.geo.antimeridian import crossing, short_way, within_a_turn
 from minemap_assets.publication.tiles.mercator import Floats, places, shares
 from minemap_assets.publication.tiles.properties import Properties, properties
 
+NEVER_DRAWN = -1.0
+"""In the place of a share: a dot at every zoom."""
+
 
 @dataclass(frozen=True)
 class Merging:
     """How dots become one: only those that agree in the columns `within`; each of `earliest` is the least of theirs;
-    what stands in `alone` only a dot of one polygon says.
+    what stands in `alone` only a dot of one polygon says. `spacing` is the side of the cells whose dots become one, in
+    those of the detail.
     """
 
     within: tuple[str, ...]
     earliest: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
+    spacing: int = 1
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Ground:
     """Polygons (n) of one layer, and of the layer of their dots.
 
     `bounds` (n, 4: west, north, east, south) and `centres` (n, 2) are places in the square of the map, `shares` the
-    part of it that each polygon takes. `groups` (n) are equal where dots may be merged; `earliest` (n, columns) are
-    numbers of which a merged dot keeps the least, NaN where nothing is known.
+    part of it that each polygon takes, or `NEVER_DRAWN`. `groups` (n) are equal where dots may be merged;
+    `earliest` (n, columns) are numbers of which a merged dot keeps the least, NaN where nothing is known.
     """
 
     layer: str

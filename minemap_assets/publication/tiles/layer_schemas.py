@@ -1,12 +1,14 @@
 """What the layers of the tiles say of published polygons and of changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
-from minemap_assets.publication.tiles.ground import Ground, Merging, ground
+from minemap_assets.publication.tiles.ground import NEVER_DRAWN, Ground, Merging, ground
 
 _KINDS = {
     "year": "Number",
@@ -23,7 +25,7 @@ _MEANING = {
     "polygons": "Mining areas by year, with their outlines",
     "points": "Mining areas that are too small for an outline; `n` of a year in one place are one dot",
     "changes": "Ground gained and lost against the year before",
-    "change_points": "Gains and losses that are too small for an outline",
+    "change_points": "Gains and losses that are too small or too narrow for an outline",
 }
 
 
@@ -46,11 +48,14 @@ def polygons_ground(polygons: gpd.GeoDataFrame) -> Ground:
 
 
 def changes_ground(changes: gpd.GeoDataFrame) -> Ground:
-    """Ground gained and lost, in the order of year, site and kind."""
+    """Ground gained and lost, in the order of year, site and kind; what has no piece to draw is a dot at every zoom."""
     rows = changes.sort_values(["year", "region", "site", "kind"], kind="stable").reset_index(drop=True)
     told = {name: rows[name] for name in _CHANGES}
     frame = gpd.GeoDataFrame(told, geometry=rows.geometry.to_numpy(), crs=rows.crs)
-    return ground(frame, "changes", "change_points", _CHANGES, Merging(("year", "kind"), (), ("region", "site")))
+    merging = Merging(("year", "kind"), (), ("region", "site"), spacing=2)
+    found = ground(frame, "changes", "change_points", _CHANGES, merging)
+    drawn = rows["drawn_km2"].to_numpy(np.float64)
+    return replace(found, shares=np.where(drawn > 0.0, found.shares * (drawn / found.km2), NEVER_DRAWN))
 
 
 def described_layers(grounds: Sequence[Ground], max_zoom: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,3 +30,10 @@ def shares(km2: Floats, latitude: Floats) -> Floats:
     """What share of the square areas take that lie at latitudes in degrees; Mercator draws them larger by 1 / cos^2."""
     stretch = np.cos(np.radians(np.clip(latitude, -LATITUDE, LATITUDE))) ** 2
     return np.asarray(km2 / stretch / _ROUND_KM**2, dtype=np.float64)
+
+
+def lengths_m(polygons: npt.NDArray[np.object_]) -> Floats:
+    """Metres around small polygons in EPSG:4326: the square keeps angles, so lengths in it are right up to a factor."""
+    drawn = shapely.transform(polygons, places)
+    latitude = np.radians(shapely.bounds(polygons)[:, [1, 3]].mean(axis=1)) if len(polygons) else np.zeros(0)
+    return np.asarray(shapely.length(drawn) * np.cos(latitude) * _ROUND_KM * 1e3, dtype=np.float64)

@@ -1,13 +1,17 @@
 """What was gained and lost from year to year, on sites that both years saw."""
 
+import gzip
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
+import mapbox_vector_tile
 import pandas as pd
 import pytest
 import shapely
-from pmtiles.reader import MemorySource, Reader
+from pmtiles.reader import MemorySource, Reader, all_tiles
 
 from house import ROOT
 from minemap_assets.geo.vector import WGS84, areas_km2
@@ -64,10 +68,63 @@ def test_small_pieces_count_and_are_not_drawn_beside_larger_ones() -> None:
     whole = areas_km2(gpd.GeoSeries([box(0.01, 0.02), speck], crs=WGS84))
     assert 0.0 < whole[1] < SMALLEST_PIECE_KM2
     assert found["km2"].iloc[0] == pytest.approx(whole.sum())
+    assert found["drawn_km2"].iloc[0] == pytest.approx(whole[0])
     alone = gained_and_lost(
         polygons((2018, ["a"], before), (2019, ["a"], shapely.MultiPolygon([before, speck]))), panel(a=[1.0, 1.0])
     )
     assert alone.geometry.iloc[0].equals(speck)
+    assert alone["drawn_km2"].iloc[0] == 0.0
+
+
+@pytest.mark.parametrize("latitude", [0.0, 60.0])
+@pytest.mark.parametrize("along", ["meridian", "parallel"])
+@pytest.mark.parametrize(("width_m", "drawn"), [(9.0, False), (11.0, True)])
+def test_strips_along_an_edge_are_drawn_from_half_a_pixel_of_the_map(
+    latitude: float, along: str, width_m: float, drawn: bool
+) -> None:
+    tall, wide = 1.0 / 110_574.0, 1.0 / (111_320.0 * math.cos(math.radians(latitude)))
+    if latitude:
+        tall = 1.0 / 111_412.0
+    sides = (width_m * wide, 2_000.0 * tall) if along == "meridian" else (2_000.0 * wide, width_m * tall)
+    mine = shapely.box(-0.05, latitude - 0.05, 0.0, latitude)
+    strip = shapely.box(0.0, latitude, sides[0], latitude + sides[1])
+    found = gained_and_lost(
+        polygons((2018, ["a"], mine), (2019, ["a"], shapely.MultiPolygon([mine, strip]))), panel(a=[1.0, 1.0])
+    )
+    assert found["km2"].iloc[0] == pytest.approx(width_m * 2e-3, rel=0.01)
+    assert found["drawn_km2"].iloc[0] == (found["km2"].iloc[0] if drawn else 0.0)
+
+
+def test_every_change_is_an_outline_or_in_a_dot_at_every_zoom(tmp_path: Path) -> None:
+    edge = shapely.box(0.01, 0.0, 0.01003, 0.01)
+    rows = polygons(
+        (2018, ["a"], box(0.0, 0.01)),
+        (2019, ["a"], shapely.union_all([box(0.0, 0.01), edge])),
+        (2018, ["b"], box(0.2, 0.23)),
+        (2019, ["b"], box(0.21, 0.26)),
+        (2018, ["c"], shapely.box(0.5, 0.5, 0.5012, 0.5012)),
+    )
+    found = gained_and_lost(rows, panel(a=[1.0, 1.0], b=[1.0, 1.0], c=[1.0, 1.0]))
+    build_tiles(rows, tmp_path / "mines.pmtiles", changes=found)
+    expected = dict(found.groupby("kind")["km2"].sum().items())
+    for zoom in range(13):
+        outlines, dots = changes_at(tmp_path / "mines.pmtiles", zoom)
+        sums = {kind: sum(one["km2"] for one in (*outlines, *dots) if one["kind"] == kind) for kind in ("gain", "loss")}
+        assert sums == pytest.approx(expected, rel=1e-6), zoom
+    assert {(one["site"], one["kind"]) for one in outlines} == {("b", "gain"), ("b", "loss"), ("c", "loss")}
+    assert [(one["site"], one["kind"], one["n"]) for one in dots] == [("a", "gain", 1)], "an edge has no outline"
+
+
+def changes_at(path: Path, zoom: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the outlines of a zoom say, each once, and what its dots say."""
+    outlines: dict[tuple[str, str], dict[str, Any]] = {}
+    dots = []
+    for (z, _, _), data in all_tiles(MemorySource(path.read_bytes())):
+        tile = mapbox_vector_tile.decode(gzip.decompress(data)) if z == zoom else {}
+        known = {layer: [one["properties"] for one in tile[layer]["features"]] for layer in tile}
+        outlines |= {(one["site"], one["kind"]): one for one in known.get("changes", [])}
+        dots += known.get("change_points", [])
+    return list(outlines.values()), dots
 
 
 def test_a_mine_that_is_gone_is_lost_and_a_new_one_gained() -> None:
@@ -129,5 +186,5 @@ def test_tiles_hold_changes_beside_the_polygons_as_the_reference_says(tmp_path: 
 def test_nothing_to_compare_gives_a_table_without_rows(tmp_path: Path) -> None:
     rows = polygons((2018, ["a"], box(0.0, 0.02)))
     found = gained_and_lost(rows, panel(a=[1.0]))
-    assert found.columns.tolist() == ["year", "kind", "region", "site", "km2", "geometry"]
+    assert found.columns.tolist() == ["year", "kind", "region", "site", "km2", "drawn_km2", "geometry"]
     build_tiles(rows, tmp_path / "mines.pmtiles", changes=found, max_zoom=4)
