@@ -30,7 +30,7 @@ function byChange(told, state) {
     el("p", {}, `${told.years[place - 1]} to ${state.year}`),
     el("ul", {}, Object.values(CHANGE).map(({ fill, line, words }) =>
       swatch(`background:${fill};border:1.5px ${words.includes("dashed") ? "dashed" : "solid"} ${line}`, words))),
-    el("p", { class: "small" }, "Dots: changes that are too small, or as strips along edges too narrow, for an outline."),
+    el("p", { class: "small" }, "Dots: changes too small for an outline, or no more than narrow strips along edges."),
   ];
 }
 
